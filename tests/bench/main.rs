@@ -1,0 +1,2 @@
+//! The bench: this server beside its peers, in one run.
+fn main() {}

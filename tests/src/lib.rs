@@ -1,0 +1,1 @@
+//! Whole-system tests: `TestHall` and its cast.
