@@ -1,0 +1,1 @@
+//! News between nodes: at most once, never the truth.
