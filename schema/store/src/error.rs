@@ -23,4 +23,9 @@ pub enum StoreError {
     /// The outcome is not known: it may or may not have been written.
     #[error("it is not known whether the store has written this: {0}")]
     Unknown(String),
+    /// The store cannot be asked this: a cursor that it did not give, an index that is not
+    /// declared, a record that has no BSON form, a URL that names no backend. Asking again will
+    /// not help.
+    #[error("the store cannot be asked this: {0}")]
+    Invalid(String),
 }

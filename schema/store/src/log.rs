@@ -3,10 +3,25 @@
 //! `(document, seq)` is unique. Two writers that append at once conflict on `seq`; the loser reads
 //! what it missed and appends again. Must not know what an update contains.
 
-use bytes::Bytes;
-use studyhall_schema::{Timestamp, document::DocumentId, ids::UserId};
+mod snapshot;
+mod split;
 
-use crate::StoreError;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use studyhall_schema::{
+    Timestamp,
+    clock::Clock,
+    document::{DocumentId, DocumentRecord},
+    ids::UserId,
+};
+
+use crate::{Records, StoreError, backend::Backend};
+
+pub(crate) use split::split;
+
+/// The largest piece that is stored as one: MongoDB's documents end at 16 MiB.
+pub const MAX_PIECE: usize = 4 << 20;
 
 /// One update and the person whose client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,4 +95,148 @@ pub struct Snapshot {
     pub state: Bytes,
     /// Which person each Yjs client id belongs to.
     pub authors: Vec<(u64, UserId)>,
+}
+
+/// All document logs of a store.
+pub struct Log {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    documents: Records<DocumentRecord>,
+}
+
+impl Log {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        documents: Records<DocumentRecord>,
+    ) -> Self {
+        Self { backend, clock, documents }
+    }
+
+    /// Appends to many documents in one flush. Outcomes are in the order of the appends, and one
+    /// that fails never stops another. `Stored` is durable.
+    pub async fn append(&self, appends: Vec<Append>) -> Vec<Outcome> {
+        if let Err(error) = self.documents.ensure().await {
+            return vec![Outcome::Failed(error); appends.len()];
+        }
+        self.backend.append(appends).await
+    }
+
+    /// Entries whose last update is `from_seq` or later, in order and without a gap, until
+    /// `limit_bytes` are reached; at least one when there is one. When the first begins after
+    /// `from_seq`, a compaction has replaced what is missing: load the snapshot.
+    pub async fn read(
+        &self,
+        document: DocumentId,
+        from_seq: u64,
+        limit_bytes: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.documents.ensure().await?;
+        self.backend.entries(document, from_seq, limit_bytes).await
+    }
+
+    /// The snapshot at the document's `snapshot_seq`; none when that is 0 or there is no such
+    /// document. `Corrupt` when it is named but missing or broken.
+    pub async fn latest_snapshot(
+        &self,
+        document: DocumentId,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        // A compaction between the two reads deletes the snapshot that the first one named.
+        for _ in 0..3 {
+            let seq = self.snapshot_seq(document).await?;
+            if seq == 0 {
+                return Ok(None);
+            }
+            if let Some(snapshot) = self.read_snapshot(document, seq).await? {
+                return Ok(Some(snapshot));
+            }
+            if self.snapshot_seq(document).await? == seq {
+                return Err(missing(document, seq));
+            }
+        }
+        Err(StoreError::Unavailable(format!("{document} is being compacted again and again")))
+    }
+
+    async fn snapshot_seq(&self, document: DocumentId) -> Result<u64, StoreError> {
+        Ok(self.documents.get(&document).await?.map_or(0, |record| record.snapshot_seq))
+    }
+
+    /// Writes a snapshot in chunks of at most [`MAX_PIECE`]. It counts only once it is adopted;
+    /// one that has been adopted at the same `seq` and is whole stays as it is.
+    pub async fn put_snapshot(
+        &self,
+        document: DocumentId,
+        snapshot: &Snapshot,
+    ) -> Result<(), StoreError> {
+        self.documents.ensure().await?;
+        self.backend.put_chunks(document, snapshot.seq, snapshot::chunks(snapshot)).await
+    }
+
+    /// The snapshot at this `seq`, adopted or not. `Corrupt` when a part of it is missing or broken.
+    pub async fn read_snapshot(
+        &self,
+        document: DocumentId,
+        seq: u64,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let chunks = self.backend.chunks(document, seq).await?;
+        if chunks.is_empty() {
+            return Ok(None);
+        }
+        snapshot::from_chunks(seq, &chunks)
+            .map(Some)
+            .ok_or_else(|| StoreError::Corrupt(format!("the snapshot {document} at {seq}")))
+    }
+
+    /// Raises the document's `snapshot_seq` to a snapshot that was put and read back. `Conflict`
+    /// when a newer one has been adopted, or the document is gone.
+    pub async fn adopt_snapshot(
+        &self,
+        document: DocumentId,
+        seq: u64,
+        bytes: u64,
+    ) -> Result<(), StoreError> {
+        if self.backend.chunks(document, seq).await?.is_empty() {
+            return Err(missing(document, seq));
+        }
+        let raised = self.documents.update(&document, |record| {
+            if record.snapshot_seq > seq {
+                return Err(StoreError::Conflict);
+            }
+            record.snapshot_seq = seq;
+            record.bytes = bytes;
+            Ok(())
+        });
+        raised.await?.ok_or(StoreError::Conflict)?.map(|_| ())
+    }
+
+    /// Deletes what the adopted snapshot replaced: entries up to it, and older snapshots. Reads it
+    /// back first, so that nothing is deleted that it does not hold.
+    pub async fn prune(&self, document: DocumentId) -> Result<(), StoreError> {
+        match self.latest_snapshot(document).await? {
+            None => Ok(()),
+            Some(snapshot) => self.backend.prune(document, snapshot.seq).await,
+        }
+    }
+
+    /// Moves the content of the entry at `seq` to the collection `quarantine`, and leaves as many
+    /// empty updates, so that the log stays gap-free and the document opens without it.
+    pub async fn quarantine(
+        &self,
+        document: DocumentId,
+        seq: u64,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        self.backend.quarantine(document, seq, reason.to_owned(), at).await
+    }
+
+    /// Deletes everything of a document: log, snapshots, quarantined entries, and its record.
+    pub async fn remove(&self, document: DocumentId) -> Result<(), StoreError> {
+        self.documents.ensure().await?;
+        self.backend.remove(document).await
+    }
+}
+
+fn missing(document: DocumentId, seq: u64) -> StoreError {
+    StoreError::Corrupt(format!("{document} names a snapshot at {seq} that is not there"))
 }

@@ -1,0 +1,121 @@
+//! A store: what is behind the three URLs, opened once and shared by all.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use studyhall_schema::{clock::Clock, document::DocumentRecord, record::Record};
+
+use crate::{
+    Bus, Files, Log, Records, StoreError,
+    backend::{Backend, Collection},
+    records::Shelf,
+    sqlite::Sqlite,
+};
+
+/// Where things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Records and document logs: `sqlite:PATH`.
+    pub records: String,
+    /// Files: `dir:PATH`.
+    pub files: String,
+    /// News between nodes: `local`.
+    pub bus: String,
+}
+
+/// Everything that is kept. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    open: Arc<Open>,
+}
+
+struct Open {
+    backend: Arc<dyn Backend>,
+    shelves: Mutex<HashMap<&'static str, Arc<Shelf>>>,
+    log: Log,
+    bus: Bus,
+    files: Files,
+    clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    /// Opens what the URLs name, and makes it where it is not there yet.
+    pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let backend: Arc<dyn Backend> = match config.records.split_once(':') {
+            Some(("sqlite", path)) => Arc::new(Sqlite::open(Path::new(path)).await?),
+            _ => return Err(unknown("records", &config.records, "sqlite:PATH")),
+        };
+        let files = match config.files.split_once(':') {
+            Some(("dir", path)) => Files::open(Path::new(path), Arc::clone(&clock)).await?,
+            _ => return Err(unknown("files", &config.files, "dir:PATH")),
+        };
+        if config.bus != "local" {
+            return Err(unknown("the bus", &config.bus, "local"));
+        }
+        let shelf = Arc::new(Shelf::new(collection_of::<DocumentRecord>()));
+        let documents = Records::new(Arc::clone(&backend), Arc::clone(&clock), Arc::clone(&shelf));
+        let open = Open {
+            log: Log::new(Arc::clone(&backend), Arc::clone(&clock), documents),
+            shelves: Mutex::new(HashMap::from([(DocumentRecord::COLLECTION, shelf)])),
+            backend,
+            bus: Bus::default(),
+            files,
+            clock,
+        };
+        Ok(Self { open: Arc::new(open) })
+    }
+
+    /// A collection. Its table and indexes are made when it is first used.
+    pub fn records<T: Record>(&self) -> Records<T> {
+        let mut shelves = self.open.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves
+            .entry(T::COLLECTION)
+            .or_insert_with(|| Arc::new(Shelf::new(collection_of::<T>())));
+        Records::new(
+            Arc::clone(&self.open.backend),
+            Arc::clone(&self.open.clock),
+            Arc::clone(shelf),
+        )
+    }
+
+    /// The document logs.
+    pub fn log(&self) -> &Log {
+        &self.open.log
+    }
+
+    /// News between nodes.
+    pub fn bus(&self) -> &Bus {
+        &self.open.bus
+    }
+
+    /// Uploaded files.
+    pub fn files(&self) -> &Files {
+        &self.open.files
+    }
+
+    /// The clock that the store was opened with.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.open.clock
+    }
+
+    /// Writes what waits, then stops taking writes.
+    pub async fn close(&self) {
+        self.open.backend.close().await;
+    }
+
+    /// Makes a tiny durable write, for `/readyz`.
+    pub async fn healthy(&self) -> Result<(), StoreError> {
+        self.open.backend.healthy().await
+    }
+}
+
+fn collection_of<T: Record>() -> Collection {
+    Collection { name: T::COLLECTION, indexes: T::indexes() }
+}
+
+fn unknown(what: &str, url: &str, known: &str) -> StoreError {
+    StoreError::Invalid(format!("{what} cannot be kept at {url}; {known} can be"))
+}
