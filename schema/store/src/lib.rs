@@ -7,6 +7,7 @@
 
 mod backend;
 pub mod bus;
+mod conformance;
 pub mod error;
 pub mod files;
 pub mod log;
@@ -16,6 +17,7 @@ mod sqlite;
 mod store;
 
 pub use bus::Bus;
+pub use conformance::conformance;
 pub use error::StoreError;
 pub use files::Files;
 pub use log::Log;

@@ -3,6 +3,7 @@
 //! `(document, seq)` is unique. Two writers that append at once conflict on `seq`; the loser reads
 //! what it missed and appends again. Must not know what an update contains.
 
+mod quarantined;
 mod snapshot;
 mod split;
 
@@ -18,6 +19,7 @@ use studyhall_schema::{
 
 use crate::{Records, StoreError, backend::Backend};
 
+pub use quarantined::Quarantined;
 pub(crate) use split::split;
 
 /// The largest piece that is stored as one: MongoDB's documents end at 16 MiB.
@@ -102,6 +104,7 @@ pub struct Log {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     documents: Records<DocumentRecord>,
+    quarantine: Records<Quarantined>,
 }
 
 impl Log {
@@ -109,8 +112,9 @@ impl Log {
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
         documents: Records<DocumentRecord>,
+        quarantine: Records<Quarantined>,
     ) -> Self {
-        Self { backend, clock, documents }
+        Self { backend, clock, documents, quarantine }
     }
 
     /// Appends to many documents in one flush. Outcomes are in the order of the appends, and one
@@ -226,6 +230,7 @@ impl Log {
         seq: u64,
         reason: &str,
     ) -> Result<(), StoreError> {
+        self.quarantine.ensure().await?;
         let at = self.clock.now();
         self.backend.quarantine(document, seq, reason.to_owned(), at).await
     }
@@ -233,6 +238,7 @@ impl Log {
     /// Deletes everything of a document: log, snapshots, quarantined entries, and its record.
     pub async fn remove(&self, document: DocumentId) -> Result<(), StoreError> {
         self.documents.ensure().await?;
+        self.quarantine.ensure().await?;
         self.backend.remove(document).await
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use studyhall_schema::{clock::Clock, document::DocumentRecord, record::Record};
+use studyhall_schema::{clock::Clock, record::Record};
 
 use crate::{
     Bus, Files, Log, Records, StoreError,
@@ -34,7 +34,7 @@ pub struct Store {
 
 struct Open {
     backend: Arc<dyn Backend>,
-    shelves: Mutex<HashMap<&'static str, Arc<Shelf>>>,
+    shelves: Shelves,
     log: Log,
     bus: Bus,
     files: Files,
@@ -55,30 +55,20 @@ impl Store {
         if config.bus != "local" {
             return Err(unknown("the bus", &config.bus, "local"));
         }
-        let shelf = Arc::new(Shelf::new(collection_of::<DocumentRecord>()));
-        let documents = Records::new(Arc::clone(&backend), Arc::clone(&clock), Arc::clone(&shelf));
-        let open = Open {
-            log: Log::new(Arc::clone(&backend), Arc::clone(&clock), documents),
-            shelves: Mutex::new(HashMap::from([(DocumentRecord::COLLECTION, shelf)])),
-            backend,
-            bus: Bus::default(),
-            files,
-            clock,
-        };
+        let shelves = Shelves::default();
+        let log = Log::new(
+            Arc::clone(&backend),
+            Arc::clone(&clock),
+            shelves.records(&backend, &clock),
+            shelves.records(&backend, &clock),
+        );
+        let open = Open { backend, shelves, log, bus: Bus::default(), files, clock };
         Ok(Self { open: Arc::new(open) })
     }
 
     /// A collection. Its table and indexes are made when it is first used.
     pub fn records<T: Record>(&self) -> Records<T> {
-        let mut shelves = self.open.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        let shelf = shelves
-            .entry(T::COLLECTION)
-            .or_insert_with(|| Arc::new(Shelf::new(collection_of::<T>())));
-        Records::new(
-            Arc::clone(&self.open.backend),
-            Arc::clone(&self.open.clock),
-            Arc::clone(shelf),
-        )
+        self.open.shelves.records(&self.open.backend, &self.open.clock)
     }
 
     /// The document logs.
@@ -112,8 +102,18 @@ impl Store {
     }
 }
 
-fn collection_of<T: Record>() -> Collection {
-    Collection { name: T::COLLECTION, indexes: T::indexes() }
+/// Collections by name, so that all handles to one share what is known of it.
+#[derive(Default)]
+struct Shelves(Mutex<HashMap<&'static str, Arc<Shelf>>>);
+
+impl Shelves {
+    fn records<T: Record>(&self, backend: &Arc<dyn Backend>, clock: &Arc<dyn Clock>) -> Records<T> {
+        let collection = Collection { name: T::COLLECTION, indexes: T::indexes() };
+        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf =
+            shelves.entry(T::COLLECTION).or_insert_with(|| Arc::new(Shelf::new(collection)));
+        Records::new(Arc::clone(backend), Arc::clone(clock), Arc::clone(shelf))
+    }
 }
 
 fn unknown(what: &str, url: &str, known: &str) -> StoreError {

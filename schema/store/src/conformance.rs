@@ -1,0 +1,25 @@
+//! What every store must do, told as a story. Each backend runs it in its tests.
+//!
+//! It needs a store of its own and leaves its records behind. A broken promise panics with the
+//! sentence that was broken.
+
+mod documents;
+mod people;
+
+use crate::Store;
+
+/// Runs the story.
+///
+/// # Panics
+/// When the store breaks a promise.
+pub async fn conformance(store: &Store) {
+    people::come_and_go(store).await;
+    people::change_at_the_same_time(store).await;
+    people::are_listed_in_pages(store).await;
+    documents::are_written_in_order(store).await;
+    documents::are_written_by_two_nodes(store).await;
+    documents::are_compacted(store).await;
+    documents::are_fenced(store).await;
+    documents::are_quarantined_and_removed(store).await;
+    store.healthy().await.expect("a store that works is healthy");
+}

@@ -1,0 +1,139 @@
+//! The database file: opening it, telling it from another program's, its layout.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::Fault;
+use crate::StoreError;
+
+/// `Stdy`, in the header of every database of this program.
+const APPLICATION: i32 = 0x5374_6479;
+
+/// The layout that this program writes.
+const LAYOUT: i32 = 1;
+
+/// A document's name is text, so that `sqlite3` shows it. `WITHOUT ROWID`: a document's entries are
+/// neighbours in the file, and an append walks one tree.
+const TABLES: &str = "
+    CREATE TABLE document_log (
+        d TEXT NOT NULL, s INTEGER NOT NULL, n INTEGER NOT NULL, batch INTEGER NOT NULL,
+        at INTEGER NOT NULL, crc INTEGER NOT NULL, updates BLOB NOT NULL,
+        PRIMARY KEY (d, s)
+    ) WITHOUT ROWID;
+    CREATE TABLE document_snapshots (
+        d TEXT NOT NULL, s INTEGER NOT NULL, chunk INTEGER NOT NULL, chunks INTEGER NOT NULL,
+        at INTEGER NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (d, s, chunk)
+    ) WITHOUT ROWID;
+    CREATE TABLE health (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL);
+    INSERT INTO health (id, beats) VALUES (1, 0);
+";
+
+/// A path, and the file that was there when it was opened.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl File {
+    /// Opens or makes the database. Gives the connection that will write.
+    pub(super) fn open(path: &Path) -> Result<(Self, Connection), StoreError> {
+        let named = |why: String| format!("{}: {why}", path.display());
+        let told = |fault: Fault| match StoreError::from(fault) {
+            StoreError::Corrupt(why) => StoreError::Corrupt(named(why)),
+            StoreError::Unavailable(why) => StoreError::Unavailable(named(why)),
+            other => other,
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StoreError::Unavailable(named(error.to_string())))?;
+        }
+        let file = Self { path: path.to_owned(), identity: None };
+        // Recognized before it is touched: another program's file stays as it is.
+        Connection::open(path)
+            .map_err(Fault::from)
+            .and_then(|connection| recognize(&connection, path))
+            .map_err(told)?;
+        let connection = file.connect().map_err(told)?;
+        Ok((Self { identity: identity(path), ..file }, connection))
+    }
+
+    /// A connection more.
+    pub(super) fn connect(&self) -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.set_prepared_statement_cache_capacity(512);
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            let why = "its file system has no shared memory for a write-ahead log";
+            return Err(StoreError::Unavailable(why.into()).into());
+        }
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", -8000)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // After a burst the write-ahead log gives its space back.
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        // Deleted text is overwritten where that costs no IO of its own.
+        connection.pragma_update(None, "secure_delete", "FAST")?;
+        Ok(connection)
+    }
+
+    /// A connection that only reads.
+    pub(super) fn connect_to_read(&self) -> Result<Connection, Fault> {
+        self.still_there()?;
+        let connection = self.connect()?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    /// Whether the path still names the file that is open. Writing to a deleted file would
+    /// acknowledge what nobody can ever read.
+    pub(super) fn still_there(&self) -> Result<(), StoreError> {
+        if identity(&self.path) == self.identity {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(StoreError::Unavailable(format!("{path} was deleted or replaced while it was open")))
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.exists().then_some((0, 0))
+}
+
+/// Refuses another program's database and a newer layout; lays out an empty one.
+fn recognize(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let transaction =
+        rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    let (application, layout) = (number("application_id")?, number("user_version")?);
+    let path = path.display();
+    if application == APPLICATION && layout == LAYOUT {
+        return Ok(());
+    }
+    if application == APPLICATION && layout > LAYOUT {
+        return Err(StoreError::Invalid(format!("{path} was written by a newer version")).into());
+    }
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != 0 || tables != 0 {
+        return Err(StoreError::Invalid(format!("{path} is another program's database")).into());
+    }
+    connection.execute_batch(TABLES)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", LAYOUT)?;
+    transaction.commit()?;
+    Ok(())
+}

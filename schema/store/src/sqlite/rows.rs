@@ -1,0 +1,159 @@
+//! Records as rows: the statements of [`Table`], run.
+
+use bson::{Bson, RawDocument, RawDocumentBuf};
+use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
+use studyhall_schema::record::Index;
+
+use super::{codec::checksum, fault::Fault, key, table::Table};
+use crate::{
+    StoreError,
+    backend::{Row, Scan},
+};
+
+/// A record that is to be written: its keys have been read, off the writer's thread.
+pub(super) struct Written {
+    id: Vec<u8>,
+    rev: i64,
+    keys: Vec<Vec<u8>>,
+    document: RawDocumentBuf,
+}
+
+impl Written {
+    pub(super) fn new(
+        table: &Table,
+        id: &Bson,
+        rev: u64,
+        document: RawDocumentBuf,
+    ) -> Result<Self, StoreError> {
+        let keys =
+            table.keys.iter().map(|name| key::field(&document, name)).collect::<Result<_, _>>()?;
+        Ok(Self { id: key::key(id)?, rev: rev.cast_signed(), keys, document })
+    }
+
+    fn checksum(&self) -> i64 {
+        checksum(&self.id, &[self.rev], self.document.as_bytes())
+    }
+}
+
+pub(super) fn get(connection: &Connection, table: &Table, id: &[u8]) -> Result<Option<Row>, Fault> {
+    let mut select = connection.prepare_cached(&table.select)?;
+    select.query_row([id], |row| Ok(read(table, row))).optional()?.transpose()
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    table: &Table,
+    record: &Written,
+) -> Result<(), Fault> {
+    let (crc, document) = (record.checksum(), record.document.as_bytes());
+    let first: [&dyn ToSql; 4] = [&record.id, &record.rev, &crc, &document];
+    let keys = record.keys.iter().map(|key| key as &dyn ToSql);
+    connection
+        .prepare_cached(&table.insert)?
+        .execute(params_from_iter(first.into_iter().chain(keys)))
+        .map_err(Fault::from)
+        .or_else(|fault| refused(connection, table, record, fault))?;
+    Ok(())
+}
+
+/// Replaces the record at the revision before `record`'s.
+pub(super) fn replace(
+    connection: &Connection,
+    table: &Table,
+    record: &Written,
+) -> Result<(), Fault> {
+    let (crc, document) = (record.checksum(), record.document.as_bytes());
+    let expected = record.rev - 1;
+    let first: [&dyn ToSql; 5] = [&record.id, &record.rev, &crc, &document, &expected];
+    let keys = record.keys.iter().map(|key| key as &dyn ToSql);
+    let changed = connection
+        .prepare_cached(&table.replace)?
+        .execute(params_from_iter(first.into_iter().chain(keys)))
+        .map_err(Fault::from)
+        .or_else(|fault| refused(connection, table, record, fault))?;
+    if changed == 0 {
+        return Err(StoreError::Conflict.into());
+    }
+    Ok(())
+}
+
+/// Says which index has refused a record.
+fn refused(
+    connection: &Connection,
+    table: &Table,
+    record: &Written,
+    fault: Fault,
+) -> Result<usize, Fault> {
+    if !fault.is_taken() {
+        return Err(fault);
+    }
+    for index in table.collection.indexes.iter().filter(|index| index.unique) {
+        let taken = connection
+            .prepare_cached(&format!("{} AND _id <> ?", equal_to_all(table, index)))?
+            .exists(params_from_iter(keys_of(table, index, record).chain([&record.id])))?;
+        if taken {
+            return Err(StoreError::Duplicate { index: index.name.to_owned() }.into());
+        }
+    }
+    Err(StoreError::Duplicate { index: "_id".to_owned() }.into())
+}
+
+fn equal_to_all(table: &Table, index: &Index) -> String {
+    let conditions: Vec<String> = index
+        .keys
+        .iter()
+        .map(|key| if *key == "_id" { "_id = ?".to_owned() } else { format!("k_{key} = ?") })
+        .collect();
+    format!("SELECT 1 FROM {} WHERE {}", table.collection.name, conditions.join(" AND "))
+}
+
+fn keys_of<'a>(
+    table: &'a Table,
+    index: &'a Index,
+    record: &'a Written,
+) -> impl Iterator<Item = &'a Vec<u8>> {
+    index.keys.iter().map(|key| {
+        let place = table.keys.iter().position(|of_table| of_table == key);
+        place.and_then(|place| record.keys.get(place)).unwrap_or(&record.id)
+    })
+}
+
+pub(super) fn delete(connection: &Connection, table: &Table, id: &[u8]) -> Result<bool, Fault> {
+    Ok(connection.prepare_cached(&table.delete)?.execute([id])? > 0)
+}
+
+pub(super) fn scan(connection: &Connection, table: &Table, scan: &Scan) -> Result<Vec<Row>, Fault> {
+    let (sql, parameters) = table.scan(scan)?;
+    let mut select = connection.prepare_cached(&sql)?;
+    let rows = select.query_map(params_from_iter(parameters), |row| Ok(read(table, row)))?;
+    rows.map(|row| row?).collect()
+}
+
+pub(super) fn count(
+    connection: &Connection,
+    table: &Table,
+    index: &Index,
+    prefix: &[Bson],
+) -> Result<u64, Fault> {
+    let (sql, parameters) = table.count(index, prefix)?;
+    let count: i64 = connection
+        .prepare_cached(&sql)?
+        .query_row(params_from_iter(parameters), |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
+/// Reads `_id, _rev, crc, bson`.
+fn read(table: &Table, row: &rusqlite::Row<'_>) -> Result<Row, Fault> {
+    let (rev, crc): (i64, i64) = (row.get(1)?, row.get(2)?);
+    let id = row.get_ref(0)?.as_blob().map_err(|_| unreadable(table))?;
+    let bson = row.get_ref(3)?.as_blob().map_err(|_| unreadable(table))?;
+    if checksum(id, &[rev], bson) != crc {
+        return Err(unreadable(table));
+    }
+    let document = RawDocument::from_bytes(bson).map_err(|_| unreadable(table))?;
+    Ok(Row { rev: rev.cast_unsigned(), document: document.to_owned() })
+}
+
+fn unreadable(table: &Table) -> Fault {
+    Fault::corrupt(format!("a record of {}", table.collection.name))
+}

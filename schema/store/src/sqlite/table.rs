@@ -1,0 +1,186 @@
+//! A collection as a table: its columns, its indexes, its statements.
+//!
+//! `_id`, `_rev`, a checksum, one column for each key that an index names, and the record in BSON.
+//! Names come from `Record` implementations, `[a-z_]+`, never from people.
+
+use bson::{Bson, RawDocument};
+use rusqlite::Connection;
+use studyhall_schema::record::{Index, Key};
+
+use super::{fault::Fault, key, writer::atomically};
+use crate::backend::{Collection, Scan};
+use crate::page::{Direction, resume_keys};
+
+/// A collection and the statements about it.
+pub(super) struct Table {
+    pub(super) collection: Collection,
+    /// Every field that an index names, once, without `_id`.
+    pub(super) keys: Vec<Key>,
+    pub(super) select: String,
+    pub(super) insert: String,
+    pub(super) replace: String,
+    pub(super) delete: String,
+}
+
+impl Table {
+    pub(super) fn of(collection: Collection) -> Self {
+        let mut keys: Vec<Key> = Vec::new();
+        for key in collection.indexes.iter().flat_map(|index| index.keys) {
+            if *key != "_id" && !keys.contains(key) {
+                keys.push(key);
+            }
+        }
+        let name = collection.name;
+        let columns: String = keys.iter().map(|key| format!(", k_{key}")).collect();
+        let places: String = (0..keys.len()).map(|n| format!(", ?{}", n + 5)).collect();
+        let sets: String =
+            keys.iter().zip(6..).map(|(key, n)| format!(", k_{key} = ?{n}")).collect();
+        Self {
+            select: format!("SELECT _id, _rev, crc, bson FROM {name} WHERE _id = ?1"),
+            insert: format!(
+                "INSERT INTO {name} (_id, _rev, crc, bson{columns}) VALUES (?1, ?2, ?3, ?4{places})"
+            ),
+            replace: format!(
+                "UPDATE {name} SET _rev = ?2, crc = ?3, bson = ?4{sets}
+                 WHERE _id = ?1 AND _rev = ?5"
+            ),
+            delete: format!("DELETE FROM {name} WHERE _id = ?1"),
+            collection,
+            keys,
+        }
+    }
+
+    /// Makes the table, its columns and its indexes where they are missing.
+    pub(super) fn ensure(&self, connection: &Connection) -> Result<(), Fault> {
+        atomically(connection, || {
+            let name = self.collection.name;
+            // Keys come before the record, which may be large and would be walked through.
+            let columns: String = self.keys.iter().map(|key| format!("{},", column(key))).collect();
+            connection.execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS {name} (
+                    _id BLOB PRIMARY KEY NOT NULL, _rev INTEGER NOT NULL, crc INTEGER NOT NULL,
+                    {columns} bson BLOB NOT NULL
+                ) WITHOUT ROWID"
+            ))?;
+            self.add_columns(connection)?;
+            for index in self.collection.indexes {
+                // The name has the keys, so that an index whose keys change is made anew.
+                let unique = if index.unique { "UNIQUE" } else { "" };
+                let columns = index.keys.iter().map(|key| column_name(key)).collect::<Vec<_>>();
+                connection.execute_batch(&format!(
+                    r#"CREATE {unique} INDEX IF NOT EXISTS "{name}.{}({})" ON {name} ({})"#,
+                    index.name,
+                    index.keys.join(","),
+                    columns.join(", "),
+                ))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Adds the columns of keys that a newer version indexes, and fills them.
+    fn add_columns(&self, connection: &Connection) -> Result<(), Fault> {
+        let name = self.collection.name;
+        let there: Vec<String> = connection
+            .prepare(&format!("SELECT name FROM pragma_table_info('{name}')"))?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for key in &self.keys {
+            if there.contains(&column_name(key)) {
+                continue;
+            }
+            connection.execute_batch(&format!("ALTER TABLE {name} ADD COLUMN {}", column(key)))?;
+            let mut rows = connection.prepare(&format!("SELECT _id, bson FROM {name}"))?;
+            let mut fill =
+                connection.prepare(&format!("UPDATE {name} SET k_{key} = ?2 WHERE _id = ?1"))?;
+            let rows = rows
+                .query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+            // Collected first: a walk along a table that changes under it may see a row twice.
+            for (id, bson) in rows.collect::<Result<Vec<_>, _>>()? {
+                let document = RawDocument::from_bytes(&bson)
+                    .map_err(|error| Fault::corrupt(format!("a record of {name}: {error}")))?;
+                fill.execute((id, key::field(document, key)?))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The statement of a walk along an index, and its parameters.
+    pub(super) fn scan(&self, scan: &Scan) -> Result<(String, Vec<Vec<u8>>), Fault> {
+        let name = self.collection.name;
+        let mut conditions = Conditions::equal(&scan.index, &scan.prefix)?;
+        let next = scan.index.keys.get(scan.prefix.len());
+        for (bound, than) in [(&scan.after, ">"), (&scan.before, "<")] {
+            if let (Some(bound), Some(key)) = (bound, next) {
+                let place = conditions.place(bound)?;
+                conditions.add(&format!("{} {than} {place}", column_name(key)));
+            }
+        }
+        let keys = resume_keys(scan.index, scan.prefix.len());
+        let columns: Vec<String> = keys.iter().map(|key| column_name(key)).collect();
+        let (than, way) = match scan.direction {
+            Direction::Ascending => (">", "ASC"),
+            Direction::Descending => ("<", "DESC"),
+        };
+        if let Some(resume) = &scan.resume {
+            let places: Vec<String> =
+                resume.iter().map(|value| conditions.place(value)).collect::<Result<_, _>>()?;
+            conditions.add(&format!("({}) {than} ({})", columns.join(", "), places.join(", ")));
+        }
+        let order: Vec<String> = columns.iter().map(|column| format!("{column} {way}")).collect();
+        let sql = format!(
+            "SELECT _id, _rev, crc, bson FROM {name} {} ORDER BY {} LIMIT {}",
+            conditions.sql,
+            order.join(", "),
+            scan.limit
+        );
+        Ok((sql, conditions.parameters))
+    }
+
+    /// The statement that counts, and its parameters.
+    pub(super) fn count(
+        &self,
+        index: &Index,
+        prefix: &[Bson],
+    ) -> Result<(String, Vec<Vec<u8>>), Fault> {
+        let conditions = Conditions::equal(index, prefix)?;
+        let sql = format!("SELECT count(*) FROM {} {}", self.collection.name, conditions.sql);
+        Ok((sql, conditions.parameters))
+    }
+}
+
+fn column_name(key: &str) -> String {
+    if key == "_id" { key.to_owned() } else { format!("k_{key}") }
+}
+
+fn column(key: &str) -> String {
+    format!("k_{key} BLOB NOT NULL DEFAULT x'05'")
+}
+
+/// A WHERE clause as it grows.
+#[derive(Default)]
+struct Conditions {
+    sql: String,
+    parameters: Vec<Vec<u8>>,
+}
+
+impl Conditions {
+    fn equal(index: &Index, prefix: &[Bson]) -> Result<Self, Fault> {
+        let mut conditions = Self::default();
+        for (key, value) in index.keys.iter().zip(prefix) {
+            let place = conditions.place(value)?;
+            conditions.add(&format!("{} = {place}", column_name(key)));
+        }
+        Ok(conditions)
+    }
+
+    fn place(&mut self, value: &Bson) -> Result<String, Fault> {
+        self.parameters.push(key::key(value)?);
+        Ok(format!("?{}", self.parameters.len()))
+    }
+
+    fn add(&mut self, condition: &str) {
+        self.sql.push_str(if self.sql.is_empty() { "WHERE " } else { " AND " });
+        self.sql.push_str(condition);
+    }
+}
