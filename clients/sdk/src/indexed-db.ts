@@ -1,0 +1,99 @@
+/**
+ * The browser's storage adapter. Each person has a database of their own,
+ * `studyhall:<user id>`, and one for each note, `studyhall:<user id>:note:<id>`
+ * (y-indexeddb's), so that signing out can remove them whole. Knows no content.
+ */
+import type * as Y from "yjs";
+import type { DocumentLog, Storage } from "./storage.js";
+
+const SHARED = "studyhall";
+const STORE = "bytes";
+
+/** `user/<id>/rest` lives in `studyhall:<id>`; anything else in `studyhall`. */
+function databaseOf(key: string): string {
+  const match = /^user\/([^/]+)\//.exec(key);
+  return match ? `${SHARED}:${match[1]}` : SHARED;
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function openDatabase(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+  return settled(request);
+}
+
+function deleteDatabase(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error);
+    // Other tabs close theirs on `versionchange`; the deletion follows by itself.
+    request.onblocked = () => resolve();
+  });
+}
+
+export function indexedDb(): Storage {
+  const open = new Map<string, Promise<IDBDatabase>>();
+
+  function database(name: string): Promise<IDBDatabase> {
+    let opening = open.get(name);
+    if (!opening) {
+      opening = openDatabase(name).then((db) => {
+        const forget = () => open.delete(name);
+        db.onclose = forget;
+        db.onversionchange = () => {
+          forget();
+          db.close();
+        };
+        return db;
+      });
+      open.set(name, opening);
+    }
+    return opening;
+  }
+
+  async function run<T>(key: string, mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>) {
+    const db = await database(databaseOf(key));
+    return settled(act(db.transaction(STORE, mode).objectStore(STORE)));
+  }
+
+  return {
+    get: (key) => run(key, "readonly", (store) => store.get(key) as IDBRequest<Uint8Array | undefined>),
+    put: async (key, value) => void (await run(key, "readwrite", (store) => store.put(value, key))),
+    delete: async (key) => void (await run(key, "readwrite", (store) => store.delete(key))),
+    list: async (prefix) => {
+      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+      return (await run(prefix, "readonly", (store) => store.getAllKeys(range))) as string[];
+    },
+    drop: async (prefix) => {
+      const name = databaseOf(prefix);
+      const db = await open.get(name);
+      open.delete(name);
+      db?.close();
+      const known = (await indexedDB.databases?.()) ?? [{ name }];
+      const own = known.flatMap((each) => (each.name ? [each.name] : []));
+      const doomed = own.filter((each) => each === name || each.startsWith(`${name}:`));
+      await Promise.all(doomed.map(deleteDatabase));
+    },
+    document: (key, doc) => keepDocument(key, doc),
+  };
+}
+
+function keepDocument(key: string, doc: Y.Doc): DocumentLog {
+  const name = `${databaseOf(key)}:${key.split("/").slice(2).join(":")}`;
+  const opened = import("y-indexeddb").then(({ IndexeddbPersistence }) => new IndexeddbPersistence(name, doc));
+  return {
+    loaded: opened.then((kept) => kept.whenSynced),
+    close: async () => (await opened).destroy(),
+    remove: async () => {
+      await (await opened).destroy();
+      await deleteDatabase(name);
+    },
+  };
+}

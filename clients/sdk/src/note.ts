@@ -1,0 +1,135 @@
+/**
+ * One open note: its document kept on this device, its session on the shared socket,
+ * its awareness, and the one word about it. Opens without a server; attaches when the
+ * server knows the note. Knows no list of notes and no screen.
+ */
+import { Awareness } from "y-protocols/awareness";
+import * as Y from "yjs";
+import type { Connection } from "./connection.js";
+import { keepDocument } from "./document-log.js";
+import { Value, type Observable } from "./observable.js";
+import { Session } from "./session.js";
+import type { Socket } from "./socket.js";
+import { sameStatus, statusOf, type Known, type NoteStatus } from "./status.js";
+import type { DocumentLog, Storage } from "./storage.js";
+import type { UnsavedCount, UnsavedLedger } from "./unsaved.js";
+
+export interface NoteParts {
+  storage: Storage;
+  /** Where the document is kept. */
+  key: string;
+  ledger: UnsavedLedger;
+  socket: Socket;
+  connection: Connection;
+}
+
+export class OpenNote {
+  readonly awareness: Awareness;
+  /** Facts about the note that people edit together: `title`. */
+  readonly meta: Y.Map<unknown>;
+  private readonly value: Value<NoteStatus>;
+  private readonly session: Session;
+  private readonly stops: (() => void)[] = [];
+
+  private constructor(
+    readonly id: string,
+    readonly doc: Y.Doc,
+    private readonly log: DocumentLog,
+    private readonly count: UnsavedCount,
+    private known: Known,
+    parts: NoteParts,
+  ) {
+    this.meta = doc.getMap("meta");
+    this.awareness = new Awareness(doc);
+    this.value = new Value(statusOf(known), sameStatus);
+    this.session = new Session(`note:${id}`, doc, this.awareness, parts.socket, (news) => this.learn(news));
+    doc.on("update", this.onUpdate);
+    const { reach } = parts.connection;
+    this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
+    if (known.posted) this.session.open();
+  }
+
+  /** Loads what this device has; attaches if the server knows the note. */
+  static async open(id: string, parts: NoteParts, posted: boolean): Promise<OpenNote> {
+    const doc = new Y.Doc();
+    const count = await parts.ledger.open(id, doc.clientID);
+    const log = keepDocument(parts.storage, parts.key, doc);
+    await log.loaded;
+    const known: Known = {
+      reach: parts.connection.reach.get(),
+      posted,
+      scope: null,
+      acknowledged: false,
+      unsaved: count.total,
+      paused: false,
+      refusal: null,
+    };
+    return new OpenNote(id, doc, log, count, known, parts);
+  }
+
+  get status(): Observable<NoteStatus> {
+    return this.value;
+  }
+
+  get title(): string {
+    const title = this.meta.get("title");
+    return typeof title === "string" ? title : "";
+  }
+
+  set title(title: string) {
+    if (title !== this.title) this.meta.set("title", title);
+  }
+
+  /** True when this device holds nothing of the note yet. */
+  get blank(): boolean {
+    return this.doc.store.clients.size === 0;
+  }
+
+  /** The note's creation was answered: with nothing wrong, or refused. */
+  posted(refused: boolean): void {
+    if (this.known.posted) return;
+    if (refused) return this.learn({ refusal: "not-accepted" });
+    this.learn({ posted: true });
+    this.session.open();
+  }
+
+  /** Resolves when everything here is acknowledged or refused. */
+  async settled(): Promise<NoteStatus> {
+    return this.value.until(({ state }) => state === "saved" || state === "read-only" || state === "refused");
+  }
+
+  /** Ends the session and keeps the document on this device. */
+  async close(): Promise<void> {
+    this.end();
+    await this.log.close();
+    await this.count.flushed();
+    this.doc.destroy();
+  }
+
+  /** Ends the session and removes the document from this device. */
+  async remove(): Promise<void> {
+    this.end();
+    await this.count.flushed();
+    await this.log.remove();
+    this.doc.destroy();
+  }
+
+  private end(): void {
+    for (const stop of this.stops.splice(0)) stop();
+    this.session.close();
+    this.awareness.destroy();
+  }
+
+  private onUpdate = (_update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    if (!transaction.local) return;
+    this.count.edited();
+    this.learn({ acknowledged: false });
+  };
+
+  private learn(news: Partial<Known>): void {
+    this.known = { ...this.known, ...news };
+    if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
+    this.known.unsaved = this.count.total;
+    this.value.set(statusOf(this.known));
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Everything that belongs to one login: made when somebody signs in or is found signed
+ * in, ended as a whole. Wires the parts together; decides nothing.
+ */
+import { Cache } from "./cache.js";
+import type { Connection } from "./connection.js";
+import type { Exclusive } from "./locks.js";
+import { Notes } from "./notes.js";
+import { Outbox } from "./outbox.js";
+import type { Person, Routes } from "./rest.js";
+import { Rooms } from "./rooms.js";
+import type { Socket } from "./socket.js";
+import type { Storage } from "./storage.js";
+import { UnsavedLedger } from "./unsaved.js";
+
+const AGAIN_MS = 5_000;
+
+export interface SignedInParts {
+  person: Person;
+  storage: Storage;
+  rest: Routes;
+  connection: Connection;
+  exclusive: Exclusive;
+  socketUrl: string;
+  WebSocket: typeof WebSocket;
+  token: () => Promise<string>;
+  onLoginOver: () => void;
+}
+
+export class SignedIn {
+  readonly notes: Notes;
+  readonly rooms: Rooms;
+  private socket: Promise<Socket> | null = null;
+  private readonly stopFollowing: () => void;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+
+  constructor(private readonly parts: SignedInParts) {
+    const { person, storage, rest, connection, exclusive } = parts;
+    const prefix = `user/${person.id}/`;
+    const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
+    const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post: rest.createNote });
+    const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
+    this.rooms = new Rooms(rest, cache);
+    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, ledger, socket: this.openSocket, connection });
+    this.stopFollowing = connection.reach.subscribe((reach) => {
+      if (reach === "online") void this.deliver();
+    });
+  }
+
+  /** Stops everything and leaves what is kept on this device. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.stopFollowing();
+    await this.notes.close();
+    (await this.socket)?.close();
+  }
+
+  /** Documents and their socket are most of the code: loaded with the first note. */
+  private openSocket = (): Promise<Socket> => {
+    const { parts } = this;
+    this.socket ??= import("./socket.js").then(({ Socket }) => new Socket({ ...parts, url: parts.socketUrl }));
+    return this.socket;
+  };
+
+  private async deliver(): Promise<void> {
+    clearTimeout(this.timer);
+    const done = await this.notes.deliver().catch(() => false);
+    if (done || this.closed) return;
+    // Still reachable, yet not taken: a server that is busy or cannot store just now.
+    this.timer = setTimeout(() => {
+      if (this.parts.connection.reach.get() === "online") void this.deliver();
+    }, AGAIN_MS);
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What may be said about a note: one pure function from what is known to the one word
+ * that is shown. Knows no socket and no clock.
+ */
+import type { Reach } from "./connection.js";
+
+export type NoteState = "offline" | "connecting" | "saving" | "saved" | "read-only" | "refused";
+
+/** Why a note is refused: for good, each with something that a person can do. */
+export type Refusal = "not-found" | "removed" | "deleted" | "login-over" | "too-large" | "not-accepted";
+
+export interface NoteStatus {
+  state: NoteState;
+  /** Edits made here that no server has acknowledged, of earlier visits too. */
+  unsaved: number;
+  /** The server cannot write at the moment; it takes edits again by itself. */
+  paused: boolean;
+  refusal: Refusal | null;
+}
+
+export interface Known {
+  reach: Reach;
+  /** The server has heard of the note (its creation was posted). */
+  posted: boolean;
+  /** The document's session is open and let in; with what scope. */
+  scope: "readonly" | "read-write" | null;
+  /** Everything sent over this session was acknowledged, our Step2 included. */
+  acknowledged: boolean;
+  unsaved: number;
+  paused: boolean;
+  refusal: Refusal | null;
+}
+
+export function statusOf(known: Known): NoteStatus {
+  const { unsaved, paused, refusal } = known;
+  return { state: stateOf(known), unsaved, paused, refusal };
+}
+
+function stateOf(known: Known): NoteState {
+  if (known.refusal !== null) return "refused";
+  if (known.reach === "offline") return "offline";
+  if (!known.posted) return "saving";
+  if (known.scope === null) return "connecting";
+  if (known.scope === "readonly") return "read-only";
+  return known.acknowledged && known.unsaved === 0 ? "saved" : "saving";
+}
+
+export function sameStatus(a: NoteStatus, b: NoteStatus): boolean {
+  return a.state === b.state && a.unsaved === b.unsaved && a.paused === b.paused && a.refusal === b.refusal;
+}

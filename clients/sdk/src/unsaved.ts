@@ -1,0 +1,90 @@
+/**
+ * How many edits of which note only this device has. Each open document writes an entry
+ * of its own, so two tabs never overwrite each other's count; an entry found at opening
+ * is settled by the first full acknowledgement, because what it counts was loaded before.
+ * Knows numbers only.
+ */
+import { getJson, listJson, putJson, type Storage } from "./storage.js";
+
+interface Entry {
+  edits: number;
+}
+
+export class UnsavedLedger {
+  constructor(
+    private readonly storage: Storage,
+    private readonly prefix: string,
+  ) {}
+
+  /** Unsaved edits by note id. */
+  async counts(): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    for (const [key, entry] of await listJson<Entry>(this.storage, this.prefix)) {
+      const note = key.slice(this.prefix.length).split("/")[0] ?? "";
+      counts.set(note, (counts.get(note) ?? 0) + entry.edits);
+    }
+    return counts;
+  }
+
+  async open(note: string, writer: number): Promise<UnsavedCount> {
+    const found = await listJson<Entry>(this.storage, `${this.prefix}${note}/`);
+    return new UnsavedCount(this.storage, `${this.prefix}${note}/${writer}`, found);
+  }
+
+  async forget(note: string): Promise<void> {
+    for (const key of await this.storage.list(`${this.prefix}${note}/`)) await this.storage.delete(key);
+  }
+}
+
+/** The count of one open document. */
+export class UnsavedCount {
+  private own = 0;
+  private written = Promise.resolve();
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly key: string,
+    private carried: [string, Entry][],
+  ) {}
+
+  get total(): number {
+    return this.carried.reduce((sum, [, entry]) => sum + entry.edits, this.own);
+  }
+
+  edited(): void {
+    this.own += 1;
+    this.write();
+  }
+
+  /** Everything in the document was acknowledged. */
+  settled(): void {
+    if (this.total === 0 && this.carried.length === 0) return;
+    this.own = 0;
+    const covered = this.carried;
+    this.carried = [];
+    this.write();
+    this.written = this.written.then(async () => {
+      for (const [key, { edits }] of covered) {
+        // Another tab that still writes has counted on meanwhile: leave it to that tab.
+        if ((await getJson<Entry>(this.storage, key))?.edits === edits) await this.storage.delete(key);
+      }
+    });
+  }
+
+  /** Resolves when the device has the count. */
+  flushed(): Promise<void> {
+    return this.written;
+  }
+
+  private queued = false;
+
+  private write(): void {
+    if (this.queued) return;
+    this.queued = true;
+    this.written = this.written.then(() => {
+      this.queued = false;
+      const edits = this.own;
+      return edits === 0 ? this.storage.delete(this.key) : putJson(this.storage, this.key, { edits });
+    });
+  }
+}
