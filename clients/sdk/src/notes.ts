@@ -105,11 +105,9 @@ export class Notes {
       format: "rich",
       ...(options.room ? { room_id: options.room, is_shared: options.shared ?? true } : {}),
     });
-    if (options.title) {
-      const note = await this.open(id);
-      note.title = options.title;
-      await note.close();
-    }
+    const note = await this.open(id);
+    note.doc.getMap("meta").set("title", options.title ?? "");
+    await note.close();
     void this.deliver();
     return id;
   }

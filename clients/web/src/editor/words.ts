@@ -1,0 +1,32 @@
+/** What a note's status is called, for people. One place for all of these words. */
+import type { NoteStatus, Refusal } from "@studyhall/client";
+
+export type Tone = "good" | "wait" | "stop";
+
+export function wordsOf({ state, unsaved, paused }: NoteStatus): { text: string; tone: Tone } {
+  const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
+  switch (state) {
+    case "saved":
+      return { text: "Saved", tone: "good" };
+    case "saving":
+      if (paused) return { text: `Saving paused: ${edits} kept here`, tone: "wait" };
+      return { text: unsaved > 0 ? `Saving ${edits}` : "Saving", tone: "wait" };
+    case "connecting":
+      return { text: unsaved > 0 ? `Connecting: ${edits} kept here` : "Connecting", tone: "wait" };
+    case "offline":
+      return { text: unsaved > 0 ? `Offline: ${edits} kept here` : "Offline: nothing unsaved", tone: "wait" };
+    case "read-only":
+      return { text: "Read only", tone: "good" };
+    case "refused":
+      return { text: "Not saved", tone: "stop" };
+  }
+}
+
+export const REFUSALS: Record<Refusal, { title: string; detail: string }> = {
+  "not-found": { title: "This note is not there", detail: "It does not exist, or it is not shared with you." },
+  removed: { title: "You no longer have access", detail: "You were removed from its room, or it is no longer shared." },
+  deleted: { title: "This note was deleted", detail: "Somebody deleted it. What this device has of it is below." },
+  "login-over": { title: "Your login has ended", detail: "Sign in again to go on. What you wrote is kept here." },
+  "too-large": { title: "This note is full", detail: "The server takes no more edits. Begin another note." },
+  "not-accepted": { title: "Your last edits were not accepted", detail: "They are kept on this device only." },
+};

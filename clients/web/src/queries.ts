@@ -1,0 +1,36 @@
+/**
+ * The questions that screens ask, by key. The SDK answers from this device when the
+ * server is away, so a query runs offline too. Knows no screen.
+ */
+import { QueryClient, useQuery } from "@tanstack/react-query";
+import { useHall } from "./hall";
+
+export function newQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: { networkMode: "always", retry: false, staleTime: 5_000, refetchInterval: 30_000 },
+      mutations: { networkMode: "always", retry: false },
+    },
+  });
+}
+
+export function useRooms() {
+  const hall = useHall();
+  return useQuery({ queryKey: ["rooms"], queryFn: () => hall.rooms.list() });
+}
+
+export function useRoom(id: string) {
+  const hall = useHall();
+  return useQuery({ queryKey: ["room", id], queryFn: () => hall.rooms.show(id) });
+}
+
+export function useParticipants(room: string) {
+  const hall = useHall();
+  return useQuery({ queryKey: ["room", room, "participants"], queryFn: () => hall.rooms.participants(room) });
+}
+
+/** One's own notes, or those of a room. */
+export function useNotes(room?: string) {
+  const hall = useHall();
+  return useQuery({ queryKey: ["notes", room ?? "own"], queryFn: () => hall.notes.list({ room }) });
+}

@@ -1,0 +1,138 @@
+/**
+ * One note, open: its title and text, who else is here, and whether it is saved. Opens
+ * from this device first. Loaded when needed, since the editor is most of the app.
+ */
+import "../editor/editor.css";
+import { Group, Stack, Text, TextInput } from "@mantine/core";
+import type { Note, Person } from "@studyhall/client";
+import { IconArrowLeft } from "@tabler/icons-react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { Here } from "../editor/Here";
+import { PlainEditor } from "../editor/PlainEditor";
+import { Refused } from "../editor/Refused";
+import { RichEditor } from "../editor/RichEditor";
+import { SaveState } from "../editor/SaveState";
+import { useHall, useObservable, useWho } from "../hall";
+import { Failure, Loading } from "../parts/Message";
+
+export function NoteScreen() {
+  const { noteId } = useParams({ from: "/notes/$noteId" });
+  const { person } = useWho();
+  const { note, error } = useNote(noteId);
+  if (error !== null) return <Failure error={error} />;
+  if (!note || !person) return <Loading what="the note" />;
+  return <OpenNote key={note.id} note={note} person={person} />;
+}
+
+/** Opens a note for as long as it is shown. */
+function useNote(id: string): { note: Note | null; error: unknown } {
+  const hall = useHall();
+  const queries = useQueryClient();
+  const [state, setState] = useState<{ note: Note | null; error: unknown }>({ note: null, error: null });
+  useEffect(() => {
+    let left = false;
+    const opening = hall.notes.open(id);
+    opening.then(
+      (note) => !left && setState({ note, error: null }),
+      (error) => !left && setState({ note: null, error }),
+    );
+    return () => {
+      left = true;
+      setState({ note: null, error: null });
+      void opening
+        .then((note) => note.close())
+        .then(() => queries.invalidateQueries({ queryKey: ["notes"] }))
+        .catch(() => undefined);
+    };
+  }, [hall, id, queries]);
+  return state;
+}
+
+function OpenNote({ note, person }: { note: Note; person: Person }) {
+  const hall = useHall();
+  const status = useObservable(note.status);
+  // The server's view says which kind of note it is and where it lies; offline, the last one does.
+  const view = useQuery({
+    queryKey: ["note", note.id],
+    queryFn: async () => (await hall.notes.show(note.id)).value,
+    enabled: status.state !== "refused",
+  });
+  const known = !note.blank || ["saved", "saving", "read-only"].includes(status.state);
+  const writable = status.state !== "read-only" && status.state !== "refused";
+  const plain = view.data?.format === "plain";
+  return (
+    <Stack gap="sm" className="note">
+      <Group justify="space-between" wrap="nowrap" gap="sm" className="note-bar">
+        <Back room={view.data?.room_id ?? null} />
+        <Group gap="sm" wrap="nowrap">
+          <Here note={note} self={person.id} />
+          <SaveState status={status} />
+        </Group>
+      </Group>
+      {status.refusal && <Refused note={note} refusal={status.refusal} />}
+      {!known && status.state === "offline" && (
+        <Text className="quiet" role="note">
+          This note was not opened on this device before. It appears when the server can be reached again.
+        </Text>
+      )}
+      {!known && status.state === "connecting" && <Loading what="the note" />}
+      {known && (
+        <article className="sheet page" aria-label="Note">
+          <TitleField note={note} writable={writable} />
+          {plain ? (
+            <PlainEditor note={note} writable={writable} />
+          ) : (
+            <RichEditor note={note} person={person} writable={writable} />
+          )}
+        </article>
+      )}
+    </Stack>
+  );
+}
+
+function Back({ room }: { room: string | null }) {
+  const content = (
+    <>
+      <IconArrowLeft size={16} aria-hidden /> {room ? "Room" : "Notes"}
+    </>
+  );
+  if (room === null) {
+    return (
+      <Link to="/notes" className="back">
+        {content}
+      </Link>
+    );
+  }
+  return (
+    <Link to="/rooms/$roomId" params={{ roomId: room }} className="back">
+      {content}
+    </Link>
+  );
+}
+
+function TitleField({ note, writable }: { note: Note; writable: boolean }) {
+  const [title, setTitle] = useState(note.title);
+  useEffect(() => note.onTitle(setTitle), [note]);
+  useEffect(() => {
+    document.title = `${title || "Untitled"} · Studyhall`;
+    return () => {
+      document.title = "Studyhall";
+    };
+  }, [title]);
+  return (
+    <TextInput
+      aria-label="Title"
+      placeholder="Untitled"
+      variant="unstyled"
+      value={title}
+      readOnly={!writable}
+      maxLength={200}
+      onChange={(event) => {
+        note.title = event.currentTarget.value;
+      }}
+      classNames={{ input: "title-field" }}
+    />
+  );
+}

@@ -1,0 +1,60 @@
+/** Who is signed in, and signing out, which asks before anything unsaved is removed. */
+import { Avatar, Button, Group, Menu, Modal, Stack, Text, UnstyledButton } from "@mantine/core";
+import { UnsavedWork, type Person } from "@studyhall/client";
+import { IconLogout } from "@tabler/icons-react";
+import { useState } from "react";
+import { nameOf, useHall } from "../hall";
+
+export function PersonMenu({ person }: { person: Person }) {
+  const hall = useHall();
+  const [unsaved, setUnsaved] = useState<number | null>(null);
+
+  async function signOut(discard: boolean) {
+    try {
+      await hall.logout({ discard });
+    } catch (error) {
+      if (!(error instanceof UnsavedWork)) throw error;
+      setUnsaved(error.edits);
+    }
+  }
+
+  return (
+    <>
+      <Menu position="bottom-end" width={220} transitionProps={{ duration: 80 }}>
+        <Menu.Target>
+          <UnstyledButton aria-label={`Account of ${nameOf(person)}`} style={{ borderRadius: "50%" }}>
+            <Avatar name={nameOf(person)} alt="" color="moss" variant="filled" size={34} radius="xl" />
+          </UnstyledButton>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Label>{nameOf(person)}</Menu.Label>
+          <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut(false)}>
+            Sign out
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <Modal
+        opened={unsaved !== null}
+        onClose={() => setUnsaved(null)}
+        title="Sign out and lose unsaved work?"
+        centered
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <Stack>
+          <Text>
+            {unsaved === 1 ? "1 edit is" : `${unsaved} edits are`} kept on this device only. Signing out removes{" "}
+            {unsaved === 1 ? "it" : "them"} for good. Go online first to save {unsaved === 1 ? "it" : "them"}.
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setUnsaved(null)} data-autofocus>
+              Stay signed in
+            </Button>
+            <Button color="red.9" onClick={() => void signOut(true)}>
+              Sign out and remove
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
