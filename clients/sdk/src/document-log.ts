@@ -36,6 +36,7 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
   }
   return {
     loaded,
+    kept: () => last,
     close,
     remove: async () => {
       await close();

@@ -90,6 +90,11 @@ function keepDocument(key: string, doc: Y.Doc): DocumentLog {
   const opened = import("y-indexeddb").then(({ IndexeddbPersistence }) => new IndexeddbPersistence(name, doc));
   return {
     loaded: opened.then((kept) => kept.whenSynced),
+    // A transaction over the same store runs after all writes before it.
+    kept: async () => {
+      const { db } = await opened;
+      if (db) await settled(db.transaction("updates", "readonly").objectStore("updates").count());
+    },
     close: async () => (await opened).destroy(),
     remove: async () => {
       await (await opened).destroy();

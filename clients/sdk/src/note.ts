@@ -44,6 +44,7 @@ export class OpenNote {
     this.value = new Value(statusOf(known), sameStatus);
     this.session = new Session(`note:${id}`, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
+    count.onKept = () => this.learn({});
     const { reach } = parts.connection;
     this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
     if (known.posted) this.session.open();
@@ -52,8 +53,8 @@ export class OpenNote {
   /** Loads what this device has; attaches if the server knows the note. */
   static async open(id: string, parts: NoteParts, posted: boolean): Promise<OpenNote> {
     const doc = new Y.Doc();
-    const count = await parts.ledger.open(id, doc.clientID);
     const log = keepDocument(parts.storage, parts.key, doc);
+    const count = await parts.ledger.open(id, doc.clientID, () => log.kept());
     await log.loaded;
     const known: Known = {
       reach: parts.connection.reach.get(),
@@ -61,6 +62,7 @@ export class OpenNote {
       scope: null,
       acknowledged: false,
       unsaved: count.total,
+      kept: true,
       paused: false,
       refusal: null,
     };
@@ -130,6 +132,7 @@ export class OpenNote {
     this.known = { ...this.known, ...news };
     if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
     this.known.unsaved = this.count.total;
+    this.known.kept = this.count.kept;
     this.value.set(statusOf(this.known));
   }
 }

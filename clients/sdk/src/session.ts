@@ -36,7 +36,8 @@ export class Session {
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
-    this.stop();
+    this.stopListening();
+    this.provider?.destroy();
     this.release();
   }
 
@@ -50,6 +51,11 @@ export class Session {
       return this.again();
     }
     if (this.closed) return;
+    this.provider ??= this.make();
+    this.provider.attach();
+  }
+
+  private make(): HocuspocusProvider {
     const provider = new HocuspocusProvider({
       websocketProvider: this.socket.stock,
       name: this.name,
@@ -58,9 +64,8 @@ export class Session {
       token: this.socket.token,
       sessionAwareness: true,
     });
-    this.provider = provider;
     this.listen(provider);
-    provider.attach();
+    return provider;
   }
 
   private listen(provider: HocuspocusProvider): void {
@@ -97,7 +102,7 @@ export class Session {
 
   private refused(reason: string): void {
     const verdict = refusalOf(reason);
-    this.stop();
+    this.provider?.detach();
     this.report({ scope: null, acknowledged: false });
     if (verdict.kind === "for-good") return this.report({ refusal: verdict.refusal });
     if (verdict.kind === "token") this.socket.forgetToken();
@@ -108,15 +113,5 @@ export class Session {
     clearTimeout(this.timer);
     if (this.closed) return;
     this.timer = setTimeout(() => void this.start(), RETRY_MS);
-  }
-
-  /** Leaves the document and its awareness to whoever made them. */
-  private stop(): void {
-    const provider = this.provider;
-    this.provider = null;
-    if (!provider) return;
-    this.stopListening();
-    provider.configuration.awareness = null;
-    provider.destroy();
   }
 }

@@ -13,6 +13,8 @@ export interface NoteStatus {
   state: NoteState;
   /** Edits made here that no server has acknowledged, of earlier visits too. */
   unsaved: number;
+  /** This device has all of them: closing the page loses nothing. */
+  kept: boolean;
   /** The server cannot write at the moment; it takes edits again by itself. */
   paused: boolean;
   refusal: Refusal | null;
@@ -27,13 +29,14 @@ export interface Known {
   /** Everything sent over this session was acknowledged, our Step2 included. */
   acknowledged: boolean;
   unsaved: number;
+  kept: boolean;
   paused: boolean;
   refusal: Refusal | null;
 }
 
 export function statusOf(known: Known): NoteStatus {
-  const { unsaved, paused, refusal } = known;
-  return { state: stateOf(known), unsaved, paused, refusal };
+  const { unsaved, kept, paused, refusal } = known;
+  return { state: stateOf(known), unsaved, kept, paused, refusal };
 }
 
 function stateOf(known: Known): NoteState {
@@ -46,5 +49,5 @@ function stateOf(known: Known): NoteState {
 }
 
 export function sameStatus(a: NoteStatus, b: NoteStatus): boolean {
-  return a.state === b.state && a.unsaved === b.unsaved && a.paused === b.paused && a.refusal === b.refusal;
+  return (Object.keys(a) as (keyof NoteStatus)[]).every((key) => a[key] === b[key]);
 }

@@ -9,6 +9,8 @@ import type * as Y from "yjs";
 export interface DocumentLog {
   /** Resolves when what was kept is in the document. */
   loaded: Promise<unknown>;
+  /** Resolves when every update up to now is kept. */
+  kept(): Promise<unknown>;
   close(): Promise<void>;
   /** Closes it and removes what was kept. */
   remove(): Promise<void>;

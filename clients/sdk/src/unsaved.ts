@@ -26,9 +26,10 @@ export class UnsavedLedger {
     return counts;
   }
 
-  async open(note: string, writer: number): Promise<UnsavedCount> {
+  /** `documentKept` resolves when the document's own updates are on this device. */
+  async open(note: string, writer: number, documentKept: () => Promise<unknown>): Promise<UnsavedCount> {
     const found = await listJson<Entry>(this.storage, `${this.prefix}${note}/`);
-    return new UnsavedCount(this.storage, `${this.prefix}${note}/${writer}`, found);
+    return new UnsavedCount(this.storage, `${this.prefix}${note}/${writer}`, found, documentKept);
   }
 
   async forget(note: string): Promise<void> {
@@ -38,17 +39,27 @@ export class UnsavedLedger {
 
 /** The count of one open document. */
 export class UnsavedCount {
+  /** Called when `kept` becomes true. */
+  onKept: () => void = () => {};
   private own = 0;
-  private written = Promise.resolve();
+  private written: Promise<unknown> = Promise.resolve();
+  private writes = 0;
+  private queued = false;
 
   constructor(
     private readonly storage: Storage,
     private readonly key: string,
     private carried: [string, Entry][],
+    private readonly documentKept: () => Promise<unknown>,
   ) {}
 
   get total(): number {
     return this.carried.reduce((sum, [, entry]) => sum + entry.edits, this.own);
+  }
+
+  /** This device has every edit and their count: closing the page loses nothing. */
+  get kept(): boolean {
+    return this.writes === 0;
   }
 
   edited(): void {
@@ -63,7 +74,7 @@ export class UnsavedCount {
     const covered = this.carried;
     this.carried = [];
     this.write();
-    this.written = this.written.then(async () => {
+    this.queue(async () => {
       for (const [key, { edits }] of covered) {
         // Another tab that still writes has counted on meanwhile: leave it to that tab.
         if ((await getJson<Entry>(this.storage, key))?.edits === edits) await this.storage.delete(key);
@@ -72,19 +83,27 @@ export class UnsavedCount {
   }
 
   /** Resolves when the device has the count. */
-  flushed(): Promise<void> {
-    return this.written;
+  async flushed(): Promise<void> {
+    await this.written;
   }
-
-  private queued = false;
 
   private write(): void {
     if (this.queued) return;
     this.queued = true;
-    this.written = this.written.then(() => {
+    this.queue(async () => {
       this.queued = false;
       const edits = this.own;
-      return edits === 0 ? this.storage.delete(this.key) : putJson(this.storage, this.key, { edits });
+      await this.documentKept();
+      await (edits === 0 ? this.storage.delete(this.key) : putJson(this.storage, this.key, { edits }));
     });
+  }
+
+  private queue(act: () => Promise<void>): void {
+    this.writes += 1;
+    const done = () => {
+      this.writes -= 1;
+      if (this.kept) this.onKept();
+    };
+    this.written = this.written.then(act).then(done, done);
   }
 }

@@ -3,7 +3,7 @@ import type { NoteStatus, Refusal } from "@studyhall/client";
 
 export type Tone = "good" | "wait" | "stop";
 
-export function wordsOf({ state, unsaved, paused }: NoteStatus): { text: string; tone: Tone } {
+export function wordsOf({ state, unsaved, kept, paused }: NoteStatus): { text: string; tone: Tone } {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
   switch (state) {
     case "saved":
@@ -14,7 +14,8 @@ export function wordsOf({ state, unsaved, paused }: NoteStatus): { text: string;
     case "connecting":
       return { text: unsaved > 0 ? `Connecting: ${edits} kept here` : "Connecting", tone: "wait" };
     case "offline":
-      return { text: unsaved > 0 ? `Offline: ${edits} kept here` : "Offline: nothing unsaved", tone: "wait" };
+      if (unsaved === 0) return { text: "Offline: nothing unsaved", tone: "wait" };
+      return { text: kept ? `Offline: ${edits} kept here` : `Offline: keeping ${edits}`, tone: "wait" };
     case "read-only":
       return { text: "Read only", tone: "good" };
     case "refused":

@@ -68,7 +68,7 @@ function PersonRow({ person }: { person: Participant }) {
   return (
     <li>
       <Group gap="sm" px="md" py={10} wrap="nowrap">
-        <Avatar name={nameOf(person)} alt="" size={30} radius="xl" color="moss" variant="filled" />
+        <Avatar name={nameOf(person)} alt="" aria-hidden size={30} radius="xl" color="moss" variant="filled" />
         <Text truncate style={{ flex: 1 }}>
           {nameOf(person)}
         </Text>
@@ -102,9 +102,9 @@ function Invite({ room }: { room: string }) {
           </Group>
           <Group justify="space-between" gap="xs">
             <Text size="sm" className="quiet">
-              Good until {new Date(invite.data.expires_at).toLocaleDateString()}
+              Good until {new Date(invite.data.expires_at).toLocaleDateString(undefined, { day: "numeric", month: "long" })}
             </Text>
-            <Copy label="Copy the link" value={`${location.origin}/join/${invite.data.code}`} />
+            <CopyLink value={`${location.origin}/join/${invite.data.code}`} />
           </Group>
         </>
       ) : (
@@ -125,6 +125,18 @@ function Copy({ label, value }: { label: string; value: string }) {
             {copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
           </ActionIcon>
         </Tooltip>
+      )}
+    </CopyButton>
+  );
+}
+
+function CopyLink({ value }: { value: string }) {
+  return (
+    <CopyButton value={value}>
+      {({ copied, copy }) => (
+        <Button size="compact-sm" variant="subtle" c="var(--good)" onClick={copy}>
+          {copied ? "Copied" : "Copy the link"}
+        </Button>
       )}
     </CopyButton>
   );

@@ -1,17 +1,21 @@
 /** Who is signed in, and signing out, which asks before anything unsaved is removed. */
-import { Avatar, Button, Group, Menu, Modal, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Avatar, Button, Group, Menu, Modal, Stack, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { UnsavedWork, type Person } from "@studyhall/client";
 import { IconLogout } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { nameOf, useHall } from "../hall";
 
 export function PersonMenu({ person }: { person: Person }) {
   const hall = useHall();
+  const navigate = useNavigate();
   const [unsaved, setUnsaved] = useState<number | null>(null);
 
   async function signOut(discard: boolean) {
     try {
       await hall.logout({ discard });
+      // The next person who signs in here does not land where this one was.
+      await navigate({ to: "/" });
     } catch (error) {
       if (!(error instanceof UnsavedWork)) throw error;
       setUnsaved(error.edits);
@@ -22,8 +26,9 @@ export function PersonMenu({ person }: { person: Person }) {
     <>
       <Menu position="bottom-end" width={220} transitionProps={{ duration: 80 }}>
         <Menu.Target>
-          <UnstyledButton aria-label={`Account of ${nameOf(person)}`} style={{ borderRadius: "50%" }}>
-            <Avatar name={nameOf(person)} alt="" color="moss" variant="filled" size={34} radius="xl" />
+          <UnstyledButton style={{ borderRadius: "50%" }}>
+            <VisuallyHidden>Account of {nameOf(person)}</VisuallyHidden>
+            <Avatar name={nameOf(person)} alt="" aria-hidden color="moss" variant="filled" size={34} radius="xl" />
           </UnstyledButton>
         </Menu.Target>
         <Menu.Dropdown>

@@ -1,0 +1,194 @@
+/**
+ * People at browsers: what they see and do, in their words. Finds everything by role and
+ * name, as they do. Knows the screens and nothing of the server's inside.
+ */
+import { AxeBuilder } from "@axe-core/playwright";
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const PICTURES = new URL("../../docs/img/", import.meta.url).pathname;
+const PATIENCE_MS = 20_000;
+
+export const browser = await chromium.launch({
+  executablePath: process.env.STUDYHALL_CHROMIUM ?? "/usr/bin/chromium",
+  args: FLAGS,
+});
+
+let count = 0;
+
+/** Somebody with a browser of their own and, unless told otherwise, an account. */
+export async function somebody(hall, name, { account = true, ...options } = {}) {
+  const context = await browser.newContext({ baseURL: hall.url, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const person = new Person(name, context, page);
+  page.on("pageerror", (error) => person.errors.push(error.message));
+  page.on("console", (message) => {
+    if (/Content Security Policy/i.test(message.text())) person.errors.push(message.text());
+  });
+  if (account) await person.signUp();
+  return person;
+}
+
+export class Person {
+  /** Uncaught errors and breaches of the Content-Security-Policy on this person's pages. */
+  errors = [];
+
+  constructor(name, context, page) {
+    this.name = name;
+    this.context = context;
+    this.page = page;
+    count += 1;
+    this.username = `${name.toLowerCase()}${process.pid}x${count}`;
+    this.email = `${this.username}@example.org`;
+    this.password = `a long sentence that ${name} remembers`;
+  }
+
+  async signUp() {
+    await this.page.goto("/sign-up");
+    await this.page.getByLabel("Email").fill(this.email);
+    await this.page.getByLabel("Username").fill(this.username);
+    await this.page.getByLabel("Name that others see").fill(this.name);
+    await this.page.getByLabel("Password", { exact: true }).fill(this.password);
+    await this.page.getByRole("button", { name: "Create account" }).click();
+    await this.page.getByRole("heading", { name: "Rooms", level: 1 }).waitFor();
+  }
+
+  async signIn() {
+    await this.page.getByLabel("Email").fill(this.email);
+    await this.page.getByLabel("Password", { exact: true }).fill(this.password);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.page.getByRole("button", { name: `Account of ${this.name}` }).waitFor();
+  }
+
+  async signOut() {
+    await this.page.getByRole("button", { name: `Account of ${this.name}` }).click();
+    await this.page.getByRole("menuitem", { name: "Sign out" }).click();
+  }
+
+  async goTo(place) {
+    await this.page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: place }).click();
+  }
+
+  async makeRoom(name, description) {
+    await this.goTo("Rooms");
+    await this.page.getByRole("button", { name: "New room" }).click();
+    const dialog = this.page.getByRole("dialog", { name: "New room" });
+    await dialog.getByLabel("Name").fill(name);
+    if (description) await dialog.getByLabel("What you study there").fill(description);
+    await dialog.getByRole("button", { name: "Create room" }).click();
+    await this.page.getByRole("heading", { name, level: 1 }).waitFor();
+  }
+
+  async inviteCode() {
+    await this.page.getByRole("button", { name: "Make an invite code" }).click();
+    return (await this.page.getByLabel("Invite code").textContent()).trim();
+  }
+
+  async joinRoom(code, name) {
+    await this.goTo("Rooms");
+    await this.page.getByRole("button", { name: "Join with a code" }).click();
+    const dialog = this.page.getByRole("dialog", { name: "Join a room" });
+    await dialog.getByLabel("Invite code").fill(code);
+    await dialog.getByRole("button", { name: "Join" }).click();
+    await this.page.getByRole("heading", { name, level: 1 }).waitFor();
+  }
+
+  async makeNote(title) {
+    await this.page.getByRole("button", { name: "New note" }).click();
+    await this.title.fill(title);
+    await this.text.waitFor();
+  }
+
+  async openNote(title) {
+    await this.page.getByRole("link", { name: title }).click();
+    await this.text.waitFor();
+  }
+
+  get title() {
+    return this.page.getByRole("textbox", { name: "Title" });
+  }
+
+  get text() {
+    return this.page.getByRole("textbox", { name: "Note text" });
+  }
+
+  /** Types at the end of the note's text. */
+  async write(words) {
+    await this.text.click();
+    await this.page.keyboard.press("Control+End");
+    await this.page.keyboard.type(words);
+  }
+
+  /** What the note says, without the names on other people's carets. */
+  async reads() {
+    return this.text.evaluate((element) => {
+      const copy = element.cloneNode(true);
+      for (const caret of copy.querySelectorAll(".others-caret")) caret.remove();
+      return [...copy.children].map((block) => block.textContent.replaceAll("\u2060", "")).join("\n");
+    });
+  }
+
+  async seesText(words) {
+    await this.text.filter({ hasText: words }).waitFor();
+  }
+
+  /** Waits until the save state says this. */
+  async seesState(words) {
+    await this.page.getByRole("status", { name: "Save state" }).filter({ hasText: words }).waitFor();
+  }
+
+  async seesConnection(words) {
+    await this.page.getByRole("status", { name: "Connection" }).filter({ hasText: words }).waitFor();
+  }
+
+  /** Waits until this browser keeps the app for when the server is away. */
+  async keepsTheApp() {
+    await this.page.evaluate(async () => {
+      await navigator.serviceWorker.ready;
+      if (navigator.serviceWorker.controller) return;
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+    });
+  }
+
+  async databases() {
+    return this.page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
+  }
+
+  /** Nothing on this screen that axe calls serious. */
+  async findsScreenAccessible(what) {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    const found = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("; ")}`);
+    assert.deepEqual(found, [], what);
+  }
+
+  /** Leaves a picture for the documents, when they are asked for. */
+  async picture(name) {
+    if (process.env.STUDYHALL_SCREENSHOTS !== "1") return;
+    await mkdir(PICTURES, { recursive: true });
+    await this.page.screenshot({ path: `${PICTURES}${name}.png` });
+  }
+}
+
+/** Waits until `read` gives something that passes; no longer than people do. */
+export async function eventually(read, passes, what) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await read();
+    if (passes(value)) return value;
+    if (Date.now() > deadline) assert.fail(`${what}: in the end it was ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

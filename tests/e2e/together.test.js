@@ -1,0 +1,81 @@
+/** Two people write one note: at the same time, and while one of them is offline. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Hall } from "./hall.js";
+import { browser, eventually, somebody } from "./people.js";
+
+let hall;
+before(async () => {
+  hall = await Hall.open();
+});
+after(async () => {
+  await browser.close();
+  await hall?.close();
+});
+
+/** Ada has a room with a note; Ben has joined and both have the note open. */
+async function adaAndBen() {
+  const ada = await somebody(hall, "Ada");
+  const ben = await somebody(hall, "Ben");
+  await ada.makeRoom("Biology", "Cells and what they do all day");
+  const code = await ada.inviteCode();
+  await ben.joinRoom(code, "Biology");
+  await ada.page.reload();
+  await ada.page.getByRole("list", { name: "People in this room" }).getByText("Ben").waitFor();
+  await ada.picture("room");
+  await ada.makeNote("The cell");
+  await ada.seesState("Saved");
+  await ben.page.reload();
+  await ben.openNote("The cell");
+  await ben.seesState("Saved");
+  return { ada, ben };
+}
+
+test("two people write one note and see each other's carets and names", async () => {
+  const { ada, ben } = await adaAndBen();
+  await ada.write("Mitochondria are the powerhouse");
+  await ben.seesText("Mitochondria are the powerhouse");
+  await ben.write(" of the cell.");
+  await ada.seesText("Mitochondria are the powerhouse of the cell.");
+
+  await ada.page.getByRole("list", { name: "Also here" }).getByRole("img", { name: "Ben" }).waitFor();
+  await ben.page.getByRole("list", { name: "Also here" }).getByRole("img", { name: "Ada" }).waitFor();
+  await ada.text.locator(".others-caret", { hasText: "Ben" }).waitFor();
+  await ben.text.locator(".others-caret", { hasText: "Ada" }).waitFor();
+  await ada.seesState("Saved");
+  await ben.seesState("Saved");
+  assert.equal(await ada.reads(), await ben.reads());
+  await ada.picture("note");
+
+  await ben.title.fill("The cell, page one");
+  await eventually(() => ada.title.inputValue(), (title) => title === "The cell, page one", "Ada sees the new title");
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
+test("one goes offline, both write, and in the end both have everything", async () => {
+  const { ada, ben } = await adaAndBen();
+  await ada.write("One.");
+  await ben.seesText("One.");
+  await ada.seesState("Saved");
+
+  await ben.context.setOffline(true);
+  await ben.seesConnection("Offline");
+  await ben.seesState("Offline: nothing unsaved");
+  await ben.write(" Ben was here.");
+  await ben.seesState(/Offline: \d+ edits kept here/);
+  await ben.picture("note-offline");
+  await ada.text.click();
+  await ada.page.keyboard.press("Control+Home");
+  await ada.page.keyboard.type("Ada first. ");
+  await ada.seesState("Saved");
+  assert.ok(!(await ada.reads()).includes("Ben was here"));
+
+  await ben.context.setOffline(false);
+  await ben.seesConnection("Online");
+  await ben.seesText("Ada first.");
+  await ada.seesText("Ben was here.");
+  await ben.seesState("Saved");
+  const [adas, bens] = [await ada.reads(), await ben.reads()];
+  assert.equal(adas, bens);
+  assert.equal(adas, "Ada first. One. Ben was here.");
+});
