@@ -1,1 +1,29 @@
-//! Placeholder
+//! The REST API: accounts, rooms and notes, and the answer to "who may do what".
+//!
+//! [`Accounts`] comes first and gives `Access` to the services; [`Service`] comes after them. A
+//! handler has four beats: extract, decide (a pure method of a model), store, show. Must not know
+//! what is inside a document, nor which database keeps it.
+
+mod accounts;
+mod answer;
+mod api;
+mod config;
+mod cookies;
+mod documents;
+mod extract;
+mod fault;
+mod invites;
+mod layers;
+mod limits;
+mod notes;
+mod problem;
+mod rooms;
+mod routes;
+mod secrets;
+mod service;
+
+pub use accounts::{Accounts, SetupError};
+pub use config::{Config, Secret, SecretTooShort};
+pub use documents::Documents;
+pub use layers::{harden, origin_allowed};
+pub use service::{Service, openapi};

@@ -4,11 +4,19 @@
 //! so that a record has the field names that people see in MongoDB.
 
 pub mod access;
+pub mod audit;
 pub mod clock;
 pub mod document;
+pub mod idempotency;
 pub mod ids;
+pub mod invite_code;
+pub mod login;
 pub mod note;
 pub mod record;
+pub mod room;
+pub mod signing_key;
 pub mod timestamp;
+pub mod user;
+pub mod xp;
 
 pub use timestamp::Timestamp;

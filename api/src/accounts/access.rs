@@ -1,0 +1,138 @@
+//! The answers to "who is this" and "may they": from logins, documents' records and rooms.
+
+use std::sync::Arc;
+
+use studyhall_schema::{
+    access::{
+        Access, AccessChange, AccessChanges, AccessError, BoxFuture, Caller, Credential, Lagged,
+        Permission, Resource,
+    },
+    document::{DocumentId, DocumentRecord},
+    ids::{RoomId, UserId},
+    login::Login,
+    room::Room,
+};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::Accounts;
+use crate::{fault::Fault, secrets::sha256};
+
+impl From<Fault> for AccessError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unauthenticated => Self::Invalid,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+impl Accounts {
+    /// Lets somebody in.
+    pub(crate) async fn admit(&self, credential: Credential) -> Result<Caller, Fault> {
+        let caller = match credential {
+            Credential::AccessToken(token) => self.by_access_token(&token).await?,
+            Credential::Ticket(text) => self.0.tickets.redeem(self.clock().now(), &text),
+        };
+        let caller = caller.ok_or(Fault::Unauthenticated)?;
+        let login = self.standing_login(caller).await?;
+        login.then_some(caller).ok_or(Fault::Unauthenticated)
+    }
+
+    async fn by_access_token(&self, token: &str) -> Result<Option<Caller>, Fault> {
+        let hash = sha256(token.as_bytes());
+        if let Some(caller) = self.0.tokens.get(&hash) {
+            let now = self.clock().now();
+            return Ok(Some(caller).filter(|caller| caller.expires_at.is_some_and(|end| now < end)));
+        }
+        let caller = self.verify_access(token).await?;
+        if let Some(caller) = caller {
+            self.0.tokens.insert(hash, caller);
+        }
+        Ok(caller)
+    }
+
+    async fn standing_login(&self, caller: Caller) -> Result<bool, Fault> {
+        let logins = self.0.store.records::<Login>();
+        let load = async {
+            let found = logins.get(&caller.login).await?;
+            Ok::<_, Fault>(found.map(|login| login.value))
+        };
+        let login = self.0.logins.get(caller.login, load).await?;
+        let (now, lifetime) = (self.clock().now(), self.0.config.login_lifetime);
+        Ok(login
+            .is_some_and(|login| login.user_id == caller.user && login.stands(now, lifetime)))
+    }
+
+    /// A document's record.
+    pub(crate) async fn document(
+        &self,
+        id: DocumentId,
+    ) -> Result<Option<DocumentRecord>, Fault> {
+        let records = self.0.store.records::<DocumentRecord>();
+        let load = async { Ok(records.get(&id).await?.map(|record| record.value)) };
+        self.0.documents.get(id, load).await
+    }
+
+    /// A room that has people in it.
+    pub(crate) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>, Fault> {
+        let records = self.0.store.records::<Room>();
+        let load = async { Ok(records.get(&id).await?.map(|room| Arc::new(room.value))) };
+        let room = self.0.rooms.get(id, load).await?;
+        Ok(room.filter(|room| room.is_active))
+    }
+
+    /// What a person may do with a document.
+    pub(crate) async fn document_permission(
+        &self,
+        user: UserId,
+        id: DocumentId,
+    ) -> Result<Permission, Fault> {
+        let Some(record) = self.document(id).await? else { return Ok(Permission::None) };
+        if record.deleted_at.is_some() {
+            return Ok(Permission::None);
+        }
+        if record.owner == user {
+            return Ok(Permission::Write);
+        }
+        let Some(room) = record.room.filter(|_| record.is_shared) else {
+            return Ok(Permission::None);
+        };
+        let room = self.room(room).await?;
+        Ok(room.map_or(Permission::None, |room| room.note_permission(user)))
+    }
+}
+
+impl Access for Accounts {
+    fn authenticate(&self, credential: Credential) -> BoxFuture<'_, Result<Caller, AccessError>> {
+        Box::pin(async move { Ok(self.admit(credential).await?) })
+    }
+
+    fn permission(
+        &self,
+        caller: Caller,
+        resource: Resource,
+    ) -> BoxFuture<'_, Result<Permission, AccessError>> {
+        Box::pin(async move {
+            let Resource::Document(id) = resource;
+            Ok(self.document_permission(caller.user, id).await?)
+        })
+    }
+
+    fn changes(&self) -> Box<dyn AccessChanges> {
+        Box::new(Changes(self.0.changes.subscribe()))
+    }
+}
+
+struct Changes(Receiver<AccessChange>);
+
+impl AccessChanges for Changes {
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<AccessChange, Lagged>>> {
+        Box::pin(async {
+            match self.0.recv().await {
+                Ok(change) => Some(Ok(change)),
+                Err(RecvError::Lagged(_)) => Some(Err(Lagged)),
+                Err(RecvError::Closed) => None,
+            }
+        })
+    }
+}

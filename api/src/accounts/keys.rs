@@ -1,0 +1,162 @@
+//! The ring of Ed25519 keys that sign access tokens, kept in `signing_keys`.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use ed25519_dalek::SigningKey as Ed25519;
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde::Serialize;
+use studyhall_schema::{
+    Timestamp,
+    clock::Clock,
+    signing_key::{SigningKey, trusted},
+};
+use studyhall_store::{Page, Store};
+use utoipa::ToSchema;
+
+use crate::{
+    config::Config,
+    fault::Fault,
+    secrets::{PurposeKey, base64url, from_base64url, sha256},
+};
+
+/// What PKCS#8 puts before the 32 bytes of an Ed25519 seed (RFC 8410).
+const PKCS8: [u8; 16] =
+    [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// How often an unknown `kid` makes us look into the store.
+const RELOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// At most this many keys are read; older ones are long past their overlap.
+const KEYS_READ: usize = 100;
+
+/// A public key (RFC 7517, RFC 8037).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Jwk {
+    kty: &'static str,
+    crv: &'static str,
+    alg: &'static str,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    kid: String,
+    x: String,
+}
+
+/// The public keys that verify access tokens now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Default)]
+struct Ring {
+    rows: Vec<SigningKey>,
+    read_at: Timestamp,
+}
+
+/// The ring.
+pub(crate) struct Keys {
+    store: Store,
+    seal: PurposeKey,
+    turn: Duration,
+    overlap: Duration,
+    ring: RwLock<Arc<Ring>>,
+}
+
+impl Keys {
+    pub(crate) fn new(config: &Config, store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            seal: PurposeKey::new(&config.secret, "signing keys"),
+            turn: config.key_turn,
+            overlap: config.access_ttl + Duration::from_secs(60),
+            ring: RwLock::default(),
+        }
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.store.clock()
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn reload(&self) -> Result<Arc<Ring>, Fault> {
+        let newest = Page::of("created_at").descending().limit(KEYS_READ);
+        let found = self.store.records::<SigningKey>().page(newest).await?;
+        let rows: Vec<_> = found.items.into_iter().rev().map(|row| row.value).collect();
+        let ring = Arc::new(Ring { rows, read_at: self.clock().now() });
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
+        Ok(ring)
+    }
+
+    /// Makes a key that signs from now on; the one before it verifies for the overlap.
+    pub(crate) async fn rotate(&self) -> Result<(), Fault> {
+        let mut seed = [0; 32];
+        self.clock().fill(&mut seed);
+        let public = Ed25519::from_bytes(&seed).verifying_key().to_bytes();
+        let sealed = self.seal.seal(self.clock(), &seed);
+        let row = SigningKey {
+            id: sha256(&public)[..16].to_owned(),
+            public: base64url(&public),
+            sealed: sealed.ok_or_else(|| Fault::Internal("a key could not be sealed".into()))?,
+            created_at: self.clock().now(),
+        };
+        self.store.records::<SigningKey>().insert(row).await?;
+        self.reload().await?;
+        Ok(())
+    }
+
+    /// The key that signs now, with its `kid`; made when there is none or its turn is over.
+    pub(crate) async fn signing(&self) -> Result<(String, EncodingKey), Fault> {
+        let now = self.clock().now();
+        let due = |ring: &Ring| {
+            ring.rows.last().is_none_or(|newest| now.since(newest.created_at) >= self.turn)
+        };
+        let mut ring = self.ring();
+        if due(&ring) {
+            ring = self.reload().await?;
+        }
+        if due(&ring) {
+            self.rotate().await?;
+            ring = self.ring();
+        }
+        let row = ring.rows.last().ok_or_else(|| Fault::Internal("no signing key".into()))?;
+        let seed = self.seal.open(&row.sealed).ok_or_else(|| {
+            Fault::Internal("a signing key cannot be opened: is this the right secret?".into())
+        })?;
+        let der = [&PKCS8[..], &seed].concat();
+        Ok((row.id.clone(), EncodingKey::from_ed_der(&der)))
+    }
+
+    /// The key that verifies tokens of `kid` now.
+    pub(crate) async fn verifying(&self, kid: &str) -> Result<Option<DecodingKey>, Fault> {
+        let now = self.clock().now();
+        let mut ring = self.ring();
+        let known = ring.rows.iter().any(|row| row.id == kid);
+        if !known && now.since(ring.read_at) >= RELOAD_EVERY {
+            ring = self.reload().await?;
+        }
+        let row = trusted(&ring.rows, now, self.overlap).find(|row| row.id == kid);
+        let public = row.and_then(|row| from_base64url(&row.public));
+        Ok(public.map(|public| DecodingKey::from_ed_der(&public)))
+    }
+
+    /// The public keys that verify now.
+    pub(crate) async fn jwks(&self) -> Result<Jwks, Fault> {
+        self.signing().await?;
+        let (ring, now) = (self.ring(), self.clock().now());
+        let jwk = |row: &SigningKey| Jwk {
+            kty: "OKP",
+            crv: "Ed25519",
+            alg: "EdDSA",
+            usage: "sig",
+            kid: row.id.clone(),
+            x: row.public.clone(),
+        };
+        Ok(Jwks { keys: trusted(&ring.rows, now, self.overlap).map(jwk).collect() })
+    }
+}

@@ -1,0 +1,160 @@
+//! People and their logins: registration, passwords, tokens, and the answer to "who may do what"
+//! that every service asks. Knows the store and the models, nothing of HTTP.
+
+mod access;
+mod keys;
+mod logins;
+mod passwords;
+mod profiles;
+mod registration;
+mod remembered;
+mod tickets;
+mod tokens;
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use studyhall_schema::{
+    access::{AccessChange, Caller, SharedAccess},
+    audit::{AuditEntry, Event},
+    clock::Clock,
+    document::{DocumentId, DocumentRecord},
+    ids::{AuditId, LoginId, RoomId, UserId},
+    login::Login,
+    room::Room,
+    user::User,
+};
+use studyhall_store::Store;
+use tokio::sync::broadcast;
+
+pub(crate) use self::{keys::Jwks, registration::NewUser, tickets::Ticket};
+use self::{
+    keys::Keys, passwords::Passwords, remembered::Remembered, tickets::Tickets,
+};
+use crate::{config::Config, fault::Fault, limits::Limits, secrets::PurposeKey};
+
+/// How many changes wait for a slow receiver before it has to ask everything again.
+const CHANGES: usize = 4096;
+
+/// Accounts and access. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) limits: Limits,
+    passwords: Passwords,
+    keys: Keys,
+    tickets: Tickets,
+    refresh_key: PurposeKey,
+    /// Verified access tokens by their hash, so that a request pays no signature check.
+    tokens: Cache<String, Caller>,
+    logins: Remembered<LoginId, Option<Login>>,
+    documents: Remembered<DocumentId, Option<DocumentRecord>>,
+    rooms: Remembered<RoomId, Option<Arc<Room>>>,
+    changes: broadcast::Sender<AccessChange>,
+}
+
+/// The accounts could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("accounts cannot be set up: {0}")]
+pub struct SetupError(String);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) address: String,
+    pub(crate) device: String,
+    pub(crate) request_id: String,
+}
+
+/// Somebody who has just signed in, or again.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn {
+    pub(crate) user: User,
+    pub(crate) rev: u64,
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+}
+
+impl Accounts {
+    /// Accounts over `store`. Runs argon2 once.
+    pub fn new(config: Config, store: Store) -> Result<Self, SetupError> {
+        let clock = store.clock();
+        let passwords = Passwords::new(config.hashing_threads, config.hashing_queue, &**clock)
+            .map_err(|fault| SetupError(fault.to_string()))?;
+        let inner = Inner {
+            limits: Limits::new(config.rate_limit),
+            passwords,
+            keys: Keys::new(&config, &store),
+            tickets: Tickets::new(&config),
+            refresh_key: PurposeKey::new(&config.secret, "refresh tokens"),
+            tokens: Cache::new(100_000),
+            logins: Remembered::new(100_000),
+            documents: Remembered::new(100_000),
+            rooms: Remembered::new(10_000),
+            changes: broadcast::channel(CHANGES).0,
+            store,
+            config,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// For the services that ask who may do what.
+    pub fn access(&self) -> SharedAccess {
+        Arc::new(self.clone())
+    }
+
+    /// How often argon2 ran since the start: what a sign-in costs, as metrics show it.
+    pub fn password_hashings(&self) -> u64 {
+        self.0.passwords.runs()
+    }
+
+    /// Makes a new signing key; tokens of the one before stay good until they expire.
+    pub async fn rotate_signing_key(&self) -> Result<(), SetupError> {
+        self.0.keys.rotate().await.map_err(|fault| SetupError(fault.to_string()))
+    }
+
+    pub(crate) async fn jwks(&self) -> Result<Jwks, Fault> {
+        self.0.keys.jwks().await
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &**self.0.store.clock()
+    }
+
+    /// Forgets what a change makes stale, then tells whoever holds sockets.
+    pub(crate) fn announce(&self, change: AccessChange) {
+        match change {
+            AccessChange::LoginRevoked(login) => self.0.logins.forget(&login),
+            AccessChange::UserRevoked(_) => self.0.logins.forget_all(),
+            AccessChange::UserChanged(_) => {}
+            AccessChange::DocumentChanged(id) | AccessChange::DocumentDeleted(id) => {
+                self.0.documents.forget(&id);
+            }
+        }
+        // An error says that nobody listens.
+        let _ = self.0.changes.send(change);
+    }
+
+    /// Forgets a room whose record was changed. Comes before the change is announced.
+    pub(crate) fn room_changed(&self, room: RoomId) {
+        self.0.rooms.forget(&room);
+    }
+
+    /// Writes the audit trail. What it tells of has happened, so its failure is only logged.
+    pub(crate) async fn audit(&self, event: Event, user: Option<UserId>, origin: &Origin) {
+        let entry = AuditEntry {
+            id: AuditId::new(self.clock()),
+            event,
+            user_id: user,
+            at: self.clock().now(),
+            from: origin.address.clone(),
+            request_id: origin.request_id.clone(),
+        };
+        if let Err(error) = self.0.store.records::<AuditEntry>().insert(entry).await {
+            tracing::error!(%error, ?event, "an audit entry was not written");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What people see of themselves and of each other.
+
+use studyhall_schema::{
+    ids::UserId,
+    user::{ProfileChange, User},
+};
+use studyhall_store::Versioned;
+
+use super::Accounts;
+use crate::fault::Fault;
+
+impl Accounts {
+    /// A person.
+    pub(crate) async fn user(&self, id: UserId) -> Result<Versioned<User>, Fault> {
+        self.0.store.records::<User>().get(&id).await?.ok_or(Fault::NotFound)
+    }
+
+    /// Changes what a person may change about themself.
+    pub(crate) async fn revise_profile(
+        &self,
+        id: UserId,
+        expected: Option<u64>,
+        change: ProfileChange,
+    ) -> Result<Versioned<User>, Fault> {
+        let now = self.clock().now();
+        let users = self.0.store.records::<User>();
+        if let Some(rev) = expected {
+            let mut user = self.user(id).await?.value;
+            user.revise(change, now);
+            return Ok(users.replace(user, rev).await?);
+        }
+        let changed = users
+            .update(&id, |user| {
+                user.revise(change.clone(), now);
+                Ok::<_, Fault>(())
+            })
+            .await?;
+        changed.ok_or(Fault::NotFound)?
+    }
+}

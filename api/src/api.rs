@@ -1,0 +1,36 @@
+//! What handlers hold.
+
+use std::{ops::Deref, sync::Arc};
+
+use studyhall_store::Store;
+
+use crate::{accounts::Accounts, config::Config, documents::Documents};
+
+/// The state of the router. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Inside>);
+
+pub(crate) struct Inside {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) accounts: Accounts,
+    pub(crate) documents: Documents,
+}
+
+impl Api {
+    pub(crate) fn new(
+        config: Config,
+        store: Store,
+        accounts: Accounts,
+        documents: Documents,
+    ) -> Self {
+        Self(Arc::new(Inside { config, store, accounts, documents }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Inside;
+    fn deref(&self) -> &Inside {
+        &self.0
+    }
+}

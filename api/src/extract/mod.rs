@@ -1,0 +1,16 @@
+//! What a handler is given of a request, and nothing else: no handler reads a header. Every refusal
+//! is a [`Fault`](crate::fault::Fault).
+
+mod body;
+mod caller;
+mod client;
+mod conditions;
+mod parameters;
+
+pub(crate) use self::{
+    body::{Json, read as read_body},
+    caller::{Caller, Identity},
+    client::{Client, Delivery},
+    conditions::{IfMatch, IfNoneMatch},
+    parameters::{Path, Query},
+};

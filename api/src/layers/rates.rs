@@ -1,0 +1,52 @@
+//! How often: by person, else by address; sign-ins by address as well.
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method};
+
+use super::{address, path};
+use crate::{
+    api::Api,
+    extract::Identity,
+    fault::Fault,
+    limits::{Quota, REQUESTS, SIGN_INS, Standing},
+};
+
+const SIGN_IN_ROUTES: [&str; 3] =
+    ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh"];
+
+pub(super) async fn limit(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let address = address(&api, request.headers(), request.extensions());
+    let is_sign_in = request.method() == Method::POST && SIGN_IN_ROUTES.contains(&path(&request));
+    let caller = request.extensions().get::<Identity>().and_then(|identity| identity.caller());
+    let (quota, who) = match caller {
+        _ if is_sign_in => (SIGN_INS, address),
+        Some(caller) => (REQUESTS, caller.user.to_string()),
+        None => (REQUESTS, address),
+    };
+    let now = api.accounts.clock().now();
+    let Some(standing) = api.accounts.0.limits.take(quota, &who, now) else {
+        return next.run(request).await;
+    };
+    let response = match standing.wait {
+        Some(wait) => Fault::TooMany(wait).into_response(),
+        None => next.run(request).await,
+    };
+    told(response, quota, standing)
+}
+
+/// The headers of draft-ietf-httpapi-ratelimit-headers.
+fn told(mut response: Response, quota: Quota, standing: Standing) -> Response {
+    let Quota { name, burst, per } = quota;
+    let policy = format!("\"{name}\";q={burst};w={}", per.as_secs());
+    let limit = format!("\"{name}\";r={};t={}", standing.remaining, standing.reset.as_secs());
+    for (header, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(header), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,147 @@
+//! What happens to notes. Text and title live in the note's document and are changed by CRDT
+//! operations; rights and life live in the document's record.
+
+use studyhall_schema::{
+    access::{AccessChange, Permission},
+    document::{DocumentId, DocumentKind, DocumentRecord, Engine},
+    ids::{NoteId, RoomId, UserId},
+    note::{Format, Note},
+};
+use studyhall_store::Versioned;
+
+use crate::{
+    api::Api, documents::SyncFault, extract::IfMatch, fault::Fault, rooms,
+};
+
+/// A note to make.
+pub(crate) struct NewNote {
+    pub(crate) id: NoteId,
+    pub(crate) text: String,
+    pub(crate) title: Option<String>,
+    pub(crate) room: Option<RoomId>,
+    pub(crate) is_shared: bool,
+    pub(crate) engine: Engine,
+    pub(crate) format: Format,
+}
+
+/// A note that was made now, or by the same request before.
+pub(crate) struct Created {
+    pub(crate) note: Versioned<Note>,
+    pub(crate) is_new: bool,
+}
+
+/// What is to change about a note.
+pub(crate) struct NoteChange {
+    pub(crate) text: Option<String>,
+    pub(crate) is_shared: Option<bool>,
+}
+
+impl From<SyncFault> for Fault {
+    fn from(fault: SyncFault) -> Self {
+        match fault {
+            SyncFault::NotFound => Self::NotFound,
+            SyncFault::Exists => {
+                Self::Conflict { code: "id-taken", detail: "this id is taken: make another one" }
+            }
+            SyncFault::Unavailable => Self::Unavailable,
+            SyncFault::Corrupt => Self::Internal("a document cannot be read".into()),
+        }
+    }
+}
+
+/// Makes a note. The same request again gets the same note.
+pub(crate) async fn create(api: &Api, by: UserId, new: NewNote) -> Result<Created, Fault> {
+    if let Some(room) = new.room {
+        rooms::show_to_member(api, by, room).await?;
+    }
+    let document = DocumentId::Note(new.id);
+    let held = api.accounts.document(document).await?;
+    if held.as_ref().is_some_and(|held| held.owner != by || held.deleted_at.is_some()) {
+        return Err(SyncFault::Exists.into());
+    }
+    let record = DocumentRecord {
+        id: document,
+        kind: match new.format {
+            Format::Plain => DocumentKind::PlainNote,
+            Format::Rich => DocumentKind::RichNote,
+        },
+        engine: new.engine,
+        owner: by,
+        room: new.room,
+        is_shared: new.is_shared,
+        created_at: api.accounts.clock().now(),
+        deleted_at: None,
+        snapshot_seq: 0,
+        bytes: 0,
+    };
+    api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
+    api.accounts.announce(AccessChange::DocumentChanged(document));
+    let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
+    Ok(Created { note, is_new: held.is_none() })
+}
+
+/// What `user` may do with a note that they may at least read.
+async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fault> {
+    match api.accounts.document_permission(user, DocumentId::Note(id)).await? {
+        Permission::None => Err(Fault::NotFound),
+        permission => Ok(permission),
+    }
+}
+
+/// A note.
+pub(crate) async fn show(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
+    readable(api, user, id).await?;
+    api.documents.note(id).await?.ok_or(Fault::NotFound)
+}
+
+/// Changes a note: text is merged into what others write, sharing is the owner's to change.
+pub(crate) async fn revise(
+    api: &Api,
+    user: UserId,
+    id: NoteId,
+    expected: &IfMatch,
+    change: NoteChange,
+) -> Result<Versioned<Note>, Fault> {
+    if readable(api, user, id).await? < Permission::Write {
+        let detail = "you may read this note, not change it";
+        return Err(Fault::Forbidden { code: "read-only", detail });
+    }
+    let note = show(api, user, id).await?;
+    expected.check(note.rev)?;
+    let document = DocumentId::Note(id);
+    if let Some(is_shared) = change.is_shared.filter(|shared| *shared != note.is_shared) {
+        if note.owner_id != user {
+            let detail = "only its owner shares a note or takes it back";
+            return Err(Fault::Forbidden { code: "not-the-owner", detail });
+        }
+        let share = move |record: &mut DocumentRecord| record.is_shared = is_shared;
+        api.documents.revise_record(document, share).await?.ok_or(Fault::NotFound)?;
+        api.accounts.announce(AccessChange::DocumentChanged(document));
+    }
+    if let Some(text) = change.text {
+        api.documents.put_text(document, user, &text).await?;
+    }
+    show(api, user, id).await
+}
+
+/// Moves a note to the trash; its owner may.
+pub(crate) async fn delete(
+    api: &Api,
+    user: UserId,
+    id: NoteId,
+    expected: &IfMatch,
+) -> Result<(), Fault> {
+    let note = show(api, user, id).await?;
+    if note.owner_id != user {
+        let detail = "only its owner deletes a note";
+        return Err(Fault::Forbidden { code: "not-the-owner", detail });
+    }
+    expected.check(note.rev)?;
+    let (document, now) = (DocumentId::Note(id), api.accounts.clock().now());
+    let bury = move |record: &mut DocumentRecord| {
+        record.deleted_at.get_or_insert(now);
+    };
+    api.documents.revise_record(document, bury).await?.ok_or(Fault::NotFound)?;
+    api.accounts.announce(AccessChange::DocumentDeleted(document));
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! What happens to rooms: the record's compare-and-set decides, then the listing's index, the caches
+//! and the sockets follow.
+
+use std::sync::Arc;
+
+use studyhall_schema::{
+    access::AccessChange,
+    ids::{RoomId, UserId},
+    room::{LARGEST_ROOM, NewRoom, Room, RoomChange, RoomFault, RoomMember, RoomType},
+    user::Role,
+    xp::{self, Unlocks},
+};
+use studyhall_store::{Page, Records, StoreError, Versioned};
+
+use crate::{
+    api::Api,
+    extract::IfMatch,
+    fault::Fault,
+    invites,
+    routes::{Paging, refused},
+};
+
+/// A room that was made now, or by the same request before.
+pub(crate) struct Opening {
+    pub(crate) room: Versioned<Room>,
+    pub(crate) is_new: bool,
+}
+
+/// How many of a person's rooms are looked at when their number is limited.
+const COUNTED: usize = 100;
+
+fn records(api: &Api) -> Records<Room> {
+    api.store.records::<Room>()
+}
+
+/// Makes a room. The same request again gets the same room.
+pub(crate) async fn open(api: &Api, owner: UserId, new: NewRoom) -> Result<Opening, Fault> {
+    if let Some(room) = records(api).get(&new.id).await? {
+        return repeated(room, owner);
+    }
+    let unlocks = unlocks(api, owner).await?;
+    gate(api, owner, &new, unlocks).await?;
+    let id = new.id;
+    remember_member(api, id, owner).await?;
+    let room = Room::open(new, owner, api.accounts.clock().now());
+    match records(api).insert(room).await {
+        Ok(room) => {
+            api.accounts.room_changed(id);
+            Ok(Opening { room, is_new: true })
+        }
+        Err(StoreError::Duplicate { .. }) => {
+            repeated(records(api).get(&id).await?.ok_or(Fault::Unavailable)?, owner)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn repeated(room: Versioned<Room>, owner: UserId) -> Result<Opening, Fault> {
+    if room.owner_id == owner {
+        return Ok(Opening { room, is_new: false });
+    }
+    Err(Fault::Conflict { code: "id-taken", detail: "this id is taken: make another one" })
+}
+
+async fn unlocks(api: &Api, owner: UserId) -> Result<Unlocks, Fault> {
+    let user = api.accounts.user(owner).await?;
+    let is_admin = user.role == Role::Admin;
+    Ok(if is_admin { xp::ADMIN } else { xp::unlocks(xp::level(user.xp)) })
+}
+
+async fn gate(api: &Api, owner: UserId, new: &NewRoom, unlocks: Unlocks) -> Result<(), Fault> {
+    let locked = |detail| Err(Fault::Forbidden { code: "level-too-low", detail });
+    if new.kind == RoomType::Personal {
+        return Ok(());
+    }
+    if new.max_participants as usize > unlocks.room_size || new.max_participants > LARGEST_ROOM {
+        return locked("a higher level unlocks rooms of this size");
+    }
+    if !new.settings.is_private && !unlocks.public_rooms {
+        return locked("a higher level unlocks public rooms");
+    }
+    let Some(most) = unlocks.shared_rooms else { return Ok(()) };
+    let owned = records(api).page(Page::of("owner").equal(owner).limit(COUNTED)).await?;
+    let open = |room: &&Versioned<Room>| room.is_active && room.kind == RoomType::Shared;
+    if owned.items.iter().filter(open).count() >= most {
+        return locked("a higher level unlocks more shared rooms");
+    }
+    Ok(())
+}
+
+/// The index entry comes first: one without a membership is passed over, a membership without its
+/// entry would be missed in listings.
+async fn remember_member(api: &Api, room: RoomId, user: UserId) -> Result<(), Fault> {
+    match api.store.records().insert(RoomMember::of(room, user)).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn forget_member(api: &Api, room: RoomId, user: UserId) {
+    let row = RoomMember::of(room, user);
+    if let Err(error) = api.store.records::<RoomMember>().delete(&row.id).await {
+        tracing::warn!(%error, "an entry of room_members was not removed");
+    }
+}
+
+/// A room that is open.
+async fn open_room(api: &Api, id: RoomId) -> Result<Versioned<Room>, Fault> {
+    let room = records(api).get(&id).await?;
+    room.filter(|room| room.is_active).ok_or(Fault::NotFound)
+}
+
+/// A room for one who is in, or for anybody when it is public.
+pub(crate) async fn show(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, Fault> {
+    let room = open_room(api, id).await?;
+    let is_member = room.role(user).is_some();
+    if is_member {
+        heal(api, id, user).await?;
+    }
+    if is_member || !room.settings.is_private { Ok(room) } else { Err(Fault::NotFound) }
+}
+
+/// Puts back an index entry that a leave and a join at once have lost.
+async fn heal(api: &Api, room: RoomId, user: UserId) -> Result<(), Fault> {
+    let row = RoomMember::of(room, user);
+    if api.store.records::<RoomMember>().get(&row.id).await?.is_none() {
+        remember_member(api, room, user).await?;
+    }
+    Ok(())
+}
+
+/// A room for one who is in.
+pub(crate) async fn show_to_member(
+    api: &Api,
+    user: UserId,
+    id: RoomId,
+) -> Result<Arc<Room>, Fault> {
+    let room = api.accounts.room(id).await?;
+    room.filter(|room| room.role(user).is_some()).ok_or(Fault::NotFound)
+}
+
+/// A page of the rooms that somebody is in.
+pub(crate) async fn of_user(
+    api: &Api,
+    user: UserId,
+    paging: Paging,
+) -> Result<(Vec<Versioned<Room>>, Option<String>), Fault> {
+    let query = paging.of("user").equal(user);
+    let page = api.store.records::<RoomMember>().page(query).await.map_err(refused)?;
+    let mut rooms = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        let room = records(api).get(&row.room_id).await?;
+        rooms.extend(room.filter(|room| room.is_active && room.role(user).is_some()));
+    }
+    Ok((rooms, page.next_cursor))
+}
+
+/// Changes a room, if its owner asks.
+pub(crate) async fn revise(
+    api: &Api,
+    by: UserId,
+    id: RoomId,
+    expected: IfMatch,
+    change: RoomChange,
+) -> Result<Versioned<Room>, Fault> {
+    show(api, by, id).await?;
+    if change.is_private == Some(false) && !unlocks(api, by).await?.public_rooms {
+        let detail = "a higher level unlocks public rooms";
+        return Err(Fault::Forbidden { code: "level-too-low", detail });
+    }
+    let changed = match expected.0 {
+        Some(rev) => {
+            let mut room = open_room(api, id).await?.value;
+            room.revise(by, change)?;
+            records(api).replace(room, rev).await?
+        }
+        None => {
+            let revise = |room: &mut Room| room.revise(by, change.clone());
+            records(api).update(&id, revise).await?.ok_or(Fault::NotFound)??
+        }
+    };
+    rights_changed(api, &changed);
+    Ok(changed)
+}
+
+/// What members may do with the room's notes may have changed: their sockets ask again.
+fn rights_changed(api: &Api, room: &Room) {
+    api.accounts.room_changed(room.id);
+    for one in &room.participants {
+        api.accounts.announce(AccessChange::UserChanged(one.user_id));
+    }
+}
+
+/// Joins a room: by its id when it is public, else by a code that leads to it.
+pub(crate) async fn join(
+    api: &Api,
+    user: UserId,
+    id: Option<RoomId>,
+    code: Option<&str>,
+) -> Result<Versioned<Room>, Fault> {
+    let now = api.accounts.clock().now();
+    let Some(code) = code else {
+        let room = open_room(api, id.ok_or(Fault::NotFound)?).await?;
+        if room.role(user).is_some() {
+            return Ok(room);
+        }
+        return if room.settings.is_private {
+            Err(Fault::NotFound)
+        } else {
+            admit(api, user, room.id).await
+        };
+    };
+    let invite = invites::look_up(api, user, id, code).await?;
+    let room = open_room(api, invite.room_id).await?;
+    if room.role(user).is_some() {
+        return Ok(room);
+    }
+    invites::redeem(api, &invite, now).await?;
+    let joined = admit(api, user, room.id).await;
+    if joined.is_err() {
+        invites::give_back(api, &invite).await;
+    }
+    joined
+}
+
+async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, Fault> {
+    let now = api.accounts.clock().now();
+    remember_member(api, id, user).await?;
+    let join = |room: &mut Room| room.join(user, now).map(|_| ());
+    let joined = records(api).update(&id, join).await?.ok_or(Fault::NotFound)?;
+    if let Err(refusal) = joined {
+        forget_member(api, id, user).await;
+        return Err(refusal.into());
+    }
+    api.accounts.room_changed(id);
+    api.accounts.announce(AccessChange::UserChanged(user));
+    Ok(joined?)
+}
+
+/// Leaves a room; the sockets on its documents follow.
+pub(crate) async fn leave(api: &Api, user: UserId, id: RoomId) -> Result<(), Fault> {
+    let leave = |room: &mut Room| room.leave(user);
+    let left = records(api).update(&id, leave).await?.ok_or(RoomFault::NotFound)?;
+    left?;
+    forget_member(api, id, user).await;
+    api.accounts.room_changed(id);
+    api.accounts.announce(AccessChange::UserChanged(user));
+    Ok(())
+}

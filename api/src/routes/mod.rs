@@ -1,0 +1,57 @@
+//! The table of contents of the API.
+
+mod auth;
+mod invite_codes;
+mod notes;
+mod openapi;
+mod pages;
+mod rooms;
+mod users;
+mod validation;
+mod well_known;
+
+use axum::{Router, routing::get};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use self::{
+    openapi::document,
+    pages::{Paging, refused},
+};
+use crate::{api::Api, fault::Fault};
+
+/// Every route under `/api/v1`, with its description.
+fn v1() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::logout_all))
+        .routes(routes!(auth::ws_ticket))
+        .routes(routes!(users::me, users::put_me))
+        .routes(routes!(users::show))
+        .routes(routes!(rooms::create, rooms::list))
+        .routes(routes!(rooms::show, rooms::put))
+        .routes(routes!(rooms::join_by_code))
+        .routes(routes!(rooms::join))
+        .routes(routes!(rooms::leave))
+        .routes(routes!(rooms::participants))
+        .routes(routes!(rooms::notes))
+        .routes(routes!(invite_codes::create, invite_codes::list))
+        .routes(routes!(invite_codes::delete))
+        .routes(routes!(notes::create, notes::list))
+        .routes(routes!(notes::show, notes::put, notes::delete))
+}
+
+/// All routes.
+pub(crate) fn all(api: &Api) -> Router {
+    let (routes, description) = openapi::described(v1()).split_for_parts();
+    let description = openapi::complete(description);
+    Router::new()
+        .merge(routes)
+        .route("/api/v1/openapi.json", get(move || openapi::serve(description.clone())))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .fallback(|| async { Fault::NotFound })
+        .method_not_allowed_fallback(|| async { Fault::MethodNotAllowed })
+        .with_state(api.clone())
+}

@@ -1,0 +1,228 @@
+//! Notes.
+
+use axum::extract::State;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use studyhall_schema::{
+    Timestamp,
+    document::{DocumentId, Engine},
+    ids::{NoteId, RoomId, UserId},
+    note::{Format, Note},
+};
+use studyhall_store::{Page, PageOf, Versioned};
+use utoipa::ToSchema;
+
+use super::{
+    pages::{Paging, refused},
+    validation,
+};
+use crate::{
+    answer::{Created, Done, Listed, Shown},
+    api::Api,
+    extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
+    fault::Fault,
+    notes::{self, NewNote, NoteChange},
+};
+
+/// The longest text of a note in a request, in characters.
+const LONGEST: usize = 1_048_576;
+
+/// A note to make.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostNote {
+    /// Made by the client when it was offline.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    id: Option<NoteId>,
+    #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
+    #[schema(max_length = 1_048_576)]
+    text: Option<String>,
+    #[garde(inner(length(chars, max = 200)), inner(custom(validation::line)))]
+    #[schema(max_length = 200)]
+    title: Option<String>,
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    room_id: Option<RoomId>,
+    /// Whether the room's members may open it; they may when it is missing.
+    #[garde(skip)]
+    is_shared: Option<bool>,
+    #[garde(skip)]
+    #[schema(value_type = Option<EngineName>)]
+    engine: Option<Engine>,
+    #[garde(skip)]
+    #[schema(value_type = Option<FormatName>)]
+    format: Option<Format>,
+}
+
+/// The CRDT library of a document.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the schema's Engine")]
+pub(crate) enum EngineName {
+    Yjs,
+}
+
+/// How a note's text is kept: as the root text `content`, or as the `XmlFragment` `default`.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the schema's Format")]
+pub(crate) enum FormatName {
+    Plain,
+    Rich,
+}
+
+/// What changes about a note.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutNote {
+    /// Merged into what others write: only the differences become operations.
+    #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
+    #[schema(max_length = 1_048_576)]
+    text: Option<String>,
+    /// Whether the room's members may open it.
+    #[garde(skip)]
+    is_shared: Option<bool>,
+}
+
+/// A note.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NoteView {
+    #[schema(value_type = String)]
+    id: NoteId,
+    rev: u64,
+    text: String,
+    title: String,
+    #[schema(value_type = String)]
+    owner_id: UserId,
+    #[schema(value_type = Option<String>)]
+    room_id: Option<RoomId>,
+    is_shared: bool,
+    #[schema(value_type = FormatName)]
+    format: Format,
+    #[schema(value_type = EngineName)]
+    engine: Engine,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// The name of its document on the sockets.
+    document: String,
+}
+
+impl From<Versioned<Note>> for NoteView {
+    fn from(Versioned { value: note, rev }: Versioned<Note>) -> Self {
+        Self {
+            document: DocumentId::Note(note.id).to_string(),
+            id: note.id,
+            rev,
+            text: note.text,
+            title: note.title,
+            owner_id: note.owner_id,
+            room_id: note.room_id,
+            is_shared: note.is_shared,
+            format: note.format,
+            engine: note.engine,
+            created_at: note.created_at,
+            updated_at: note.updated_at,
+        }
+    }
+}
+
+fn shown(note: Versioned<Note>) -> Shown<NoteView> {
+    let rev = note.rev;
+    Shown::new(note.into(), rev)
+}
+
+fn listed(page: PageOf<Note>) -> Listed<NoteView> {
+    let items = page.items.into_iter().map(Into::into).collect();
+    Listed { items, next_cursor: page.next_cursor }
+}
+
+/// Make a note.
+#[utoipa::path(post, path = "/api/v1/notes", tag = "notes",
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = NoteView), (status = 200, body = NoteView)))]
+pub(super) async fn create(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Json(body): Json<PostNote>,
+) -> Result<Created<NoteView>, Fault> {
+    let new = NewNote {
+        id: body.id.unwrap_or_else(|| NoteId::new(api.accounts.clock())),
+        text: body.text.unwrap_or_default(),
+        title: body.title,
+        is_shared: body.is_shared.unwrap_or(body.room_id.is_some()),
+        room: body.room_id,
+        engine: body.engine.unwrap_or_default(),
+        format: body.format.unwrap_or_default(),
+    };
+    let notes::Created { note, is_new } = notes::create(&api, caller.user, new).await?;
+    let location = format!("/api/v1/notes/{}", note.id);
+    Ok(Created { rev: note.rev, view: note.into(), location, is_new })
+}
+
+/// List one's own notes.
+#[utoipa::path(get, path = "/api/v1/notes", tag = "notes", params(Paging),
+    responses((status = 200, body = Listed<NoteView>)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Listed<NoteView>, Fault> {
+    let query = paging.of("owner").equal(caller.user);
+    Ok(listed(api.store.records::<Note>().page(query).await.map_err(refused)?))
+}
+
+/// A page of a room's notes that `user` may open. Others' unshared ones are passed over, so that a
+/// page can be shorter than asked for.
+pub(super) async fn list_in_room(
+    api: &Api,
+    user: UserId,
+    room: RoomId,
+    paging: Paging,
+) -> Result<Listed<NoteView>, Fault> {
+    let query: Page<'_> = paging.of("room").equal(room);
+    let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
+    page.items.retain(|note| note.is_shared || note.owner_id == user);
+    Ok(listed(page))
+}
+
+/// Show a note.
+#[utoipa::path(get, path = "/api/v1/notes/{id}", tag = "notes", params(("id" = String, Path)),
+    responses((status = 200, body = NoteView), (status = 304)))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Path(id): Path<NoteId>,
+    known: IfNoneMatch,
+) -> Result<Shown<NoteView>, Fault> {
+    Ok(shown(notes::show(&api, caller.user, id).await?).unless(&known))
+}
+
+/// Change a note. Its text merges with what others write at the same time.
+#[utoipa::path(put, path = "/api/v1/notes/{id}", tag = "notes", params(("id" = String, Path)),
+    responses((status = 200, body = NoteView)))]
+pub(super) async fn put(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Path(id): Path<NoteId>,
+    expected: IfMatch,
+    Json(body): Json<PutNote>,
+) -> Result<Shown<NoteView>, Fault> {
+    let change = NoteChange { text: body.text, is_shared: body.is_shared };
+    Ok(shown(notes::revise(&api, caller.user, id, &expected, change).await?))
+}
+
+/// Move a note to the trash.
+#[utoipa::path(delete, path = "/api/v1/notes/{id}", tag = "notes", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Path(id): Path<NoteId>,
+    expected: IfMatch,
+) -> Result<Done, Fault> {
+    notes::delete(&api, caller.user, id, &expected).await?;
+    Ok(Done)
+}

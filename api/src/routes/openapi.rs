@@ -1,0 +1,69 @@
+//! The description of the API (OpenAPI 3.1), made from the code.
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa::{
+    OpenApi as _,
+    openapi::{
+        ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+        path::Operation,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{api::Api, problem};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Studyhall", description = "Rooms, notes that merge, and a \"saved\" that is true."),
+    components(schemas(problem::Problem)),
+    security(("bearer" = []), ("cookie" = [])),
+    tags(
+        (name = "auth", description = "Accounts and logins"),
+        (name = "users", description = "People"),
+        (name = "rooms", description = "Rooms and who is in"),
+        (name = "notes", description = "Notes"),
+    )
+)]
+struct Description;
+
+pub(super) fn described(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi()).merge(routes)
+}
+
+/// Adds what is the same everywhere: how to show who asks, and problems.
+pub(super) fn complete(mut document: OpenApi) -> OpenApi {
+    let components = document.components.get_or_insert_default();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-studyhall-access"));
+    components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
+        operations.into_iter().flatten().for_each(add_problem);
+    }
+    document
+}
+
+fn add_problem(operation: &mut Operation) {
+    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response = ResponseBuilder::new()
+        .description("It was not carried out")
+        .content(problem::MEDIA_TYPE, content)
+        .build();
+    operation.responses.responses.insert("default".into(), RefOr::T(response));
+}
+
+/// The description as it is committed and served.
+pub(crate) fn document() -> String {
+    let (_, description) = described(super::v1()).split_for_parts();
+    complete(description).to_pretty_json().unwrap_or_default() + "\n"
+}
+
+pub(super) async fn serve(description: OpenApi) -> Response {
+    let json = description.to_json().unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
+}

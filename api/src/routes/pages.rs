@@ -1,0 +1,43 @@
+//! `?cursor=&limit=` of every list.
+
+use garde::Validate;
+use serde::Deserialize;
+use studyhall_store::{Page, StoreError};
+use utoipa::IntoParams;
+
+use crate::fault::Fault;
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// `next_cursor` of the page before this one.
+    #[garde(length(max = 4096))]
+    #[param(max_length = 4096)]
+    pub(crate) cursor: Option<String>,
+    /// How many items, 1 to 100.
+    #[serde(default = "twenty")]
+    #[garde(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub(crate) limit: usize,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+impl Paging {
+    /// This page of an index.
+    pub(crate) fn of(self, index: &str) -> Page<'_> {
+        Page::of(index).limit(self.limit).cursor(self.cursor)
+    }
+}
+
+/// A cursor of another list is what was sent, not the store's trouble.
+pub(crate) fn refused(error: StoreError) -> Fault {
+    match error {
+        StoreError::Invalid(_) => Fault::invalid("?cursor", "this cursor is not of this list"),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,131 @@
+//! People: one's own profile and that of others.
+
+use axum::extract::State;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use studyhall_schema::{
+    Timestamp,
+    ids::UserId,
+    user::{ProfileChange, Role, User},
+    xp,
+};
+use utoipa::ToSchema;
+
+use super::validation;
+use crate::{
+    answer::Shown,
+    api::Api,
+    extract::{Caller, IfMatch, IfNoneMatch, Json, Path},
+    fault::Fault,
+};
+
+/// One's own profile.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MeView {
+    #[schema(value_type = String)]
+    id: UserId,
+    rev: u64,
+    email: String,
+    username: String,
+    display_name: String,
+    avatar_url: Option<String>,
+    xp: u64,
+    level: u32,
+    #[schema(value_type = String)]
+    role: Role,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_active: Timestamp,
+}
+
+impl MeView {
+    pub(super) fn new(user: User, rev: u64) -> Self {
+        Self {
+            id: user.id,
+            rev,
+            email: user.email,
+            username: user.username,
+            display_name: user.display_name,
+            avatar_url: user.avatar_url,
+            xp: user.xp,
+            level: xp::level(user.xp),
+            role: user.role,
+            created_at: user.created_at,
+            last_active: user.last_active,
+        }
+    }
+}
+
+/// What others see of somebody.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserView {
+    #[schema(value_type = String)]
+    id: UserId,
+    username: String,
+    display_name: String,
+    avatar_url: Option<String>,
+    level: u32,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username,
+            display_name: user.display_name,
+            avatar_url: user.avatar_url,
+            level: xp::level(user.xp),
+        }
+    }
+}
+
+/// What one may change about oneself.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutMe {
+    /// The name others see.
+    #[garde(inner(custom(validation::name)))]
+    #[schema(min_length = 1, max_length = 80)]
+    display_name: Option<String>,
+}
+
+/// Show one's own profile.
+#[utoipa::path(get, path = "/api/v1/auth/me", tag = "auth",
+    responses((status = 200, body = MeView), (status = 304)))]
+pub(super) async fn me(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    known: IfNoneMatch,
+) -> Result<Shown<MeView>, Fault> {
+    let user = api.accounts.user(caller.user).await?;
+    let rev = user.rev;
+    Ok(Shown::new(MeView::new(user.value, rev), rev).unless(&known))
+}
+
+/// Change one's own profile.
+#[utoipa::path(put, path = "/api/v1/auth/me", tag = "auth",
+    responses((status = 200, body = MeView)))]
+pub(super) async fn put_me(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    IfMatch(expected): IfMatch,
+    Json(body): Json<PutMe>,
+) -> Result<Shown<MeView>, Fault> {
+    let change = ProfileChange { display_name: body.display_name };
+    let user = api.accounts.revise_profile(caller.user, expected, change).await?;
+    let rev = user.rev;
+    Ok(Shown::new(MeView::new(user.value, rev), rev))
+}
+
+/// Show what everybody sees of somebody.
+#[utoipa::path(get, path = "/api/v1/users/{id}", tag = "users",
+    params(("id" = String, Path)), responses((status = 200, body = UserView)))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    Caller(_): Caller,
+    Path(id): Path<UserId>,
+) -> Result<axum::Json<UserView>, Fault> {
+    let user = api.accounts.user(id).await?;
+    Ok(axum::Json(user.value.into()))
+}

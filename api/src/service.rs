@@ -1,0 +1,35 @@
+//! The API as the binary holds it.
+
+use axum::Router;
+use studyhall_schema::access::SharedAccess;
+use studyhall_store::Store;
+
+use crate::{
+    accounts::Accounts, api::Api, config::Config, documents::Documents, layers, routes,
+};
+
+/// The REST API.
+#[derive(Clone)]
+pub struct Service(Api);
+
+impl Service {
+    /// The API over a store, its accounts and the documents of `sync`.
+    pub fn new(config: Config, store: Store, accounts: Accounts, documents: Documents) -> Self {
+        Self(Api::new(config, store, accounts, documents))
+    }
+
+    /// Who may do what.
+    pub fn access(&self) -> SharedAccess {
+        self.0.accounts.access()
+    }
+
+    /// `/api/v1`, `/.well-known/jwks.json`, and problems for every other path.
+    pub fn router(&self) -> Router {
+        layers::around(&self.0, routes::all(&self.0))
+    }
+}
+
+/// The OpenAPI document that [`Service::router`] serves, as it is committed to `api/openapi.json`.
+pub fn openapi() -> String {
+    routes::document()
+}

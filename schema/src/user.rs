@@ -1,0 +1,120 @@
+//! People: the row of `users`, and the claims that make e-mail addresses and usernames unique.
+//!
+//! Must not know how a password is hashed or how somebody is let in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Timestamp, ids::UserId, record::Record};
+
+/// What a person may do on the whole installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Like everybody.
+    #[default]
+    User,
+    /// Runs the installation.
+    Admin,
+}
+
+/// Whether a person may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Yes.
+    #[default]
+    Active,
+    /// No, an admin said so.
+    Suspended,
+    /// No, the account is about to be purged.
+    Deleting,
+}
+
+/// A row of `users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The person's id.
+    #[serde(rename = "_id")]
+    pub id: UserId,
+    /// The address as it was typed; `user_keys` holds it folded.
+    pub email: String,
+    /// The name others find them by; `user_keys` holds it folded.
+    pub username: String,
+    /// A PHC string, `$argon2id$…`.
+    pub password_hash: String,
+    /// The name others see.
+    pub display_name: String,
+    /// A picture that this server made; nobody sets it by hand.
+    pub avatar_url: Option<String>,
+    /// The sum of the person's ledger.
+    pub xp: u64,
+    /// What the person may do on the whole installation.
+    pub role: Role,
+    /// Whether the person may sign in.
+    pub status: Status,
+    /// When they registered.
+    pub created_at: Timestamp,
+    /// When they last did something; moves at most once a minute.
+    pub last_active: Timestamp,
+}
+
+impl Record for User {
+    const COLLECTION: &'static str = "users";
+    type Id = UserId;
+    fn id(&self) -> UserId {
+        self.id
+    }
+}
+
+/// What `PUT /auth/me` may change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileChange {
+    /// The name others see.
+    pub display_name: Option<String>,
+}
+
+impl User {
+    /// Whether the person may sign in.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    /// Changes what the person may change about themself.
+    pub fn revise(&mut self, change: ProfileChange, now: Timestamp) {
+        if let Some(name) = change.display_name {
+            self.display_name = name;
+        }
+        self.last_active = now;
+    }
+}
+
+/// A row of `user_keys`: a name that one person has. It is inserted before the person's row, so
+/// that uniqueness needs no index of `users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserKey {
+    /// `email:<folded>` or `username:<folded>`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was claimed.
+    pub created_at: Timestamp,
+}
+
+impl Record for UserKey {
+    const COLLECTION: &'static str = "user_keys";
+    type Id = String;
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// The `_id` of an e-mail address's claim.
+pub fn email_key(email: &str) -> String {
+    format!("email:{}", email.trim().to_lowercase())
+}
+
+/// The `_id` of a username's claim.
+pub fn username_key(username: &str) -> String {
+    format!("username:{}", username.to_lowercase())
+}
