@@ -62,7 +62,7 @@ pub struct Config {
     pub body_limit: usize,
 }
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Config {
     /// The defaults for an installation that people reach at `public_url`.
@@ -72,7 +72,7 @@ impl Config {
             public_url,
             cors_origins: Vec::new(),
             secret,
-            access_ttl: Duration::from_secs(15 * 60),
+            access_ttl: Duration::from_mins(15),
             login_lifetime: Lifetime { idle: 7 * DAY, absolute: 30 * DAY },
             key_turn: 30 * DAY,
             rate_limit: true,
@@ -86,7 +86,8 @@ impl Config {
     /// The origin that serves the web page, as browsers write it.
     pub fn origin(&self) -> String {
         let scheme = self.public_url.scheme_str().unwrap_or("http");
-        let authority = self.public_url.authority().map_or("localhost", http::uri::Authority::as_str);
+        let authority =
+            self.public_url.authority().map_or("localhost", http::uri::Authority::as_str);
         format!("{scheme}://{authority}")
     }
 

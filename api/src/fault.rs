@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use studyhall_schema::{
-    access::AccessError, login::Refusal, room::RoomFault,
-};
+use studyhall_schema::{access::AccessError, login::Refusal, room::RoomFault};
 use studyhall_store::StoreError;
 use thiserror::Error;
 

@@ -105,12 +105,11 @@ pub(crate) async fn look_up(
     let fits = |row: &Versioned<InviteCode>| {
         row.is_good(now) && room.is_none_or(|room| room == row.room_id)
     };
-    match found.filter(fits) {
-        Some(row) => Ok(row.value),
-        None => {
-            limits.take(WRONG_CODES, &who, now);
-            Err(Fault::NotFound)
-        }
+    if let Some(row) = found.filter(fits) {
+        Ok(row.value)
+    } else {
+        limits.take(WRONG_CODES, &who, now);
+        Err(Fault::NotFound)
     }
 }
 
@@ -125,11 +124,11 @@ pub(crate) async fn redeem(api: &Api, code: &InviteCode, now: Timestamp) -> Resu
 
 /// Gives a use back: nobody came in by it.
 pub(crate) async fn give_back(api: &Api, code: &InviteCode) {
-    let unused = records(api).update(&code.hash, |row| {
+    let unuse = |row: &mut InviteCode| {
         row.uses = row.uses.saturating_sub(1);
         Ok::<_, Spent>(())
-    });
-    if let Err(error) = unused.await {
+    };
+    if let Err(error) = records(api).update(&code.hash, unuse).await {
         tracing::warn!(%error, "a use of an invite code was not given back");
     }
 }

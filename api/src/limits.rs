@@ -16,19 +16,19 @@ pub(crate) struct Quota {
 
 /// What any one person, or address of a person who is not signed in, may ask for.
 pub(crate) const REQUESTS: Quota =
-    Quota { name: "requests", burst: 1200, per: Duration::from_secs(60) };
+    Quota { name: "requests", burst: 1200, per: Duration::from_mins(1) };
 /// Sign-ins, registrations and refreshes from one address.
 pub(crate) const SIGN_INS: Quota =
-    Quota { name: "sign-ins", burst: 120, per: Duration::from_secs(60) };
+    Quota { name: "sign-ins", burst: 120, per: Duration::from_mins(1) };
 /// Wrong passwords for one account from one address.
 pub(crate) const WRONG_BY_ACCOUNT: Quota =
-    Quota { name: "wrong-passwords", burst: 10, per: Duration::from_secs(900) };
+    Quota { name: "wrong-passwords", burst: 10, per: Duration::from_mins(15) };
 /// Wrong passwords from one address.
 pub(crate) const WRONG_BY_ADDRESS: Quota =
-    Quota { name: "wrong-passwords-address", burst: 50, per: Duration::from_secs(900) };
+    Quota { name: "wrong-passwords-address", burst: 50, per: Duration::from_mins(15) };
 /// Wrong invite codes of one person.
 pub(crate) const WRONG_CODES: Quota =
-    Quota { name: "wrong-codes", burst: 10, per: Duration::from_secs(600) };
+    Quota { name: "wrong-codes", burst: 10, per: Duration::from_mins(10) };
 
 /// Where somebody stands with a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Quota {
 
 impl Limits {
     pub(crate) fn new(on: bool) -> Self {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         Self { on, cells: Cache::builder().max_capacity(200_000).time_to_idle(hour).build() }
     }
 

@@ -9,9 +9,7 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 
-use crate::{
-    api::Api, documents::SyncFault, extract::IfMatch, fault::Fault, rooms,
-};
+use crate::{api::Api, documents::SyncFault, extract::IfMatch, fault::Fault, rooms};
 
 /// A note to make.
 pub(crate) struct NewNote {

@@ -123,6 +123,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Names the request.
+    pub(crate) fn of_request(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.request_id);
+        self
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -80,9 +80,9 @@ async fn gate(api: &Api, owner: UserId, new: &NewRoom, unlocks: Unlocks) -> Resu
         return locked("a higher level unlocks public rooms");
     }
     let Some(most) = unlocks.shared_rooms else { return Ok(()) };
-    let owned = records(api).page(Page::of("owner").equal(owner).limit(COUNTED)).await?;
+    let rooms = records(api).page(Page::of("owner").equal(owner).limit(COUNTED)).await?;
     let open = |room: &&Versioned<Room>| room.is_active && room.kind == RoomType::Shared;
-    if owned.items.iter().filter(open).count() >= most {
+    if rooms.items.iter().filter(open).count() >= most {
         return locked("a higher level unlocks more shared rooms");
     }
     Ok(())
@@ -168,16 +168,13 @@ pub(crate) async fn revise(
         let detail = "a higher level unlocks public rooms";
         return Err(Fault::Forbidden { code: "level-too-low", detail });
     }
-    let changed = match expected.0 {
-        Some(rev) => {
-            let mut room = open_room(api, id).await?.value;
-            room.revise(by, change)?;
-            records(api).replace(room, rev).await?
-        }
-        None => {
-            let revise = |room: &mut Room| room.revise(by, change.clone());
-            records(api).update(&id, revise).await?.ok_or(Fault::NotFound)??
-        }
+    let changed = if let Some(rev) = expected.0 {
+        let mut room = open_room(api, id).await?.value;
+        room.revise(by, change)?;
+        records(api).replace(room, rev).await?
+    } else {
+        let revise = |room: &mut Room| room.revise(by, change.clone());
+        records(api).update(&id, revise).await?.ok_or(Fault::NotFound)??
     };
     rights_changed(api, &changed);
     Ok(changed)

@@ -46,12 +46,18 @@ impl PurposeKey {
         expected.len() == tag.len() && differences == 0
     }
 
+    fn cipher(&self) -> ChaCha20Poly1305 {
+        <ChaCha20Poly1305 as chacha20poly1305::KeyInit>::new(&Key::from(self.0))
+    }
+
     /// Encrypts `plain`.
     pub(crate) fn seal(&self, clock: &dyn Clock, plain: &[u8]) -> Option<String> {
-        let mut sealed = vec![0; 12];
-        clock.fill(&mut sealed);
-        let cipher = <ChaCha20Poly1305 as chacha20poly1305::KeyInit>::new(Key::from_slice(&self.0));
-        let body = cipher.encrypt(Nonce::from_slice(&sealed), plain).ok()?;
+        let mut nonce = [0; 12];
+        clock.fill(&mut nonce);
+        let mut sealed = nonce.to_vec();
+        let nonce = Nonce::from(nonce);
+        let cipher = self.cipher();
+        let body = cipher.encrypt(&nonce, plain).ok()?;
         sealed.extend(body);
         Some(BASE64.encode(sealed))
     }
@@ -59,17 +65,20 @@ impl PurposeKey {
     /// Decrypts what [`Self::seal`] made.
     pub(crate) fn open(&self, sealed: &str) -> Option<Vec<u8>> {
         let bytes = BASE64.decode(sealed).ok()?;
-        let (nonce, body) = bytes.split_at_checked(12)?;
-        let cipher = <ChaCha20Poly1305 as chacha20poly1305::KeyInit>::new(Key::from_slice(&self.0));
-        cipher.decrypt(Nonce::from_slice(nonce), body).ok()
+        let (nonce, body) = bytes.split_first_chunk::<12>()?;
+        let nonce = Nonce::from(*nonce);
+        let cipher = self.cipher();
+        cipher.decrypt(&nonce, body).ok()
     }
 }
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| {
-        char::from(b"0123456789abcdef"[usize::from(nibble)])
-    }).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]))
+        .collect()
 }
 
 /// SHA-256 in hex.

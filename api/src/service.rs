@@ -4,9 +4,7 @@ use axum::Router;
 use studyhall_schema::access::SharedAccess;
 use studyhall_store::Store;
 
-use crate::{
-    accounts::Accounts, api::Api, config::Config, documents::Documents, layers, routes,
-};
+use crate::{accounts::Accounts, api::Api, config::Config, documents::Documents, layers, routes};
 
 /// The REST API.
 #[derive(Clone)]
@@ -29,7 +27,7 @@ impl Service {
     }
 }
 
-/// The OpenAPI document that [`Service::router`] serves, as it is committed to `api/openapi.json`.
+/// The `OpenAPI` document that [`Service::router`] serves, as it is committed to `api/openapi.json`.
 pub fn openapi() -> String {
     routes::document()
 }

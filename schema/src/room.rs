@@ -305,8 +305,7 @@ mod tests {
         let ben = UserId::new(&clock);
         room.join(ben, Timestamp::default()).unwrap();
         assert_eq!(room.note_permission(ben), Permission::Write);
-        let change =
-            RoomChange { members_can_edit_notes: Some(false), ..RoomChange::default() };
+        let change = RoomChange { members_can_edit_notes: Some(false), ..RoomChange::default() };
         assert_eq!(room.revise(ben, change.clone()), Err(RoomFault::Forbidden));
         room.revise(owner, change).unwrap();
         assert_eq!(room.note_permission(ben), Permission::Read);

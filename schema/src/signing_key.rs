@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, record::{Index, Record}};
+use crate::{
+    Timestamp,
+    record::{Index, Record},
+};
 
 /// A row of `signing_keys`. Rows are never changed: a key's turn ends when a newer one exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -59,24 +59,26 @@ impl Accounts {
         };
         let login = self.0.logins.get(caller.login, load).await?;
         let (now, lifetime) = (self.clock().now(), self.0.config.login_lifetime);
-        Ok(login
-            .is_some_and(|login| login.user_id == caller.user && login.stands(now, lifetime)))
+        Ok(login.is_some_and(|login| login.user_id == caller.user && login.stands(now, lifetime)))
     }
 
     /// A document's record.
-    pub(crate) async fn document(
-        &self,
-        id: DocumentId,
-    ) -> Result<Option<DocumentRecord>, Fault> {
+    pub(crate) async fn document(&self, id: DocumentId) -> Result<Option<DocumentRecord>, Fault> {
         let records = self.0.store.records::<DocumentRecord>();
-        let load = async { Ok(records.get(&id).await?.map(|record| record.value)) };
+        let load = async {
+            let found = records.get(&id).await?;
+            Ok::<_, Fault>(found.map(|record| record.value))
+        };
         self.0.documents.get(id, load).await
     }
 
     /// A room that has people in it.
     pub(crate) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>, Fault> {
         let records = self.0.store.records::<Room>();
-        let load = async { Ok(records.get(&id).await?.map(|room| Arc::new(room.value))) };
+        let load = async {
+            let found = records.get(&id).await?;
+            Ok::<_, Fault>(found.map(|room| Arc::new(room.value)))
+        };
         let room = self.0.rooms.get(id, load).await?;
         Ok(room.filter(|room| room.is_active))
     }

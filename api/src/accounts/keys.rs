@@ -23,8 +23,7 @@ use crate::{
 };
 
 /// What PKCS#8 puts before the 32 bytes of an Ed25519 seed (RFC 8410).
-const PKCS8: [u8; 16] =
-    [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// How often an unknown `kid` makes us look into the store.
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
@@ -71,13 +70,13 @@ impl Keys {
             store: store.clone(),
             seal: PurposeKey::new(&config.secret, "signing keys"),
             turn: config.key_turn,
-            overlap: config.access_ttl + Duration::from_secs(60),
+            overlap: config.access_ttl + Duration::from_mins(1),
             ring: RwLock::default(),
         }
     }
 
     fn clock(&self) -> &dyn Clock {
-        self.store.clock()
+        &**self.store.clock()
     }
 
     fn ring(&self) -> Arc<Ring> {

@@ -10,10 +10,7 @@ use studyhall_schema::{
 use studyhall_store::{Page, Versioned};
 
 use super::{
-    Accounts, Origin, SignedIn,
-    passwords::Verdict,
-    tickets::Ticket,
-    tokens::RefreshToken,
+    Accounts, Origin, SignedIn, passwords::Verdict, tickets::Ticket, tokens::RefreshToken,
 };
 use crate::{
     fault::Fault,

@@ -27,10 +27,8 @@ use studyhall_schema::{
 use studyhall_store::Store;
 use tokio::sync::broadcast;
 
-pub(crate) use self::{keys::Jwks, registration::NewUser, tickets::Ticket};
-use self::{
-    keys::Keys, passwords::Passwords, remembered::Remembered, tickets::Tickets,
-};
+pub(crate) use self::{keys::Jwks, registration::NewUser};
+use self::{keys::Keys, passwords::Passwords, remembered::Remembered, tickets::Tickets};
 use crate::{config::Config, fault::Fault, limits::Limits, secrets::PurposeKey};
 
 /// How many changes wait for a slow receiver before it has to ask everything again.

@@ -14,7 +14,7 @@ use super::{Accounts, Origin, SignedIn, passwords::Passwords};
 use crate::fault::Fault;
 
 /// How long a registration may take from its first claim to its person. Requests end sooner.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// Somebody who wants an account.
 #[derive(Debug, Clone)]
@@ -73,8 +73,7 @@ impl Accounts {
 
     async fn claim(&self, key: &str, user: UserId) -> Result<(), Fault> {
         let keys = self.0.store.records::<UserKey>();
-        let claim =
-            UserKey { id: key.to_owned(), user_id: user, created_at: self.clock().now() };
+        let claim = UserKey { id: key.to_owned(), user_id: user, created_at: self.clock().now() };
         match keys.insert(claim.clone()).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Duplicate { .. }) => {}

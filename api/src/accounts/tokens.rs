@@ -52,11 +52,8 @@ impl Accounts {
             exp: now + i64::try_from(self.0.config.access_ttl.as_secs()).unwrap_or(i64::MAX / 2),
             jti: format!("{:016x}", self.clock().random_u64()),
         };
-        let header = Header {
-            kid: Some(kid),
-            typ: Some(KIND.to_owned()),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header =
+            Header { kid: Some(kid), typ: Some(KIND.to_owned()), ..Header::new(Algorithm::EdDSA) };
         encode(&header, &claims, &key).map_err(|error| Fault::Internal(error.to_string()))
     }
 

@@ -69,7 +69,7 @@ fn pointer(path: &str) -> String {
         return String::new();
     }
     let steps = path.replace('[', ".").replace(']', "");
-    steps.split('.').filter(|step| !step.is_empty()).map(|step| format!("/{step}")).collect()
+    steps.split('.').filter(|step| !step.is_empty()).flat_map(|step| ["/", step]).collect()
 }
 
 fn without_position(message: &str) -> String {

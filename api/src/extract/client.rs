@@ -23,7 +23,7 @@ pub(crate) struct Client {
     pub(crate) refresh_cookie: Option<String>,
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: impl header::AsHeaderName) -> Option<&'h str> {
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 

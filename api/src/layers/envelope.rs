@@ -25,8 +25,8 @@ fn given(request: &Request) -> Option<String> {
 }
 
 pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let id = given(&request)
-        .unwrap_or_else(|| format!("{:016x}", api.accounts.clock().random_u64()));
+    let id =
+        given(&request).unwrap_or_else(|| format!("{:016x}", api.accounts.clock().random_u64()));
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = as_problem(next.run(request).await, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -47,7 +47,7 @@ fn as_problem(response: Response, id: &str) -> Response {
         return response; // given again under an Idempotency-Key
     }
     let problem = problem.unwrap_or_else(|| Problem::from_status(status));
-    let mut answer = Problem { request_id: id.to_owned(), ..problem }.into_response();
+    let mut answer = problem.of_request(id).into_response();
     for (name, value) in response.headers() {
         let is_of_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name);
         if !is_of_body && !answer.headers().contains_key(name) {

@@ -103,9 +103,8 @@ async fn begin(api: &Api, row: &Idempotent) -> Result<Begun, Fault> {
 async fn end(api: &Api, row: Idempotent, rev: u64, response: Response) -> Result<Response, Fault> {
     let rows = api.store.records::<Idempotent>();
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX)
-        .await
-        .map_err(|error| Fault::Internal(error.to_string()))?;
+    let bytes =
+        to_bytes(body, usize::MAX).await.map_err(|error| Fault::Internal(error.to_string()))?;
     let is_final = !parts.status.is_server_error()
         && parts.status != StatusCode::TOO_MANY_REQUESTS
         && parts.status != StatusCode::UNAUTHORIZED;
@@ -138,9 +137,7 @@ fn replayed(answer: Answer) -> Response {
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);
     for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) =
-            (name.parse::<HeaderName>(), HeaderValue::from_str(&value))
-        {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
             headers.insert(name, value);
         }
     }

@@ -8,8 +8,13 @@ mod identity;
 mod origin;
 mod rates;
 
-use axum::{Router, extract::Request, middleware, response::Response};
-use http::HeaderValue;
+use axum::{
+    Router,
+    extract::Request,
+    middleware,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Method};
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 pub(crate) use self::{envelope::RequestId, identity::address};
@@ -30,7 +35,6 @@ pub(crate) fn around(api: &Api, routes: Router) -> Router {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    use axum::response::IntoResponse;
     crate::fault::Fault::Internal("a handler panicked".into()).into_response()
 }
 
@@ -45,14 +49,13 @@ fn cors(config: &Config) -> CorsLayer {
         .into_iter()
         .chain(["x-request-id", "idempotency-replayed"])
         .map(http::HeaderName::from_static);
-    use http::Method;
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(headers.collect::<Vec<_>>())
         .expose_headers(exposed.collect::<Vec<_>>())
         .allow_credentials(true)
-        .max_age(std::time::Duration::from_secs(600))
+        .max_age(std::time::Duration::from_mins(10))
 }
 
 /// The path of a request under this API.

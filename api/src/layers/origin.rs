@@ -17,7 +17,7 @@ pub fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
         return origin == config.origin() || config.cors_origins.iter().any(|one| one == origin);
     }
-    match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+    match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
         None | Some(b"same-origin" | b"none") => true,
         Some(_) => false,
     }

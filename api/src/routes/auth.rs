@@ -146,8 +146,7 @@ pub(super) async fn refresh(
     client: Client,
     Json(body): Json<Refresh>,
 ) -> Result<Response, Fault> {
-    let delivery =
-        if body.refresh_token.is_some() { Delivery::Body } else { client.delivery };
+    let delivery = if body.refresh_token.is_some() { Delivery::Body } else { client.delivery };
     let token = body.refresh_token.or(client.refresh_cookie).ok_or(Fault::Unauthenticated)?;
     let signed_in = api.accounts.refresh(&token, &client.origin).await?;
     Ok(welcome(&api, StatusCode::OK, signed_in, delivery))

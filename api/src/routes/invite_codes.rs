@@ -50,7 +50,7 @@ pub(crate) struct InviteCodeView {
 }
 
 impl InviteCodeView {
-    fn new(row: InviteCode, code: Option<String>) -> Self {
+    fn new(row: &InviteCode, code: Option<String>) -> Self {
         Self {
             id: row.code_id,
             room_id: row.room_id,
@@ -76,7 +76,7 @@ pub(super) async fn create(
     let uses = body.max_uses.unwrap_or(50);
     let (row, code) = invites::make(&api, caller.user, id, uses).await?;
     let location = format!("/api/v1/rooms/{id}/invite-codes/{}", row.code_id);
-    let view = InviteCodeView::new(row.value, Some(code));
+    let view = InviteCodeView::new(&row, Some(code));
     Ok(Created { view, rev: row.rev, location, is_new: true })
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<InviteCodeView>, Fault> {
     let page = invites::of_room(&api, caller.user, id, paging).await?;
-    let view = |row: studyhall_store::Versioned<InviteCode>| InviteCodeView::new(row.value, None);
+    let view = |row: studyhall_store::Versioned<InviteCode>| InviteCodeView::new(&row, None);
     Ok(Listed { items: page.items.into_iter().map(view).collect(), next_cursor: page.next_cursor })
 }
 

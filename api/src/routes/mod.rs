@@ -10,7 +10,7 @@ mod users;
 mod validation;
 mod well_known;
 
-use axum::{Router, routing::get};
+use axum::{Router, body::Bytes, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use self::{
@@ -46,10 +46,10 @@ fn v1() -> OpenApiRouter<Api> {
 /// All routes.
 pub(crate) fn all(api: &Api) -> Router {
     let (routes, description) = openapi::described(v1()).split_for_parts();
-    let description = openapi::complete(description);
+    let description = Bytes::from(openapi::complete(description).to_json().unwrap_or_default());
     Router::new()
         .merge(routes)
-        .route("/api/v1/openapi.json", get(move || openapi::serve(description.clone())))
+        .route("/api/v1/openapi.json", get(move || async move { openapi::serve(description) }))
         .route("/.well-known/jwks.json", get(well_known::jwks))
         .fallback(|| async { Fault::NotFound })
         .method_not_allowed_fallback(|| async { Fault::MethodNotAllowed })

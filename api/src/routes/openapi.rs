@@ -1,6 +1,9 @@
-//! The description of the API (OpenAPI 3.1), made from the code.
+//! The description of the API (`OpenAPI` 3.1), made from the code.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Bytes,
+    response::{IntoResponse, Response},
+};
 use http::header;
 use utoipa::{
     OpenApi as _,
@@ -63,7 +66,6 @@ pub(crate) fn document() -> String {
     complete(description).to_pretty_json().unwrap_or_default() + "\n"
 }
 
-pub(super) async fn serve(description: OpenApi) -> Response {
-    let json = description.to_json().unwrap_or_default();
+pub(super) fn serve(json: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }

@@ -123,7 +123,7 @@ pub(super) async fn put_me(
     params(("id" = String, Path)), responses((status = 200, body = UserView)))]
 pub(super) async fn show(
     State(api): State<Api>,
-    Caller(_): Caller,
+    _caller: Caller,
     Path(id): Path<UserId>,
 ) -> Result<axum::Json<UserView>, Fault> {
     let user = api.accounts.user(id).await?;

@@ -4,8 +4,9 @@
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it with a reference")]
 pub(super) fn username(value: &str, _: &()) -> garde::Result {
     let fits = (3..=30).contains(&value.chars().count());
-    let plain =
-        value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    let plain = value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
     if fits && plain {
         Ok(())
     } else {
