@@ -107,7 +107,7 @@ mod tests {
     fn a_burst_is_spent_and_comes_back_evenly() {
         let quota = Quota { name: "test", burst: 3, per: Duration::from_secs(30) };
         let limits = Limits::new(true);
-        let at = |seconds| Timestamp::from_millis(1_000_000 + seconds * 1000);
+        let at = |seconds: i64| Timestamp::from_millis(1_000_000 + seconds * 1000);
         let left: Vec<_> = (0..3)
             .map(|_| limits.take(quota, "ada", at(0)).map(|standing| standing.remaining))
             .collect();
