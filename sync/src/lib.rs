@@ -1,3 +1,4 @@
 //! Placeholder
 
+pub mod guard;
 pub mod wire;
