@@ -63,15 +63,20 @@ export function indexedDb(): Storage {
     return settled(act(db.transaction(STORE, mode).objectStore(STORE)));
   }
 
+  async function keys(prefix: string): Promise<string[]> {
+    const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+    return (await run(prefix, "readonly", (store) => store.getAllKeys(range))) as string[];
+  }
+
+  const remove = async (key: string) => void (await run(key, "readwrite", (store) => store.delete(key)));
+
   return {
     get: (key) => run(key, "readonly", (store) => store.get(key) as IDBRequest<Uint8Array | undefined>),
     put: async (key, value) => void (await run(key, "readwrite", (store) => store.put(value, key))),
-    delete: async (key) => void (await run(key, "readwrite", (store) => store.delete(key))),
-    list: async (prefix) => {
-      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
-      return (await run(prefix, "readonly", (store) => store.getAllKeys(range))) as string[];
-    },
+    delete: remove,
+    list: keys,
     drop: async (prefix) => {
+      if (!/^user\/[^/]+\/$/.test(prefix)) return void (await Promise.all((await keys(prefix)).map(remove)));
       const name = databaseOf(prefix);
       const db = await open.get(name);
       open.delete(name);
