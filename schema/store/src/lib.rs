@@ -7,6 +7,7 @@
 
 mod backend;
 pub mod bus;
+pub mod cache;
 mod conformance;
 pub mod error;
 pub mod files;
@@ -17,6 +18,7 @@ mod sqlite;
 mod store;
 
 pub use bus::Bus;
+pub use cache::Cache;
 pub use conformance::conformance;
 pub use error::StoreError;
 pub use files::Files;

@@ -9,7 +9,7 @@ use std::{
 use studyhall_schema::{clock::Clock, record::Record};
 
 use crate::{
-    Bus, Files, Log, Records, StoreError,
+    Bus, Cache, Files, Log, Records, StoreError,
     backend::{Backend, Collection},
     records::Shelf,
     sqlite::Sqlite,
@@ -37,6 +37,7 @@ struct Open {
     shelves: Shelves,
     log: Log,
     bus: Bus,
+    cache: Cache,
     files: Files,
     clock: Arc<dyn Clock>,
 }
@@ -62,7 +63,8 @@ impl Store {
             shelves.records(&backend, &clock),
             shelves.records(&backend, &clock),
         );
-        let open = Open { backend, shelves, log, bus: Bus::default(), files, clock };
+        let cache = Cache::new(Arc::clone(&clock));
+        let open = Open { cache, backend, shelves, log, bus: Bus::default(), files, clock };
         Ok(Self { open: Arc::new(open) })
     }
 
@@ -79,6 +81,11 @@ impl Store {
     /// News between nodes.
     pub fn bus(&self) -> &Bus {
         &self.open.bus
+    }
+
+    /// What is remembered for a while.
+    pub fn cache(&self) -> &Cache {
+        &self.open.cache
     }
 
     /// Uploaded files.
