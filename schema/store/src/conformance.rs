@@ -5,6 +5,7 @@
 
 mod documents;
 mod people;
+mod uploads;
 
 use crate::Store;
 
@@ -21,5 +22,6 @@ pub async fn conformance(store: &Store) {
     documents::are_compacted(store).await;
     documents::are_fenced(store).await;
     documents::are_quarantined_and_removed(store).await;
+    uploads::are_signed_and_absent(store).await;
     store.healthy().await.expect("a store that works is healthy");
 }
