@@ -44,14 +44,9 @@ impl Bus {
     /// Listens to a topic from now on.
     pub fn subscribe(&self, topic: &str) -> Subscription {
         let mut topics = lock(&self.topics);
-        let receiver = match topics.get(topic) {
-            Some(sender) => sender.subscribe(),
-            None => {
-                let (sender, receiver) = broadcast::channel(WAITING);
-                topics.insert(topic.to_owned(), sender);
-                receiver
-            }
-        };
+        let sender =
+            topics.entry(topic.to_owned()).or_insert_with(|| broadcast::Sender::new(WAITING));
+        let receiver = sender.subscribe();
         Subscription { receiver, topic: topic.to_owned(), topics: Arc::clone(&self.topics) }
     }
 }

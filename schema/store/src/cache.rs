@@ -44,6 +44,7 @@ impl Cache {
 
     /// Counts one more for `key` in the current window, which began with the key's first count.
     /// `Unavailable` when it cannot be counted: refuse then.
+    #[expect(clippy::unused_async, reason = "a shared cache answers over the network")]
     pub async fn increment(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
         let mut counters = lock(&self.counters);
         counters.count(key, self.clock.now(), window)
@@ -51,6 +52,7 @@ impl Cache {
 
     /// Whether this is the first time that `key` is taken. It is remembered for `keep_for`, which is
     /// no shorter than the ticket is good. `Unavailable` when it cannot be remembered: refuse then.
+    #[expect(clippy::unused_async, reason = "a shared cache answers over the network")]
     pub async fn take_once(&self, key: &str, keep_for: Duration) -> Result<bool, StoreError> {
         let mut tickets = lock(&self.tickets);
         tickets.take(key, self.clock.now(), keep_for)
@@ -161,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn cache() -> (Arc<TestClock>, Cache) {
         let clock = Arc::new(TestClock::new(1));

@@ -22,7 +22,7 @@ use crate::{Records, StoreError, backend::Backend};
 pub use quarantined::Quarantined;
 pub(crate) use split::split;
 
-/// The largest piece that is stored as one: MongoDB's documents end at 16 MiB.
+/// The largest piece that is stored as one: `MongoDB`'s documents end at 16 MiB.
 pub const MAX_PIECE: usize = 4 << 20;
 
 /// One update and the person whose client sent it.

@@ -92,7 +92,7 @@ impl<T: Record> Records<T> {
     /// The record with this id.
     pub async fn get(&self, id: &T::Id) -> Result<Option<Versioned<T>>, StoreError> {
         let collection = self.ensure().await?;
-        self.backend.get(collection, id.clone().into()).await?.map(read).transpose()
+        self.backend.get(collection, id.clone().into()).await?.as_ref().map(read).transpose()
     }
 
     /// Inserts a new record. `Duplicate` when its id, or its keys in a unique index, are taken.
@@ -142,7 +142,7 @@ impl<T: Record> Records<T> {
             return Ok(None);
         };
         let before = row.document.clone();
-        let Versioned { mut value, rev } = read::<T>(row)?;
+        let Versioned { mut value, rev } = read::<T>(&row)?;
         if let Err(refusal) = change(&mut value) {
             return Ok(Some(Err(refusal)));
         }
@@ -181,7 +181,7 @@ impl<T: Record> Records<T> {
             Some(last) if more => Some(checked.cursor_after(last)?),
             _ => None,
         };
-        let items = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(PageOf { items, next_cursor })
     }
 
@@ -202,7 +202,7 @@ fn written<T: Record>(value: &T) -> Result<RawDocumentBuf, StoreError> {
     RawDocumentBuf::from_bytes(bytes).map_err(|error| invalid(error.to_string()))
 }
 
-fn read<T: Record>(row: Row) -> Result<Versioned<T>, StoreError> {
+fn read<T: Record>(row: &Row) -> Result<Versioned<T>, StoreError> {
     let value = bson::deserialize_from_slice(row.document.as_bytes())
         .map_err(|error| StoreError::Corrupt(format!("a record of {}: {error}", T::COLLECTION)))?;
     Ok(Versioned { value, rev: row.rev })

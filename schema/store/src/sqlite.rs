@@ -1,4 +1,4 @@
-//! Records and document logs in one SQLite file.
+//! Records and document logs in one `SQLite` file.
 //!
 //! Write-ahead log, an fsync a commit, one thread that writes for all, a few connections that
 //! read. Whatever is acknowledged is in the file. Every row has a checksum, so that a flipped byte
@@ -39,7 +39,7 @@ use crate::{
     log::{Append, Entry, Outcome, Quarantined},
 };
 
-/// A SQLite file.
+/// A `SQLite` file.
 pub(crate) struct Sqlite {
     writer: Writer,
     readers: Readers,

@@ -117,9 +117,9 @@ impl Shelves {
     fn records<T: Record>(&self, backend: &Arc<dyn Backend>, clock: &Arc<dyn Clock>) -> Records<T> {
         let collection = Collection { name: T::COLLECTION, indexes: T::indexes() };
         let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let shelf =
-            shelves.entry(T::COLLECTION).or_insert_with(|| Arc::new(Shelf::new(collection)));
-        Records::new(Arc::clone(backend), Arc::clone(clock), Arc::clone(shelf))
+        let ours = shelves.entry(T::COLLECTION);
+        let ours = ours.or_insert_with(|| Arc::new(Shelf::new(collection)));
+        Records::new(Arc::clone(backend), Arc::clone(clock), Arc::clone(ours))
     }
 }
 

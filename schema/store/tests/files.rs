@@ -117,7 +117,7 @@ async fn a_url_is_good_for_what_was_signed_and_no_longer() {
     let upload = hall.upload(b"x");
     let put = files.sign_put(upload.clone()).await.unwrap().url;
     let name = Disposition::Attachment("résumé \"1\".pdf".into());
-    let get = files.get_signed(upload.key, name.clone(), Duration::from_secs(3600)).await.unwrap();
+    let get = files.get_signed(upload.key, name.clone(), Duration::from_hours(1)).await.unwrap();
     let (key, token) = parts(&get);
     let permit = Permit::Get { key: upload.key, disposition: name };
     assert_eq!(files.verify("GET", key, token), Ok(permit.clone()));

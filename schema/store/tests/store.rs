@@ -1,4 +1,4 @@
-//! The conformance story on SQLite.
+//! The conformance story on `SQLite`.
 
 use std::sync::Arc;
 

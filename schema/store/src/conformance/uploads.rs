@@ -25,6 +25,6 @@ pub(super) async fn are_signed_and_absent(store: &Store) {
     let to = FileKey::random(Bucket::Materials, clock);
     assert_eq!(files.copy(key, to, "?").await, Err(StoreError::Conflict), "nor copied");
     let name = Disposition::Attachment("notes.pdf".into());
-    let url = files.get_signed(to, name, Duration::from_secs(60)).await.unwrap();
+    let url = files.get_signed(to, name, Duration::from_mins(1)).await.unwrap();
     assert!(url.contains(&to.to_string()));
 }

@@ -53,7 +53,7 @@ impl Sealed {
         };
         let id = key::key(&append.document.into())?;
         let entries = split(append).into_iter().map(seal).collect();
-        Ok(Self { id, seq, batch, at, entries, document })
+        Ok(Self { document, id, seq, batch, at, entries })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What SQLite's errors mean to a store.
+//! What `SQLite`'s errors mean to a store.
 
 use rusqlite::ErrorCode;
 
@@ -28,7 +28,7 @@ impl Fault {
         self.code() == Some(ErrorCode::ConstraintViolation)
     }
 
-    /// What a failed commit means. After an IO error the file may hold the commit although SQLite
+    /// What a failed commit means. After an IO error the file may hold the commit although `SQLite`
     /// does not count it: a crash now would bring it back.
     pub(super) fn at_commit(self) -> StoreError {
         if self.code() == Some(ErrorCode::SystemIoFailure) {

@@ -1,6 +1,6 @@
 //! Index keys as bytes that compare as the values do.
 //!
-//! The order is MongoDB's: null, numbers by value whatever their type, strings by their bytes,
+//! The order is `MongoDB`'s: null, numbers by value whatever their type, strings by their bytes,
 //! ids, booleans, dates. A missing field is null, and null equals null in a unique index.
 
 use bson::{Bson, RawDocument};
@@ -16,7 +16,7 @@ pub(super) fn key(value: &Bson) -> Result<Vec<u8>, StoreError> {
         Bson::Null | Bson::Undefined => NULL.to_vec(),
         Bson::Int32(number) => integer(i64::from(*number)),
         Bson::Int64(number) => integer(*number),
-        Bson::Double(number) => tagged(0x10, &[&double(*number)[..], &[0x80, 0, 0]].concat()),
+        Bson::Double(number) => tagged(0x10, &[&double(*number)[..], &[0x80, 0]].concat()),
         Bson::String(text) => tagged(0x20, text.as_bytes()),
         Bson::ObjectId(id) => tagged(0x30, &id.bytes()),
         Bson::Boolean(truth) => tagged(0x40, &[u8::from(*truth)]),
@@ -66,9 +66,9 @@ fn double(number: f64) -> [u8; 8] {
 #[expect(clippy::cast_possible_truncation, reason = "a double within i64's range, rounded")]
 fn integer(number: i64) -> Vec<u8> {
     let nearest = number as f64;
-    let left = i128::from(number) - nearest as i128;
-    let left = (left + (1 << 23)) as u32; // 24 bits with the sign turned
-    tagged(0x10, &[&double(nearest)[..], &left.to_be_bytes()[1..]].concat())
+    let left = i128::from(number) - nearest as i128 + (1 << 15); // 16 bits with the sign turned
+    let left = u16::try_from(left).unwrap_or(u16::MAX);
+    tagged(0x10, &[&double(nearest)[..], &left.to_be_bytes()].concat())
 }
 
 #[cfg(test)]

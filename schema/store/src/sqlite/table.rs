@@ -31,10 +31,11 @@ impl Table {
             }
         }
         let name = collection.name;
-        let columns: String = keys.iter().map(|key| format!(", k_{key}")).collect();
-        let places: String = (0..keys.len()).map(|n| format!(", ?{}", n + 5)).collect();
-        let sets: String =
-            keys.iter().zip(6..).map(|(key, n)| format!(", k_{key} = ?{n}")).collect();
+        let joined = |parts: Vec<String>| parts.concat();
+        let columns = joined(keys.iter().map(|key| format!(", k_{key}")).collect());
+        let places = joined((0..keys.len()).map(|n| format!(", ?{}", n + 5)).collect());
+        let sets =
+            joined(keys.iter().zip(6..).map(|(key, n)| format!(", k_{key} = ?{n}")).collect());
         Self {
             select: format!("SELECT _id, _rev, crc, bson FROM {name} WHERE _id = ?1"),
             insert: format!(
@@ -55,7 +56,8 @@ impl Table {
         atomically(connection, || {
             let name = self.collection.name;
             // Keys come before the record, which may be large and would be walked through.
-            let columns: String = self.keys.iter().map(|key| format!("{},", column(key))).collect();
+            let columns: Vec<_> = self.keys.iter().map(|key| column(key) + ",").collect();
+            let columns = columns.concat();
             connection.execute_batch(&format!(
                 "CREATE TABLE IF NOT EXISTS {name} (
                     _id BLOB PRIMARY KEY NOT NULL, _rev INTEGER NOT NULL, crc INTEGER NOT NULL,

@@ -144,7 +144,9 @@ fn flush(file: &File, connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
         if let Err(error) = &committed {
             tracing::error!(%error, writes = done.len(), "the store could not commit");
         }
-        done.into_iter().for_each(|job| job.settle(committed.clone()));
+        for job in done {
+            job.settle(committed.clone());
+        }
     }
 }
 
