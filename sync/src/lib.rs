@@ -1,4 +1,5 @@
 //! Placeholder
 
+pub mod awareness;
 pub mod guard;
 pub mod wire;

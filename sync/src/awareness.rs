@@ -1,0 +1,314 @@
+//! Who is in a document and where their cursor is: y-protocols' awareness, with owners.
+//!
+//! Pure state of one document. A connection owns the ids that it sent first, so nobody moves
+//! somebody else's cursor; what stock clients reflect of other people's is dropped without a
+//! word. It must not know sockets, protocols' envelopes or the clock: time is an argument.
+//!
+//! The clock that others see of an id (`published`) is kept apart from the clock that its owner
+//! sends (`received`): a leave counts it up, and a client that comes back with its old clock would
+//! otherwise be invisible until it had caught up.
+
+mod update;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use studyhall_schema::{Timestamp, ids::UserId};
+
+use self::update::Update;
+use crate::{guard::json, wire::lib0::Malformed};
+
+/// The largest state of one id, in bytes of JSON.
+pub const MAX_STATE: usize = 16 << 10;
+/// Ids that one connection may own.
+pub const MAX_OWNED: usize = 8;
+/// Ids that one document keeps, those that left lately among them.
+pub const MAX_IDS: usize = 10_000;
+/// Bytes of states that one document keeps.
+pub const MAX_BYTES: usize = 4 << 20;
+/// After this long without a word an id is gone, as stock clients see it too.
+pub const EXPIRY: Duration = Duration::from_secs(30);
+/// For this long an id that left is remembered, so that a late reflection does not bring it back.
+const MEMORY: Duration = Duration::from_mins(2);
+
+/// One connection, as the session that holds it numbers it.
+pub type Connection = u64;
+
+#[derive(Debug)]
+struct Entry {
+    /// JSON; `None` when the id is gone.
+    state: Option<Box<str>>,
+    /// The owner's last clock.
+    received: u32,
+    /// The clock that was last shown to others.
+    published: u64,
+    /// When the id was last heard of.
+    seen: Timestamp,
+    /// Whose id it is; `None` for one that another node owns.
+    person: Option<UserId>,
+    owner: Option<Connection>,
+    /// Another connection of the same person that sends this id as well. Tabs of one browser
+    /// relay each other's ids, so the owner may leave while the id's own tab is still there.
+    standby: Option<Connection>,
+}
+
+#[derive(Debug, Default)]
+struct Ids {
+    owns: SmallVec<[u64; 2]>,
+    stands_by: SmallVec<[u64; 2]>,
+}
+
+/// The awareness of one document.
+#[derive(Debug, Default)]
+pub struct Awareness {
+    entries: HashMap<u64, Entry>,
+    connections: HashMap<Connection, Ids>,
+    changed: BTreeSet<u64>,
+    bytes: usize,
+}
+
+impl Awareness {
+    /// Takes an awareness update of a connection. What is stale, not its own or beyond a limit of
+    /// the document is dropped; an error says that the bytes are no awareness update.
+    pub fn receive(
+        &mut self,
+        now: Timestamp,
+        connection: Connection,
+        person: UserId,
+        bytes: &[u8],
+    ) -> Result<(), Malformed> {
+        for update in update::decode(bytes)? {
+            if !self.is_for(connection, person, &update) {
+                continue;
+            }
+            if let Some(state) = update.state {
+                if state.len() > MAX_STATE {
+                    return Err(Malformed::Size);
+                }
+                json::check(state)?;
+            }
+            if self.fits(&update) {
+                self.own(connection, person, &update, now);
+                self.accept(now, &update);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what another node sends of the connections that it holds.
+    pub fn merge(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(), Malformed> {
+        for update in update::decode(bytes)? {
+            let clock = u64::from(update.clock);
+            let is_news = self.entries.get(&update.id).is_none_or(|entry| {
+                clock > entry.published
+                    || (clock == entry.published && update.state.is_none() && entry.state.is_some())
+            });
+            if is_news && self.fits(&update) {
+                self.disown(update.id);
+                let entry = self.entries.entry(update.id).or_insert_with(|| Entry::new(None, now));
+                entry.person = None;
+                entry.published = clock;
+                self.put(now, update.id, update.state);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the connection may speak for the update's id, and whether it says anything new.
+    /// Notes a connection that speaks for an id of its person which another connection owns.
+    fn is_for(&mut self, connection: Connection, person: UserId, update: &Update<'_>) -> bool {
+        let owned = self.connections.get(&connection).map_or(0, |ids| ids.owns.len());
+        let Some(entry) = self.entries.get_mut(&update.id) else {
+            // Nobody's id yet; that nobody is gone need not be kept.
+            return owned < MAX_OWNED && update.state.is_some();
+        };
+        if entry.owner == Some(connection) {
+            let ends = update.state.is_none() && entry.state.is_some();
+            return update.clock > entry.received || (update.clock == entry.received && ends);
+        }
+        if entry.person != Some(person) {
+            return false;
+        }
+        let is_taken = match entry.owner {
+            Some(_) => update.clock > entry.received,
+            // Back again, perhaps with the clock that it had.
+            None => update.clock >= entry.received && update.state.is_some(),
+        };
+        if is_taken {
+            return owned < MAX_OWNED;
+        }
+        if entry.owner.is_some() && entry.standby.is_none() {
+            let ids = self.connections.entry(connection).or_default();
+            if ids.stands_by.len() < MAX_OWNED {
+                ids.stands_by.push(update.id);
+                entry.standby = Some(connection);
+            }
+        }
+        false
+    }
+
+    /// Whether the document has room for the update.
+    fn fits(&self, update: &Update<'_>) -> bool {
+        let before = self.entries.get(&update.id);
+        let freed = before.and_then(|entry| entry.state.as_deref()).map_or(0, str::len);
+        let bytes = self.bytes - freed + update.state.map_or(0, str::len);
+        bytes <= MAX_BYTES && (before.is_some() || self.entries.len() < MAX_IDS)
+    }
+
+    /// Makes the connection the owner of the update's id.
+    fn own(&mut self, connection: Connection, person: UserId, update: &Update<'_>, now: Timestamp) {
+        let id = update.id;
+        let entry = self.entries.entry(id).or_insert_with(|| Entry::new(Some(person), now));
+        let before = entry.owner.replace(connection);
+        if before == Some(connection) {
+            return;
+        }
+        let standby = std::mem::replace(&mut entry.standby, before);
+        for other in before.into_iter().chain(standby) {
+            if let Some(ids) = self.connections.get_mut(&other) {
+                ids.owns.retain(|own| *own != id);
+                ids.stands_by.retain(|own| *own != id);
+                if Some(other) == before {
+                    ids.stands_by.push(id);
+                }
+            }
+        }
+        self.connections.entry(connection).or_default().owns.push(id);
+    }
+
+    /// Takes an id away from all connections.
+    fn disown(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        for connection in entry.owner.take().into_iter().chain(entry.standby.take()) {
+            if let Some(ids) = self.connections.get_mut(&connection) {
+                ids.owns.retain(|own| *own != id);
+                ids.stands_by.retain(|own| *own != id);
+            }
+        }
+    }
+
+    /// Takes in what an id's owner says.
+    fn accept(&mut self, now: Timestamp, update: &Update<'_>) {
+        let Some(entry) = self.entries.get_mut(&update.id) else { return };
+        let clock = u64::from(update.clock);
+        entry.received = update.clock;
+        // A client that was shown its own id with a higher clock repeats it: the end of a circle.
+        if clock == entry.published && update.state == entry.state.as_deref() {
+            entry.seen = now;
+            return;
+        }
+        // Behind what others have seen, the two clocks stay at least two apart: a renewal is then
+        // never taken for such a repetition. It also lifts a first clock of 0 to one that stock
+        // clients take in.
+        entry.published = if clock > entry.published {
+            clock
+        } else {
+            entry.published.saturating_add(1).max(clock + 2)
+        };
+        self.put(now, update.id, update.state);
+    }
+
+    /// Sets an id's state, to be told at the next tick.
+    fn put(&mut self, now: Timestamp, id: u64, state: Option<&str>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        self.bytes -= entry.state.as_deref().map_or(0, str::len);
+        self.bytes += state.map_or(0, str::len);
+        entry.state = state.map(Into::into);
+        entry.seen = now;
+        self.changed.insert(id);
+    }
+
+    /// Forgets a connection. What comes back says to all others that its ids are gone; an id that
+    /// another connection of the same person sends as well goes over to that one.
+    pub fn leave(&mut self, now: Timestamp, connection: Connection) -> Option<Bytes> {
+        let ids = self.connections.remove(&connection)?;
+        for id in ids.stands_by {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.standby = None;
+            }
+        }
+        let mut gone = Vec::new();
+        for id in ids.owns {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.owner = entry.standby.take();
+            if let Some(heir) = entry.owner {
+                let ids = self.connections.entry(heir).or_default();
+                ids.stands_by.retain(|own| *own != id);
+                ids.owns.push(id);
+            } else if entry.state.is_some() {
+                entry.published = entry.published.saturating_add(1);
+                self.put(now, id, None);
+                self.changed.remove(&id);
+                gone.push(id);
+            }
+        }
+        self.encode(gone)
+    }
+
+    /// Ends what was not heard of for [`EXPIRY`], and forgets what is long gone.
+    pub fn expire(&mut self, now: Timestamp) {
+        let mut gone = Vec::new();
+        self.entries.retain(|&id, entry| {
+            let silence = now.since(entry.seen);
+            if entry.state.is_some() && silence >= EXPIRY {
+                entry.published = entry.published.saturating_add(1);
+                gone.push(id);
+            }
+            entry.state.is_some() || entry.owner.is_some() || silence < MEMORY
+        });
+        for id in gone {
+            self.put(now, id, None);
+        }
+    }
+
+    /// What changed since the last call, as one update for everybody.
+    pub fn take_changed(&mut self) -> Option<Bytes> {
+        let changed = std::mem::take(&mut self.changed);
+        self.encode(changed)
+    }
+
+    /// Whether anything changed since the last [`Self::take_changed`].
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Everybody who is here, for one who joins.
+    pub fn full(&self) -> Option<Bytes> {
+        let here = self.entries.iter().filter(|(_, entry)| entry.state.is_some());
+        self.encode(here.map(|(&id, _)| id))
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    fn encode(&self, ids: impl IntoIterator<Item = u64>) -> Option<Bytes> {
+        let states = ids.into_iter().filter_map(|id| {
+            let entry = self.entries.get(&id)?;
+            Some((id, entry.published, entry.state.as_deref()))
+        });
+        update::encode(&states.collect::<Vec<_>>())
+    }
+}
+
+impl Entry {
+    fn new(person: Option<UserId>, now: Timestamp) -> Self {
+        Self {
+            state: None,
+            received: 0,
+            published: 0,
+            seen: now,
+            person,
+            owner: None,
+            standby: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
