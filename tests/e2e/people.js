@@ -50,7 +50,7 @@ export class Person {
     this.context = context;
     this.page = page;
     count += 1;
-    this.username = `${name.toLowerCase()}${process.pid}x${count}`;
+    this.username = `${name.toLowerCase().replace(/[^a-z]/g, "")}${process.pid}x${count}`;
     this.email = `${this.username}@example.org`;
     this.password = `a long sentence that ${name} remembers`;
   }

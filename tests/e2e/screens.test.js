@@ -1,8 +1,9 @@
 /** Every screen, in light and dark, narrow and wide: readable by everybody, nothing cut off. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { Hall } from "./hall.js";
-import { browser, somebody } from "./people.js";
+import { browser, eventually, somebody } from "./people.js";
 
 const LOOKS = [
   { name: "narrow-light", viewport: { width: 360, height: 740 }, colorScheme: "light" },
@@ -32,6 +33,9 @@ for (const { name: look, ...options } of LOOKS) {
     await page.goto("/rooms");
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await seen("sign-in");
+    await page.goto("/sign-up");
+    await page.getByRole("heading", { name: "Create an account" }).waitFor();
+    await seen("sign-up");
     await ada.signUp();
     await page.getByRole("heading", { name: "No rooms yet" }).waitFor();
     await seen("rooms-empty");
@@ -66,3 +70,52 @@ for (const { name: look, ...options } of LOOKS) {
     assert.deepEqual(ada.errors, []);
   });
 }
+
+test("a room and a note are made with the keyboard alone", async () => {
+  const ada = await somebody(hall, "Ada");
+  const { keyboard } = ada.page;
+  const focus = () =>
+    ada.page.evaluate(() => {
+      const { ariaLabel, textContent } = document.activeElement;
+      return ariaLabel || textContent;
+    });
+  const tabTo = async (name) => {
+    for (let steps = 0; steps < 30; steps += 1) {
+      const focused = await focus();
+      if (focused.includes(name) && focused.length < 40) return;
+      await keyboard.press("Tab");
+    }
+    assert.fail(`the keyboard does not reach ${name}`);
+  };
+  await tabTo("New room");
+  await keyboard.press("Enter");
+  await ada.page.getByRole("dialog", { name: "New room" }).getByLabel("Name").waitFor();
+  await keyboard.type("Chemistry");
+  await keyboard.press("Enter");
+  await ada.page.getByRole("heading", { name: "Chemistry", level: 1 }).waitFor();
+  await tabTo("New note");
+  await keyboard.press("Enter");
+  await ada.text.waitFor();
+  await tabTo("Title");
+  await keyboard.type("Bonds");
+  await keyboard.press("Tab");
+  await keyboard.press("ArrowRight");
+  assert.equal(await focus(), "Italic");
+  await keyboard.press("Enter");
+  await eventually(focus, (name) => name === "Note text", "the button gives the focus back to the text");
+  await keyboard.type("ionic");
+  await ada.text.locator("em", { hasText: "ionic" }).waitFor();
+  await ada.seesState("Saved");
+});
+
+test("the first load is under 250 KB of compressed JavaScript, without the editor", async () => {
+  const visitor = await somebody(hall, "Visitor", { account: false, serviceWorkers: "block" });
+  const scripts = [];
+  visitor.page.on("response", (response) => {
+    if (response.request().resourceType() === "script") scripts.push(response.body());
+  });
+  await visitor.page.goto("/", { waitUntil: "networkidle" });
+  await visitor.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  const bytes = (await Promise.all(scripts)).reduce((sum, body) => sum + gzipSync(body).length, 0);
+  assert.ok(bytes > 50_000 && bytes < 250_000, `${bytes} bytes in ${scripts.length} scripts`);
+});

@@ -79,3 +79,20 @@ test("one goes offline, both write, and in the end both have everything", async 
   assert.equal(adas, bens);
   assert.equal(adas, "Ada first. One. Ben was here.");
 });
+
+test("a note that its owner deletes is refused in words to whoever has it open, and its text can be taken along", async () => {
+  const { ada, ben } = await adaAndBen();
+  await ben.write("Ben's words.");
+  await ada.seesText("Ben's words.");
+  await ada.page.getByRole("button", { name: "More about this note" }).click();
+  await ada.page.getByRole("menuitem", { name: "Delete this note" }).click();
+  await ada.page.getByRole("dialog", { name: "Delete this note?" }).getByRole("button", { name: "Delete" }).click();
+  await ada.page.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
+
+  await ben.seesState("Not saved");
+  await ben.page.getByRole("alert").getByRole("button", { name: "Copy the text" }).waitFor();
+  await ben.seesText("Ben's words.");
+  await ben.page.getByRole("alert").getByRole("button", { name: "Remove from this device" }).click();
+  await ben.page.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});

@@ -123,8 +123,8 @@ export function routes(send: Send) {
   return {
     register: (body: Registration) => post<LoginAnswer>("/auth/register", body),
     login: (body: Credentials) => post<LoginAnswer>("/auth/login", body),
-    refresh: (refresh_token?: string) => post<LoginAnswer>("/auth/refresh", refresh_token ? { refresh_token } : undefined),
-    logout: (refresh_token?: string) => post<void>("/auth/logout", refresh_token ? { refresh_token } : undefined),
+    refresh: (refresh_token?: string) => post<LoginAnswer>("/auth/refresh", { refresh_token }),
+    logout: () => post<void>("/auth/logout"),
     me: () => get<Person>("/auth/me"),
     person: (id: string) => get<Person>(`/users/${id}`),
     ticket: () => post<Ticket>("/auth/ws-ticket", { reusable: true }),

@@ -37,10 +37,9 @@ export interface Login {
   over: boolean;
 }
 
-/** A logout that is not finished: whose local databases, and what to tell the server. */
+/** A logout that is not finished: whose local databases go; the tokens are still kept. */
 interface OwedLogout {
   person?: string;
-  refresh?: string;
 }
 
 /** Signing out would remove work that only this device has. */
@@ -129,9 +128,8 @@ export class Studyhall {
     const signedIn = this.required();
     const edits = discard ? 0 : await signedIn.notes.unsaved();
     if (edits > 0) throw new UnsavedWork(edits);
-    const { refresh } = await this.tokens.current();
     const person = this.state.get().person?.id;
-    await putJson(this.options.storage, LOGOUT_OWED, { person, refresh } satisfies OwedLogout);
+    await putJson(this.options.storage, LOGOUT_OWED, { person } satisfies OwedLogout);
     await this.options.storage.delete(PERSON);
     this.signedIn = null;
     this.state.set({ person: null, over: false });
@@ -205,7 +203,7 @@ export class Studyhall {
     if (!owed) return;
     if (owed.person) await drop(this.options.storage, `user/${owed.person}/`);
     try {
-      await this.rest.logout(owed.refresh);
+      await this.rest.logout();
     } catch (error) {
       if (!(error instanceof Problem) || error.passing) return;
     }

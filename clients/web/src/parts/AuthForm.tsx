@@ -14,6 +14,8 @@ export interface Field {
   autoComplete: string;
   description?: string;
   minLength?: number;
+  maxLength?: number;
+  pattern?: string;
   initial?: string;
 }
 

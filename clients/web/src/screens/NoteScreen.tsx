@@ -10,6 +10,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Here } from "../editor/Here";
+import { NoteMenu } from "../editor/NoteMenu";
 import { PlainEditor } from "../editor/PlainEditor";
 import { Refused } from "../editor/Refused";
 import { RichEditor } from "../editor/RichEditor";
@@ -69,6 +70,7 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
         <Group gap="sm" wrap="nowrap">
           <Here note={note} self={person.id} />
           <SaveState status={status} />
+          {view.data?.owner_id === person.id && <NoteMenu note={note} />}
         </Group>
       </Group>
       {status.refusal && <Refused note={note} refusal={status.refusal} />}

@@ -114,8 +114,8 @@ function AskForm({ asking, done }: { asking: "create" | "join"; done: () => void
           <TextInput name="code" label="Invite code" required withAsterisk={false} autoComplete="off" data-autofocus />
         ) : (
           <>
-            <TextInput name="name" label="Name" required withAsterisk={false} maxLength={100} data-autofocus />
-            <TextInput name="description" label="What you study there (optional)" maxLength={500} />
+            <TextInput name="name" label="Name" required withAsterisk={false} maxLength={80} data-autofocus />
+            <TextInput name="description" label="What you study there (optional)" maxLength={1000} />
           </>
         )}
         <Button type="submit" loading={isPending}>

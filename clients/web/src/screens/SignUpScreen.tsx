@@ -6,14 +6,25 @@ import { AuthForm, type Field } from "../parts/AuthForm";
 
 const FIELDS: Field[] = [
   { name: "email", label: "Email", type: "email", autoComplete: "email" },
-  { name: "username", label: "Username", type: "text", autoComplete: "username", minLength: 3 },
-  { name: "display_name", label: "Name that others see", type: "text", autoComplete: "name" },
+  {
+    name: "username",
+    label: "Username",
+    type: "text",
+    autoComplete: "username",
+    description: "3 to 30 letters, digits, or _ . -",
+    minLength: 3,
+    maxLength: 30,
+    pattern: "[A-Za-z0-9_.\\-]+",
+  },
+  { name: "display_name", label: "Name that others see", type: "text", autoComplete: "name", maxLength: 80 },
   {
     name: "password",
     label: "Password",
     type: "password",
     autoComplete: "new-password",
-    description: "A long sentence is best.",
+    description: "At least 8 characters; a long sentence is best.",
+    minLength: 8,
+    maxLength: 128,
   },
 ];
 
