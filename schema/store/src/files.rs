@@ -201,16 +201,16 @@ impl Files {
         content: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Head, FileRefusal> {
         let mut incoming = self.folder.begin(self.clock.as_ref()).await?;
-        match receive(&mut incoming, upload, content).await {
-            Ok(head) => {
-                self.folder.finish(incoming, upload.key, &head).await?;
-                Ok(head)
-            }
-            Err(refusal) => {
-                incoming.abandon().await?;
-                Err(refusal)
-            }
+        let received = async {
+            let head = receive(&mut incoming, upload, content).await?;
+            self.folder.finish(&mut incoming, upload.key, &head).await?;
+            Ok(head)
+        };
+        let received = received.await;
+        if received.is_err() {
+            incoming.abandon().await?;
         }
+        received
     }
 }
 

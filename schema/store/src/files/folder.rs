@@ -138,7 +138,7 @@ impl Folder {
     /// Ends a file: from here on it is at `key`, whole and durable.
     pub(super) async fn finish(
         &self,
-        mut incoming: Incoming,
+        incoming: &mut Incoming,
         key: FileKey,
         head: &Head,
     ) -> Result<(), StoreError> {

@@ -1,17 +1,19 @@
 //! Files in a folder: signed URLs, exact content, nothing half.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use studyhall_schema::clock::TestClock;
 use studyhall_store::{
-    Store, StoreConfig, StoreError,
+    Store, StoreError,
     files::{Bucket, Disposition, FileKey, FileRefusal, Permit, Upload},
 };
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
+
+use crate::hall;
 
 struct Hall {
     folder: TempDir,
@@ -22,7 +24,7 @@ struct Hall {
 impl Hall {
     async fn open() -> Self {
         let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new(1)));
-        let store = Store::open(&config(folder.path()), clock.clone()).await.unwrap();
+        let store = Store::open(&hall::config(folder.path()), clock.clone()).await.unwrap();
         Self { folder, clock, store }
     }
 
@@ -47,15 +49,6 @@ impl Hall {
     fn assert_nothing_incoming(&self) {
         let incoming = self.folder.path().join("files/incoming");
         assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0);
-    }
-}
-
-fn config(folder: &Path) -> StoreConfig {
-    let folder = folder.display();
-    StoreConfig {
-        records: format!("sqlite:{folder}/studyhall.db"),
-        files: format!("dir:{folder}/files"),
-        bus: "local".into(),
     }
 }
 
@@ -149,11 +142,11 @@ async fn the_signing_key_stays_and_other_halls_have_another() {
     let url = hall.store.files().sign_put(hall.upload(b"x")).await.unwrap().url;
     let (key, token) = parts(&url);
     let again =
-        Store::open(&config(hall.folder.path()), Arc::new(TestClock::new(2))).await.unwrap();
+        Store::open(&hall::config(hall.folder.path()), Arc::new(TestClock::new(2))).await.unwrap();
     assert!(again.files().verify("PUT", key, token).is_ok());
     other.store.close().await;
     let clock = Arc::new(TestClock::new(3));
-    let other = Store::open(&config(TempDir::new().unwrap().path()), clock).await.unwrap();
+    let other = Store::open(&hall::config(TempDir::new().unwrap().path()), clock).await.unwrap();
     assert_eq!(other.files().verify("PUT", key, token), Err(FileRefusal::Signature));
 }
 

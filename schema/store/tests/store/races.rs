@@ -1,0 +1,100 @@
+//! Two stores over one file, as two processes have it.
+
+use studyhall_schema::document::{DocumentId, DocumentRecord};
+use studyhall_store::{Store, log::Outcome};
+use tempfile::TempDir;
+
+use crate::hall;
+
+/// Appends `count` updates named `<name>.<n>`, each at the tail as it was last seen.
+async fn write(store: Store, document: DocumentId, name: u8, count: u8) {
+    let mut seq = 1;
+    for n in 0..count {
+        let mut mine = hall::append(document, seq, vec![name, n]);
+        loop {
+            match hall::one(&store, mine.clone()).await {
+                Outcome::Stored => break,
+                Outcome::Behind => {
+                    let missed = store.log().read(document, seq, usize::MAX).await.unwrap();
+                    seq = missed.last().map_or(seq, studyhall_store::log::Entry::next_seq);
+                    mine.seq = seq;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        seq += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_append_without_gap_or_doubling() {
+    let folder = TempDir::new().unwrap();
+    let (a, b) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+    let documents = [hall::note_id(1), hall::note_id(2), hall::note_id(3)];
+    let mut writers = Vec::new();
+    for (name, store) in (0..).zip([&a, &b, &a, &b]) {
+        for document in documents {
+            writers.push(tokio::spawn(write(store.clone(), document, name, 40)));
+        }
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut expected: Vec<_> =
+        (0..4).flat_map(|name| (0..40).map(move |n| vec![name, n])).collect();
+    expected.sort();
+    for document in documents {
+        let from_a = hall::updates(&a, document).await.unwrap();
+        assert_eq!(from_a, hall::updates(&b, document).await.unwrap());
+        let mut each: Vec<_> = from_a.iter().map(|update| update.to_vec()).collect();
+        each.sort();
+        assert_eq!(each, expected, "each update once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_change_one_record_and_lose_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (a, b) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+    a.records().insert(hall::note(1)).await.unwrap();
+    let changes: Vec<_> = (0..200)
+        .map(|number| {
+            let documents = if number % 2 == 0 { &a } else { &b }.records::<DocumentRecord>();
+            tokio::spawn(async move {
+                let grow = |note: &mut DocumentRecord| {
+                    note.bytes += 1;
+                    Ok::<_, ()>(())
+                };
+                documents.update(&hall::note_id(1), grow).await.unwrap().unwrap().unwrap();
+            })
+        })
+        .collect();
+    for change in changes {
+        change.await.unwrap();
+    }
+    let note = b.records::<DocumentRecord>().get(&hall::note_id(1)).await.unwrap().unwrap();
+    assert_eq!((note.bytes, note.rev), (200, 201));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compaction_fences_a_process_that_slept() {
+    let folder = TempDir::new().unwrap();
+    let (awake, asleep) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+    let document = hall::note_id(1);
+    awake.records().insert(hall::note(1)).await.unwrap();
+    assert_eq!(hall::one(&asleep, hall::append(document, 1, "a")).await, Outcome::Stored);
+    let dream = hall::append(document, 2, "dream");
+    assert_eq!(hall::one(&awake, hall::append(document, 2, "b")).await, Outcome::Stored);
+    let snapshot = studyhall_store::log::Snapshot {
+        seq: 2,
+        at: awake.clock().now(),
+        state: "ab".into(),
+        authors: vec![],
+    };
+    awake.log().put_snapshot(document, &snapshot).await.unwrap();
+    awake.log().adopt_snapshot(document, 2, 2).await.unwrap();
+    awake.log().prune(document).await.unwrap();
+    assert_eq!(hall::one(&asleep, dream).await, Outcome::Fenced { snapshot_seq: 2 });
+    assert_eq!(asleep.log().latest_snapshot(document).await, Ok(Some(snapshot)));
+    assert_eq!(hall::one(&asleep, hall::append(document, 3, "dream")).await, Outcome::Stored);
+}
