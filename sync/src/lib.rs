@@ -2,4 +2,5 @@
 
 pub mod awareness;
 pub mod guard;
+pub mod text;
 pub mod wire;

@@ -1,0 +1,159 @@
+//! A note's text: read from its document, and edited by edits instead of being overwritten.
+//!
+//! Edits are made on a fork of the document and come back as an update, so that the document
+//! itself changes only after the update is committed. Must not know the store, sockets or the
+//! clock.
+
+mod diff;
+mod rich;
+
+use studyhall_schema::{ids::NoteId, note::Format};
+use thiserror::Error;
+use yrs::{
+    ClientID, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, Transact, TransactionMut,
+    Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
+};
+
+use self::rich::Blocks;
+
+const CONTENT: &str = "content";
+const FRAGMENT: &str = "default";
+const META: &str = "meta";
+const TITLE: &str = "title";
+
+/// The longest title that is shown, in characters.
+pub const MAX_TITLE: usize = 200;
+
+/// Why a text could not be edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EditError {
+    /// The state is not one that yrs reads.
+    #[error("the document's state cannot be read")]
+    State,
+    /// The document holds something that cannot be edited as text.
+    #[error("the document's content cannot be edited as text")]
+    Content,
+}
+
+/// An empty document as the server makes them all: offsets in UTF-16 units, as yjs counts.
+pub fn new_doc(client_id: u64) -> Doc {
+    let mut options = Options::with_client_id(ClientID::new(client_id));
+    options.offset_kind = OffsetKind::Utf16;
+    Doc::with_options(options)
+}
+
+/// The note's whole text. A rich note has a line for each block.
+pub fn read_text<T: ReadTxn>(txn: &T, format: Format) -> String {
+    match format {
+        Format::Plain => txn.get_text(CONTENT).map_or_else(String::new, |t| t.get_string(txn)),
+        Format::Rich => {
+            let fragment = txn.get_xml_fragment(FRAGMENT);
+            fragment.map_or_else(String::new, |fragment| Blocks::read(fragment, txn).text())
+        }
+    }
+}
+
+/// The title, at most [`MAX_TITLE`] characters of it; `None` when there is none that is a text.
+pub fn read_title<T: ReadTxn>(txn: &T) -> Option<String> {
+    let value = txn.get_map(META)?.get(txn, TITLE)?;
+    let title = rich::text_of(&value, txn)?;
+    Some(title.chars().take(MAX_TITLE).collect())
+}
+
+/// The update (v1) by which the note of this state comes to read as `new_text`, made under
+/// `client_id`; `None` when it reads so already.
+///
+/// Two edits that are made of one state must not share a client id: they would give different
+/// things the same name, and one of them would be lost.
+pub fn diff_update(
+    state: &[u8],
+    client_id: u64,
+    format: Format,
+    new_text: &str,
+) -> Result<Option<Vec<u8>>, EditError> {
+    let fork = new_doc(client_id);
+    let update = Update::decode_v1(state).map_err(|_| EditError::State)?;
+    fork.transact_mut().apply_update(update).map_err(|_| EditError::State)?;
+    let mut txn = fork.transact_mut();
+    match format {
+        Format::Plain => edit_plain(&mut txn, new_text)?,
+        Format::Rich => {
+            let blocks = Blocks::read(txn.get_or_insert_xml_fragment(FRAGMENT), &txn);
+            if blocks.text() != new_text {
+                blocks.edit(&mut txn, new_text)?;
+            }
+        }
+    }
+    let update = txn.encode_update_v1();
+    Ok((update != Update::EMPTY_V1).then_some(update))
+}
+
+fn edit_plain(txn: &mut TransactionMut<'_>, new_text: &str) -> Result<(), EditError> {
+    let content = txn.get_or_insert_text(CONTENT);
+    let parts = rich::parts(&content, txn).ok_or(EditError::Content)?;
+    let old: String = parts.iter().map(|(_, text)| text.as_str()).collect();
+    for edit in diff::edits(&old, new_text).into_iter().rev() {
+        let end = edit.start + edit.deleted;
+        let mut at = diff::utf16_len(&old);
+        // Values that are embedded between the parts are passed over.
+        for (index, text) in parts.iter().rev() {
+            let length = diff::utf16_len(text);
+            at -= length;
+            let (left, right) = (edit.start.max(at), end.min(at + length));
+            if left < right {
+                content.remove_range(txn, index + (left - at), right - left);
+            }
+        }
+        if !edit.inserted.is_empty() {
+            content.insert(txn, place(&parts, edit.start), edit.inserted);
+        }
+    }
+    Ok(())
+}
+
+/// Where in the document the text's unit `at` is, on the left side of what is embedded there.
+fn place(parts: &[(u32, String)], at: u32) -> u32 {
+    let mut start = 0;
+    for (index, text) in parts {
+        let length = diff::utf16_len(text);
+        if at <= start + length {
+            return index + (at - start);
+        }
+        start += length;
+    }
+    0
+}
+
+/// The client id under which a note's first content is written: from its id, above the 32 bits
+/// of yjs clients.
+pub fn initial_client(note: NoteId) -> u64 {
+    let [_, _, _, _, random @ ..] = note.bytes();
+    (u64::from_be_bytes(random) & ((1 << 52) - 1)) | 1 << 52
+}
+
+/// The update (v1) that gives a new note its first content: the same bytes for the same note,
+/// however often it is made.
+pub fn initial_update(note: NoteId, format: Format, title: Option<&str>, text: &str) -> Vec<u8> {
+    let doc = new_doc(initial_client(note));
+    let mut txn = doc.transact_mut();
+    match format {
+        Format::Plain => txn.get_or_insert_text(CONTENT).insert(&mut txn, 0, text),
+        Format::Rich => {
+            let fragment = txn.get_or_insert_xml_fragment(FRAGMENT);
+            let lines = if text.is_empty() { None } else { Some(text.split('\n')) };
+            for line in lines.into_iter().flatten() {
+                let paragraph = fragment.push_back(&mut txn, XmlElementPrelim::empty("paragraph"));
+                if !line.is_empty() {
+                    paragraph.insert(&mut txn, 0, XmlTextPrelim::new(line));
+                }
+            }
+        }
+    }
+    if let Some(title) = title {
+        txn.get_or_insert_map(META).insert(&mut txn, TITLE, title);
+    }
+    txn.encode_update_v1()
+}
+
+#[cfg(test)]
+mod tests;

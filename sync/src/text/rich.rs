@@ -1,0 +1,377 @@
+//! The text of a rich note: blocks of an XML tree as Tiptap and `ProseMirror` lay it out.
+//!
+//! A block is an element that holds text (a paragraph, a heading), or a text that stands alone;
+//! what holds blocks (lists, quotes) is a container. The tree is walked with a stack of its own:
+//! its depth is a client's choice. What does not fit is passed over, never an error.
+
+use yrs::{
+    Any, Array, ArrayRef, GetString, Out, ReadTxn, Text, TransactionMut, XmlElementPrelim,
+    XmlElementRef, XmlFragment, XmlFragmentRef, XmlTextPrelim, XmlTextRef,
+    branch::{Branch, BranchPtr},
+    types::text::YChange,
+};
+
+use super::{
+    EditError,
+    diff::{edits, hunks, utf16_len},
+};
+
+/// Elements that are blocks even when they hold nothing.
+const TEXT_BLOCKS: [&str; 3] = ["paragraph", "heading", "codeBlock"];
+const HARD_BREAK: &str = "hardBreak";
+
+/// What can hold children.
+#[derive(Clone)]
+enum Holder {
+    Fragment(XmlFragmentRef),
+    Element(XmlElementRef),
+}
+
+impl Holder {
+    fn branch(&self) -> &Branch {
+        match self {
+            Self::Fragment(fragment) => fragment.as_ref(),
+            Self::Element(element) => element.as_ref(),
+        }
+    }
+
+    fn insert_paragraph(&self, txn: &mut TransactionMut<'_>, index: u32, text: &str) {
+        let empty = XmlElementPrelim::empty("paragraph");
+        let paragraph = match self {
+            Self::Fragment(fragment) => fragment.insert(txn, index, empty),
+            Self::Element(element) => element.insert(txn, index, empty),
+        };
+        if !text.is_empty() {
+            paragraph.insert(txn, 0, XmlTextPrelim::new(text));
+        }
+    }
+
+    fn remove(&self, txn: &mut TransactionMut<'_>, index: u32) {
+        match self {
+            Self::Fragment(fragment) => fragment.remove(txn, index),
+            Self::Element(element) => element.remove(txn, index),
+        }
+    }
+}
+
+/// The children of a node, whatever they are: an XML view ends at the first that is not XML.
+fn children<T: ReadTxn>(branch: &Branch, txn: &T) -> Vec<Out> {
+    ArrayRef::from(BranchPtr::from(branch)).iter(txn).collect()
+}
+
+/// A container with its place in the one around it.
+struct Container {
+    holder: Holder,
+    place: Option<(usize, u32)>,
+}
+
+/// A part of a block's text.
+enum Piece {
+    /// Text of a node from `index` on, which is its place there in UTF-16 units.
+    Text { node: XmlTextRef, index: u32, text: String },
+    /// A hard break, by its place among the block's children.
+    Break { child: u32 },
+}
+
+impl Piece {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text { text, .. } => text,
+            Self::Break { .. } => "\n",
+        }
+    }
+}
+
+struct Block {
+    /// The container, and the place in it.
+    place: (usize, u32),
+    /// `None` for a text that stands alone.
+    element: Option<XmlElementRef>,
+    pieces: Vec<Piece>,
+    text: String,
+}
+
+/// The parts of a text node. Values embedded in it take a place and are no text; where they
+/// cannot be told from text, the node has no parts and is left alone.
+pub(super) fn parts<T: ReadTxn>(node: &impl Text, txn: &T) -> Option<Vec<(u32, String)>> {
+    let mut at = 0;
+    let mut parts = Vec::new();
+    for chunk in node.diff(txn, YChange::identity) {
+        if let Out::Any(Any::String(text)) = chunk.insert {
+            let index = at;
+            at += utf16_len(&text);
+            parts.push((index, text.to_string()));
+        } else {
+            at += 1;
+        }
+    }
+    (at == node.len(txn)).then_some(parts)
+}
+
+fn pieces_of_text<T: ReadTxn>(node: &XmlTextRef, txn: &T, pieces: &mut Vec<Piece>) {
+    let Some(mut parts) = parts(node, txn) else { return };
+    if parts.is_empty() {
+        // Nothing to read, but a place to write.
+        parts.push((0, String::new()));
+    }
+    pieces.extend(parts.into_iter().map(|(index, text)| Piece::Text {
+        node: node.clone(),
+        index,
+        text,
+    }));
+}
+
+impl Block {
+    fn new(place: (usize, u32), element: Option<XmlElementRef>, pieces: Vec<Piece>) -> Self {
+        let text = pieces.iter().map(Piece::text).collect();
+        Self { place, element, pieces, text }
+    }
+
+    /// The block that an element is; `None` for a container.
+    fn of_element<T: ReadTxn>(
+        element: &XmlElementRef,
+        children: &[Out],
+        place: (usize, u32),
+        txn: &T,
+    ) -> Option<Self> {
+        let has_text = children.iter().any(|child| matches!(child, Out::YXmlText(_)));
+        if !has_text && !TEXT_BLOCKS.contains(&element.tag().as_ref()) {
+            return None;
+        }
+        let mut pieces = Vec::new();
+        for (index, child) in (0..).zip(children) {
+            match child {
+                Out::YXmlText(text) => pieces_of_text(text, txn, &mut pieces),
+                Out::YXmlElement(inner) if inner.tag().as_ref() == HARD_BREAK => {
+                    pieces.push(Piece::Break { child: index });
+                }
+                _ => {}
+            }
+        }
+        Some(Self::new(place, Some(element.clone()), pieces))
+    }
+
+    /// Edits the block's text to `new`, from the end so that earlier places stay valid.
+    fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) {
+        for edit in edits(&self.text, new).into_iter().rev() {
+            self.delete(txn, edit.start, edit.start + edit.deleted);
+            if !edit.inserted.is_empty() {
+                self.insert(txn, edit.start, edit.inserted);
+            }
+        }
+    }
+
+    /// The pieces with where each starts in the block.
+    fn placed(&self) -> Vec<(u32, &Piece)> {
+        let mut at = 0;
+        let placed = self.pieces.iter().map(|piece| {
+            let start = at;
+            at += utf16_len(piece.text());
+            (start, piece)
+        });
+        placed.collect()
+    }
+
+    fn delete(&self, txn: &mut TransactionMut<'_>, from: u32, to: u32) {
+        for (start, piece) in self.placed().into_iter().rev() {
+            let end = start + utf16_len(piece.text());
+            let (left, right) = (from.max(start), to.min(end));
+            if left >= right {
+                continue;
+            }
+            match (piece, &self.element) {
+                (Piece::Text { node, index, .. }, _) => {
+                    node.remove_range(txn, index + (left - start), right - left);
+                }
+                (Piece::Break { child }, Some(element)) => element.remove(txn, *child),
+                (Piece::Break { .. }, None) => {}
+            }
+        }
+    }
+
+    /// Inserts text, into the node on the left where there is one. A line break inside a block
+    /// stays a character of its text: splitting a node would take it away from who types in it.
+    fn insert(&self, txn: &mut TransactionMut<'_>, at: u32, inserted: &str) {
+        let mut child_after_break = 0;
+        for (start, piece) in self.placed() {
+            match piece {
+                Piece::Text { node, index, text }
+                    if (start..=start + utf16_len(text)).contains(&at) =>
+                {
+                    return node.insert(txn, index + (at - start), inserted);
+                }
+                Piece::Break { child } if start < at => child_after_break = child + 1,
+                _ => {}
+            }
+        }
+        if let Some(element) = &self.element {
+            element.insert(txn, child_after_break, XmlTextPrelim::new(inserted));
+        }
+    }
+}
+
+/// A rich note's blocks in the order of reading.
+pub(super) struct Blocks {
+    containers: Vec<Container>,
+    blocks: Vec<Block>,
+}
+
+impl Blocks {
+    pub(super) fn read<T: ReadTxn>(fragment: XmlFragmentRef, txn: &T) -> Self {
+        let mut read = Self { containers: Vec::new(), blocks: Vec::new() };
+        let mut open = vec![read.open(Holder::Fragment(fragment), None, txn)];
+        while let Some((container, next)) = open.last_mut() {
+            let container = *container;
+            let Some((index, child)) = next.next() else {
+                open.pop();
+                continue;
+            };
+            let place = (container, index);
+            match child {
+                Out::YXmlText(text) => {
+                    let mut pieces = Vec::new();
+                    pieces_of_text(&text, txn, &mut pieces);
+                    read.blocks.push(Block::new(place, None, pieces));
+                }
+                Out::YXmlElement(element) => {
+                    let inner = children(element.as_ref(), txn);
+                    match Block::of_element(&element, &inner, place, txn) {
+                        Some(block) => read.blocks.push(block),
+                        None => open.push(read.open(Holder::Element(element), Some(place), txn)),
+                    }
+                }
+                _ => {}
+            }
+        }
+        read
+    }
+
+    /// Notes a container, and gives its children to walk.
+    fn open<T: ReadTxn>(
+        &mut self,
+        holder: Holder,
+        place: Option<(usize, u32)>,
+        txn: &T,
+    ) -> (usize, impl Iterator<Item = (u32, Out)> + use<T>) {
+        let inner = children(holder.branch(), txn);
+        self.containers.push(Container { holder, place });
+        (self.containers.len() - 1, (0..).zip(inner))
+    }
+
+    /// The text, a line a block.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            if number > 0 {
+                text.push('\n');
+            }
+            text.push_str(&block.text);
+        }
+        text
+    }
+
+    /// Edits the blocks so that they read as `new`. Blocks whose lines stay are not touched.
+    pub(super) fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) -> Result<(), EditError> {
+        let plan = self.plan(new);
+        // From the last to the first, so that places before stay valid.
+        for (block, lines) in self.blocks.iter().zip(&plan.of_block).rev() {
+            let (container, index) = block.place;
+            for text in lines.after.iter().rev() {
+                self.containers[container].holder.insert_paragraph(txn, index + 1, text);
+            }
+            let kept = lines.own.join("\n");
+            if lines.own.is_empty() {
+                self.remove(txn, block.place);
+            } else if kept != block.text {
+                block.edit(txn, &kept);
+            }
+        }
+        let (container, index) = plan.start;
+        let holder = &self.containers.get(container).ok_or(EditError::Content)?.holder;
+        for text in plan.before.iter().rev() {
+            holder.insert_paragraph(txn, index, text);
+        }
+        Ok(())
+    }
+
+    /// Removes a block, and containers around it that would stay behind empty.
+    fn remove(&self, txn: &mut TransactionMut<'_>, mut place: (usize, u32)) {
+        loop {
+            let container = &self.containers[place.0];
+            container.holder.remove(txn, place.1);
+            let is_empty = container.holder.branch().len() == 0;
+            match container.place {
+                Some(outer) if is_empty => place = outer,
+                _ => return,
+            }
+        }
+    }
+
+    /// Gives each new line to a block, or to a place between blocks.
+    fn plan<'a>(&self, new: &'a str) -> Plan<'a> {
+        let mut owners = Vec::new();
+        let mut old_lines = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            for line in block.text.split('\n') {
+                owners.push(number);
+                old_lines.push(line);
+            }
+        }
+        let new_lines: Vec<&str> = new.split('\n').collect();
+        let mut plan = Plan {
+            before: Vec::new(),
+            start: (0, 0),
+            of_block: self.blocks.iter().map(|_| Lines::default()).collect(),
+        };
+        let mut last = None;
+        let (mut at_old, mut at_new) = (0, 0);
+        let end = (old_lines.len()..old_lines.len(), new_lines.len()..new_lines.len());
+        for (old, changed) in hunks(&old_lines, &new_lines).into_iter().chain([end]) {
+            // Lines that stay, then lines that change into one another, then new ones.
+            let same = old.start - at_old;
+            let pairs = old.len().min(changed.len());
+            for step in 0..same + pairs {
+                let owner = owners[at_old + step];
+                plan.of_block[owner].own.push(new_lines[at_new + step]);
+                last = Some(owner);
+            }
+            for line in &new_lines[changed.start + pairs..changed.end] {
+                match last {
+                    // Inside a block of several lines.
+                    Some(block) if owners.get(old.end) == Some(&block) => {
+                        plan.of_block[block].own.push(line);
+                    }
+                    Some(block) => plan.of_block[block].after.push(line),
+                    None => plan.before.push(line),
+                }
+            }
+            (at_old, at_new) = (old.end, changed.end);
+        }
+        plan.start = self.blocks.first().map_or((0, 0), |block| block.place);
+        plan
+    }
+}
+
+#[derive(Default)]
+struct Lines<'a> {
+    /// Lines of the block itself; without any the block goes.
+    own: Vec<&'a str>,
+    /// New paragraphs behind it.
+    after: Vec<&'a str>,
+}
+
+struct Plan<'a> {
+    /// New paragraphs before all blocks, and where that is.
+    before: Vec<&'a str>,
+    start: (usize, u32),
+    of_block: Vec<Lines<'a>>,
+}
+
+/// The text of a text node that may be of any kind.
+pub(super) fn text_of(value: &Out, txn: &impl ReadTxn) -> Option<String> {
+    match value {
+        Out::Any(Any::String(text)) => Some(text.to_string()),
+        Out::YText(text) => Some(text.get_string(txn)),
+        _ => None,
+    }
+}

@@ -1,0 +1,278 @@
+//! Notes as people edit them: what is not touched stays, what two people do merges.
+
+use proptest::prelude::*;
+use yrs::{
+    Any, Array, ArrayPrelim, StateVector, Text, XmlElementRef, XmlOut, types::text::YChange,
+    updates::encoder::Encode,
+};
+
+use super::*;
+
+const REST: u64 = 77;
+
+fn state(doc: &Doc) -> Vec<u8> {
+    doc.transact().encode_state_as_update_v1(&StateVector::default())
+}
+
+fn apply(doc: &Doc, update: &[u8]) {
+    crate::guard::update_v1(update).expect("the guard accepts what the server writes");
+    doc.transact_mut().apply_update(Update::decode_v1(update).unwrap()).unwrap();
+}
+
+fn note(format: Format, text: &str) -> Doc {
+    let doc = new_doc(5);
+    apply(&doc, &initial_update(NoteId::from_bytes([9; 12]), format, Some("Title"), text));
+    doc
+}
+
+fn text(doc: &Doc, format: Format) -> String {
+    read_text(&doc.transact(), format)
+}
+
+/// Edits the note to read as `new`, and says whether anything had to change.
+fn put(doc: &Doc, format: Format, new: &str) -> bool {
+    let update = diff_update(&state(doc), REST, format, new).unwrap();
+    if let Some(update) = &update {
+        apply(doc, update);
+    }
+    assert_eq!(text(doc, format), new);
+    update.is_some()
+}
+
+/// The tags of the fragment's children, and the text of each with its marks.
+fn shape(doc: &Doc) -> Vec<String> {
+    let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);
+    let txn = doc.transact();
+    fragment.children(&txn).map(|child| describe(&child, &txn)).collect()
+}
+
+fn describe(node: &XmlOut, txn: &impl ReadTxn) -> String {
+    match node {
+        XmlOut::Element(element) => {
+            let inner: Vec<_> = element.children(txn).map(|child| describe(&child, txn)).collect();
+            format!("{}({})", element.tag(), inner.join(","))
+        }
+        XmlOut::Text(text) => {
+            let chunks = text.diff(txn, YChange::identity).into_iter().map(|chunk| {
+                let marks = chunk.attributes.map_or(String::new(), |marks| {
+                    marks.keys().flat_map(|key| [key.as_ref(), ":"]).collect()
+                });
+                format!("{marks}{}", chunk.insert.to_string(txn))
+            });
+            chunks.collect::<Vec<_>>().join("|")
+        }
+        XmlOut::Fragment(_) => "fragment".into(),
+    }
+}
+
+/// A Tiptap page: a heading, a paragraph with a mark and a hard break, a list, a rule.
+fn page() -> Doc {
+    let doc = new_doc(6);
+    let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);
+    let mut txn = doc.transact_mut();
+    let block = |txn: &mut TransactionMut<'_>, parent: &XmlElementRef, tag: &str, text: &str| {
+        let inner = parent.push_back(txn, XmlElementPrelim::empty(tag));
+        inner.push_back(txn, XmlTextPrelim::new(text));
+        inner
+    };
+    let heading = fragment.push_back(&mut txn, XmlElementPrelim::empty("heading"));
+    heading.push_back(&mut txn, XmlTextPrelim::new("Plan 🦀"));
+    let paragraph = fragment.push_back(&mut txn, XmlElementPrelim::empty("paragraph"));
+    let text = paragraph.push_back(&mut txn, XmlTextPrelim::new("read chapter two"));
+    text.format(&mut txn, 5, 7, [("bold".into(), Any::from(true))].into());
+    paragraph.push_back(&mut txn, XmlElementPrelim::empty("hardBreak"));
+    paragraph.push_back(&mut txn, XmlTextPrelim::new("then rest"));
+    let list = fragment.push_back(&mut txn, XmlElementPrelim::empty("bulletList"));
+    for line in ["one", "two"] {
+        let item = list.push_back(&mut txn, XmlElementPrelim::empty("listItem"));
+        block(&mut txn, &item, "paragraph", line);
+    }
+    fragment.push_back(&mut txn, XmlElementPrelim::empty("horizontalRule"));
+    fragment.push_back(&mut txn, XmlElementPrelim::empty("paragraph"));
+    drop(txn);
+    doc
+}
+
+#[test]
+fn the_first_content_is_the_same_bytes_each_time() {
+    for format in [Format::Plain, Format::Rich] {
+        let id = NoteId::from_bytes([9; 12]);
+        let update = initial_update(id, format, Some("T"), "a\n\nb");
+        assert_eq!(update, initial_update(id, format, Some("T"), "a\n\nb"));
+        let doc = new_doc(1);
+        apply(&doc, &update);
+        apply(&doc, &update);
+        assert_eq!(text(&doc, format), "a\n\nb");
+        assert_eq!(read_title(&doc.transact()), Some("T".into()));
+        let other = initial_update(NoteId::from_bytes([8; 12]), format, Some("T"), "a\n\nb");
+        assert_ne!(update, other);
+        assert_eq!(initial_update(id, format, None, ""), Update::EMPTY_V1);
+    }
+    assert!(initial_client(NoteId::from_bytes([0xff; 12])) < 1 << 53);
+    assert!(initial_client(NoteId::from_bytes([0; 12])) > u64::from(u32::MAX));
+}
+
+#[test]
+fn titles_of_the_wrong_kind_are_no_titles() {
+    let doc = note(Format::Plain, "");
+    let meta = doc.get_or_insert_map(META);
+    meta.insert(&mut doc.transact_mut(), TITLE, "ä".repeat(300));
+    assert_eq!(read_title(&doc.transact()).map(|title| title.chars().count()), Some(MAX_TITLE));
+    meta.insert(&mut doc.transact_mut(), TITLE, 7);
+    assert_eq!(read_title(&doc.transact()), None);
+    assert_eq!(read_title(&new_doc(1).transact()), None);
+}
+
+#[test]
+fn a_put_edits_and_both_people_keep_what_they_wrote() {
+    for format in [Format::Plain, Format::Rich] {
+        let doc = note(format, "The quick fox\njumps over");
+        let update = diff_update(&state(&doc), REST, format, "The quick brown fox\njumps").unwrap();
+        // Meanwhile somebody types at the start and at the end of the first line.
+        let line = "Oh! The quick fox!\njumps over";
+        let typed = diff_update(&state(&doc), 6, format, line).unwrap();
+        apply(&doc, &update.unwrap());
+        apply(&doc, &typed.unwrap());
+        assert_eq!(text(&doc, format), "Oh! The quick brown fox!\njumps", "{format:?}");
+    }
+}
+
+#[test]
+fn the_same_text_again_is_no_update() {
+    assert!(!put(&note(Format::Plain, "a\nb"), Format::Plain, "a\nb"));
+    assert!(!put(&note(Format::Rich, "a\nb"), Format::Rich, "a\nb"));
+    assert!(!put(&note(Format::Rich, ""), Format::Rich, ""));
+    assert!(!put(&page(), Format::Rich, &text(&page(), Format::Rich)));
+}
+
+#[test]
+fn a_page_reads_as_a_line_a_block() {
+    assert_eq!(text(&page(), Format::Rich), "Plan 🦀\nread chapter two\nthen rest\none\ntwo\n");
+}
+
+#[test]
+fn only_the_changed_part_of_a_block_is_edited() {
+    let doc = page();
+    put(&doc, Format::Rich, "Plan 🦀!\nread chapters two\nthen all the rest\none\ntwo\n");
+    assert_eq!(
+        shape(&doc),
+        [
+            "heading(Plan 🦀!)",
+            "paragraph(read |bold:chapters| two,hardBreak(),then all the rest)",
+            "bulletList(listItem(paragraph(one)),listItem(paragraph(two)))",
+            "horizontalRule()",
+            "paragraph()",
+        ]
+    );
+}
+
+#[test]
+fn new_lines_become_paragraphs_and_lost_lines_go_with_their_block() {
+    let doc = page();
+    put(&doc, Format::Rich, "first\nPlan 🦀\nnew\nread chapter two\nthen rest\none\n");
+    assert_eq!(
+        shape(&doc),
+        [
+            "paragraph(first)",
+            "heading(Plan 🦀)",
+            "paragraph(new)",
+            "paragraph(read |bold:chapter| two,hardBreak(),then rest)",
+            "bulletList(listItem(paragraph(one)))",
+            "horizontalRule()",
+            "paragraph()",
+        ]
+    );
+    // A line behind a hard break goes with the break; its text node stays, empty.
+    put(&doc, Format::Rich, "first\nPlan 🦀\nnew\nread chapter two\none\nlast");
+    assert_eq!(shape(&doc)[3], "paragraph(read |bold:chapter| two,)");
+    put(&doc, Format::Rich, "first");
+    assert_eq!(shape(&doc), ["paragraph(first)", "horizontalRule()"]);
+    put(&doc, Format::Rich, "");
+    put(&doc, Format::Rich, "again\n\n");
+}
+
+#[test]
+fn code_keeps_its_lines_in_one_block() {
+    let doc = new_doc(6);
+    let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);
+    {
+        let mut txn = doc.transact_mut();
+        let code = fragment.push_back(&mut txn, XmlElementPrelim::empty("codeBlock"));
+        code.push_back(&mut txn, XmlTextPrelim::new("fn main() {\n}"));
+    }
+    put(&doc, Format::Rich, "fn main() {\n    work();\n}");
+    assert_eq!(shape(&doc), ["codeBlock(fn main() {\n    work();\n})"]);
+}
+
+#[test]
+fn embedded_values_stay_where_they_are() {
+    let doc = note(Format::Plain, "ab");
+    let content = doc.get_or_insert_text(CONTENT);
+    let image = Any::from_json(r#"{"image":"a.png"}"#).unwrap();
+    content.insert_embed(&mut doc.transact_mut(), 1, image);
+    put(&doc, Format::Plain, "xab🦀");
+    let txn = doc.transact();
+    let chunks: Vec<_> = content.diff(&txn, YChange::identity);
+    assert_eq!(chunks.len(), 3);
+    assert_eq!(chunks[0].insert, "xa".into());
+    assert_eq!(chunks[2].insert, "b🦀".into());
+}
+
+#[test]
+fn strangers_in_the_tree_are_passed_over() {
+    let doc = note(Format::Rich, "a\nb");
+    {
+        let mut txn = doc.transact_mut();
+        let list = txn.get_or_insert_array(FRAGMENT);
+        list.insert(&mut txn, 1, "a value where no value belongs");
+        list.insert(&mut txn, 0, ArrayPrelim::from([1]));
+    }
+    assert_eq!(text(&doc, Format::Rich), "a\nb");
+    put(&doc, Format::Rich, "a1\nb2\nc");
+    // A text that is embedded cannot be told from text: it is left alone.
+    let doc = note(Format::Plain, "ab");
+    doc.get_or_insert_text(CONTENT).insert_embed(&mut doc.transact_mut(), 1, Any::from("xyz"));
+    let refused = diff_update(&state(&doc), REST, Format::Plain, "abc");
+    assert_eq!(refused, Err(EditError::Content));
+    assert_eq!(diff_update(&[7], REST, Format::Plain, ""), Err(EditError::State));
+}
+
+#[test]
+fn vectors_of_the_server_pass_its_own_guard() {
+    let vector = page().transact().state_vector().encode_v1();
+    assert_eq!(crate::guard::state_vector_v1(&vector), Ok(()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_text_becomes_any_other(
+        texts in prop::collection::vec("[ab\n 🦀]{0,12}", 2..5), from_page in any::<bool>()
+    ) {
+        for format in [Format::Plain, Format::Rich] {
+            let doc = if from_page { page() } else { note(format, &texts[0]) };
+            for text in &texts {
+                put(&doc, format, text);
+            }
+        }
+    }
+
+    #[test]
+    fn two_puts_at_once_converge(a in "[ab\n]{0,10}", b in "[ab\n]{0,10}", c in "[ab\n]{0,10}") {
+        for format in [Format::Plain, Format::Rich] {
+            let doc = note(format, &a);
+            let base = state(&doc);
+            let [left, right] = [(1, &b), (2, &c)].map(|(client, new)| {
+                diff_update(&base, client, format, new).unwrap().unwrap_or(Update::EMPTY_V1.into())
+            });
+            let other = new_doc(9);
+            for update in [&base, &right, &left] {
+                apply(&other, update);
+            }
+            apply(&doc, &left);
+            apply(&doc, &right);
+            prop_assert_eq!(text(&doc, format), text(&other, format));
+        }
+    }
+}
