@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Timestamp, record::Record};
 
 /// How long an answer is given again.
-pub const KEPT: Duration = Duration::from_secs(86_400);
+pub const KEPT: Duration = Duration::from_hours(24);
 
 /// How long a request may be under way before another with its key takes its place.
-pub const UNDER_WAY: Duration = Duration::from_secs(60);
+pub const UNDER_WAY: Duration = Duration::from_mins(1);
 
 /// An answer, as it went out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 #[error("an id is 24 hex digits")]
 pub struct InvalidId;
 
-/// Makes an id: four bytes of seconds, eight random ones (the layout of MongoDB's `ObjectId`).
+/// Makes an id: four bytes of seconds, eight random ones (the layout of `MongoDB`'s `ObjectId`).
 fn fresh(clock: &dyn Clock) -> ObjectId {
     let mut bytes = [0; 12];
     let seconds = u32::try_from(clock.now().as_millis() / 1000).unwrap_or(u32::MAX);

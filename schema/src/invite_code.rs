@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a code is good.
-pub const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// Crockford's base 32: no I, L, O or U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -140,10 +140,8 @@ mod tests {
     use super::*;
     use crate::clock::TestClock;
 
-    const LIFETIME: Lifetime = Lifetime {
-        idle: Duration::from_secs(7 * 86_400),
-        absolute: Duration::from_secs(30 * 86_400),
-    };
+    const LIFETIME: Lifetime =
+        Lifetime { idle: Duration::from_hours(7 * 24), absolute: Duration::from_hours(30 * 24) };
 
     fn login(at: Timestamp) -> Login {
         let clock = TestClock::new(1);

@@ -151,6 +151,15 @@ impl Accounts {
         Err(Fault::Unauthenticated)
     }
 
+    /// The login of its current refresh token.
+    pub(crate) async fn login_of(&self, token: &str) -> Result<LoginId, Fault> {
+        let presented = RefreshToken::parse(&self.0.refresh_key, token);
+        let presented = presented.ok_or(Fault::Unauthenticated)?;
+        let login = self.0.store.records::<Login>().get(&presented.login).await?;
+        let is_current = login.is_some_and(|login| login.refresh_hash == presented.hash());
+        is_current.then_some(presented.login).ok_or(Fault::Unauthenticated)
+    }
+
     /// Ends a login and its sockets. Whose it was.
     pub(crate) async fn revoke(&self, login: LoginId) -> Result<Option<UserId>, Fault> {
         let now = self.clock().now();

@@ -158,13 +158,20 @@ fn farewell(api: &Api) -> Response {
     response
 }
 
-/// End this login and its sockets.
+/// End this login and its sockets. The refresh token does when the access token has ended.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", responses((status = 204)))]
 pub(super) async fn logout(
     State(api): State<Api>,
-    Caller(caller): Caller,
+    caller: Option<Caller>,
+    client: Client,
+    Json(body): Json<Refresh>,
 ) -> Result<Response, Fault> {
-    api.accounts.revoke(caller.login).await?;
+    let login = match (caller, body.refresh_token.or(client.refresh_cookie)) {
+        (Some(Caller(caller)), _) => caller.login,
+        (None, Some(token)) => api.accounts.login_of(&token).await?,
+        (None, None) => return Err(Fault::Unauthenticated),
+    };
+    api.accounts.revoke(login).await?;
     Ok(farewell(&api))
 }
 

@@ -124,12 +124,6 @@ impl From<Participant> for ParticipantView {
     }
 }
 
-/// Who is in a room.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Participants {
-    items: Vec<ParticipantView>,
-}
-
 /// A room, as those who are in see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomView {
@@ -311,15 +305,15 @@ pub(super) async fn leave(
 
 /// List who is in a room.
 #[utoipa::path(get, path = "/api/v1/rooms/{id}/participants", tag = "rooms",
-    params(("id" = String, Path)), responses((status = 200, body = Participants)))]
+    params(("id" = String, Path)), responses((status = 200, body = Listed<ParticipantView>)))]
 pub(super) async fn participants(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path(id): Path<RoomId>,
-) -> Result<axum::Json<Participants>, Fault> {
+) -> Result<Listed<ParticipantView>, Fault> {
     let room = rooms::show(&api, caller.user, id).await?.value;
     let items = room.participants.into_iter().map(Into::into).collect();
-    Ok(axum::Json(Participants { items }))
+    Ok(Listed { items, next_cursor: None })
 }
 
 /// List a room's notes: the shared ones, and one's own.
