@@ -1,0 +1,13 @@
+//! The API as people and attackers use it, through its router.
+
+mod accounts;
+mod browsers;
+mod conventions;
+mod hall;
+mod logins;
+mod notes;
+mod openapi;
+mod rooms;
+mod shapes;
+mod tickets;
+mod tokens;
