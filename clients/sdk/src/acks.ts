@@ -81,6 +81,9 @@ export function counted(Base: typeof WebSocket, acks: Acks): typeof WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
       acks.reset();
+      // The stock client drops its listeners before it closes; in Node an error that
+      // nobody hears ends the process.
+      this.addEventListener("error", () => {});
       this.addEventListener("message", (event) => acks.received(event.data));
     }
 

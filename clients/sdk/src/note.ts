@@ -30,6 +30,7 @@ export class OpenNote {
   private readonly value: Value<NoteStatus>;
   private readonly session: Session;
   private readonly stops: (() => void)[] = [];
+  private readonly ended: Promise<void>;
 
   private constructor(
     readonly id: string,
@@ -47,6 +48,7 @@ export class OpenNote {
     count.onKept = () => this.learn({});
     const { reach } = parts.connection;
     this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
+    this.ended = new Promise((resolve) => this.stops.push(resolve));
     if (known.posted) this.session.open();
   }
 
@@ -95,9 +97,10 @@ export class OpenNote {
     this.session.open();
   }
 
-  /** Resolves when everything here is acknowledged or refused. */
+  /** Resolves when everything here is acknowledged or refused, or the note is closed. */
   async settled(): Promise<NoteStatus> {
-    return this.value.until(({ state }) => state === "saved" || state === "read-only" || state === "refused");
+    const settled = this.value.until(({ state }) => state === "saved" || state === "read-only" || state === "refused");
+    return Promise.race([settled, this.ended.then(() => this.value.get())]);
   }
 
   /** Ends the session and keeps the document on this device. */

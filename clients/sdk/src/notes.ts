@@ -218,8 +218,10 @@ export class Notes {
 
   private async settle(id: string): Promise<void> {
     const note = await this.open(id);
-    const patience = new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise((resolve) => (timer = setTimeout(resolve, SETTLE_MS)));
     await Promise.race([note.settled(), patience]);
+    clearTimeout(timer);
     await note.close();
   }
 

@@ -3,7 +3,7 @@
  * HocuspocusProviderWebsocket), and the token that its sessions show. Connects while the
  * server can be reached and somebody needs it. Knows no document's content.
  */
-import { HocuspocusProviderWebsocket } from "@hocuspocus/provider";
+import { HocuspocusProviderWebsocket, WebSocketStatus } from "@hocuspocus/provider";
 import { Acks, counted } from "./acks.js";
 import type { Connection } from "./connection.js";
 
@@ -87,8 +87,9 @@ export class Socket {
   }
 
   private follow = (): void => {
-    if (this.wanted) void this.stock.connect();
-    else this.stock.disconnect();
+    if (!this.wanted) return this.stock.disconnect();
+    // Between attempts: try now. During one: leave it be, or it is torn down.
+    if (this.stock.status === WebSocketStatus.Disconnected) void this.stock.connect();
   };
 
   private onDisconnect = (): void => {
