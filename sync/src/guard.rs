@@ -9,6 +9,7 @@
 mod block;
 mod content;
 pub mod json;
+pub mod nesting;
 
 use smallvec::SmallVec;
 
@@ -46,7 +47,7 @@ pub struct Scan {
     pub names: SmallVec<[Id; 2]>,
     /// Whether anything is deleted.
     pub deletes: bool,
-    /// How many shared types are inserted: no chain of them is longer.
+    /// How many shared types are inserted; for [`nesting`].
     pub types: u32,
     /// About how many bytes the decoded update takes, seldom less.
     pub decoded_size: u64,
