@@ -58,7 +58,7 @@ pub struct Config {
     pub hashing_threads: usize,
     /// How many more may wait for it; the rest is told to come back.
     pub hashing_queue: usize,
-    /// The largest body of a request, in bytes.
+    /// The largest body of a request about notes, in bytes; of others it is 64 KiB.
     pub body_limit: usize,
 }
 
@@ -79,7 +79,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             hashing_threads: (cores / 2).max(1),
             hashing_queue: 64,
-            body_limit: 4 * 1024 * 1024,
+            body_limit: 8 * 1024 * 1024,
         }
     }
 

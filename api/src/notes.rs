@@ -113,8 +113,10 @@ pub(crate) async fn revise(
             return Err(Fault::Forbidden { code: "not-the-owner", detail });
         }
         let share = move |record: &mut DocumentRecord| record.is_shared = is_shared;
-        api.documents.revise_record(document, share).await?.ok_or(Fault::NotFound)?;
+        let revised = api.documents.revise_record(document, share).await;
+        // Even after a failure, whose outcome may not be known: asking again harms nobody.
         api.accounts.announce(AccessChange::DocumentChanged(document));
+        revised?.ok_or(Fault::NotFound)?;
     }
     if let Some(text) = change.text {
         api.documents.put_text(document, user, &text).await?;
@@ -139,7 +141,11 @@ pub(crate) async fn delete(
     let bury = move |record: &mut DocumentRecord| {
         record.deleted_at.get_or_insert(now);
     };
-    api.documents.revise_record(document, bury).await?.ok_or(Fault::NotFound)?;
-    api.accounts.announce(AccessChange::DocumentDeleted(document));
+    let buried = api.documents.revise_record(document, bury).await;
+    api.accounts.announce(match &buried {
+        Ok(_) => AccessChange::DocumentDeleted(document),
+        Err(_) => AccessChange::DocumentChanged(document), // it may be deleted: ask
+    });
+    buried?.ok_or(Fault::NotFound)?;
     Ok(())
 }

@@ -108,6 +108,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => Fault::MethodNotAllowed.into(),
             StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge.into(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Fault::NotJson.into(),
+            StatusCode::SERVICE_UNAVAILABLE => Fault::Unavailable.into(),
             other if other.is_client_error() => Self {
                 kind: "about:blank",
                 title: other.canonical_reason().unwrap_or("Problem"),

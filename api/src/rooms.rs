@@ -168,16 +168,19 @@ pub(crate) async fn revise(
         let detail = "a higher level unlocks public rooms";
         return Err(Fault::Forbidden { code: "level-too-low", detail });
     }
+    let before = open_room(api, id).await?;
     let changed = if let Some(rev) = expected.0 {
-        let mut room = open_room(api, id).await?.value;
+        let mut room = before.value.clone();
         room.revise(by, change)?;
-        records(api).replace(room, rev).await?
+        records(api).replace(room, rev).await.map_err(Fault::from)
     } else {
-        let revise = |room: &mut Room| room.revise(by, change.clone());
-        records(api).update(&id, revise).await?.ok_or(Fault::NotFound)??
+        let revise = |room: &mut Room| room.revise(by, change.clone()).map_err(Fault::from);
+        let updated = records(api).update(&id, revise).await;
+        updated.map_err(Fault::from).and_then(|found| found.ok_or(Fault::NotFound)?)
     };
-    rights_changed(api, &changed);
-    Ok(changed)
+    // Even after a failure, whose outcome may not be known: asking again harms nobody.
+    rights_changed(api, changed.as_ref().unwrap_or(&before));
+    changed
 }
 
 /// What members may do with the room's notes may have changed: their sockets ask again.
@@ -214,7 +217,7 @@ pub(crate) async fn join(
     }
     invites::redeem(api, &invite, now).await?;
     let joined = admit(api, user, room.id).await;
-    if joined.is_err() {
+    if joined.as_ref().is_err_and(|fault| *fault != Fault::Unavailable) {
         invites::give_back(api, &invite).await;
     }
     joined
@@ -237,10 +240,10 @@ async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, F
 /// Leaves a room; the sockets on its documents follow.
 pub(crate) async fn leave(api: &Api, user: UserId, id: RoomId) -> Result<(), Fault> {
     let leave = |room: &mut Room| room.leave(user);
-    let left = records(api).update(&id, leave).await?.ok_or(RoomFault::NotFound)?;
-    left?;
-    forget_member(api, id, user).await;
+    let left = records(api).update(&id, leave).await;
     api.accounts.room_changed(id);
     api.accounts.announce(AccessChange::UserChanged(user));
+    left?.ok_or(RoomFault::NotFound)??;
+    forget_member(api, id, user).await;
     Ok(())
 }

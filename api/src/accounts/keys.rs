@@ -111,24 +111,25 @@ impl Keys {
 
     /// The key that signs now, with its `kid`; made when there is none or its turn is over.
     pub(crate) async fn signing(&self) -> Result<(String, EncodingKey), Fault> {
+        if let Some(key) = self.newest(&self.ring()) {
+            return Ok(key);
+        }
+        if let Some(key) = self.newest(&*self.reload().await?) {
+            return Ok(key);
+        }
+        self.rotate().await?;
+        let key = self.newest(&self.ring());
+        key.ok_or_else(|| Fault::Internal("a key that was just made does not sign".into()))
+    }
+
+    /// The newest key whose turn lasts. One that was sealed under another secret cannot sign.
+    fn newest(&self, ring: &Ring) -> Option<(String, EncodingKey)> {
         let now = self.clock().now();
-        let due = |ring: &Ring| {
-            ring.rows.last().is_none_or(|newest| now.since(newest.created_at) >= self.turn)
-        };
-        let mut ring = self.ring();
-        if due(&ring) {
-            ring = self.reload().await?;
-        }
-        if due(&ring) {
-            self.rotate().await?;
-            ring = self.ring();
-        }
-        let row = ring.rows.last().ok_or_else(|| Fault::Internal("no signing key".into()))?;
-        let seed = self.seal.open(&row.sealed).ok_or_else(|| {
-            Fault::Internal("a signing key cannot be opened: is this the right secret?".into())
-        })?;
-        let der = [&PKCS8[..], &seed].concat();
-        Ok((row.id.clone(), EncodingKey::from_ed_der(&der)))
+        let has_turn = |row: &&SigningKey| now.since(row.created_at) < self.turn;
+        ring.rows.iter().rev().take_while(has_turn).find_map(|row| {
+            let der = [&PKCS8[..], &self.seal.open(&row.sealed)?].concat();
+            Some((row.id.clone(), EncodingKey::from_ed_der(&der)))
+        })
     }
 
     /// The key that verifies tokens of `kid` now.

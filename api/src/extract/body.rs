@@ -13,6 +13,9 @@ use crate::{
     fault::{Fault, Issue},
 };
 
+/// The largest body that is no note's, in bytes.
+const SHORT: usize = 64 * 1024;
+
 /// A body that was read, parsed and validated. No body at all reads as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -24,7 +27,7 @@ where
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Fault> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body, api.config.body_limit).await?;
+        let bytes = read(body, limit(api, parts.uri.path())).await?;
         if bytes.is_empty() {
             return parse(b"{}").map(Self);
         }
@@ -33,6 +36,12 @@ where
         }
         parse(&bytes).map(Self)
     }
+}
+
+/// Only notes are long.
+fn limit(api: &Api, path: &str) -> usize {
+    let is_note = path.starts_with("/api/v1/notes");
+    if is_note { api.config.body_limit } else { api.config.body_limit.min(SHORT) }
 }
 
 /// All bytes of a body, unless they are too many.

@@ -7,6 +7,9 @@ mod idempotency;
 mod identity;
 mod origin;
 mod rates;
+mod through;
+
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -14,12 +17,15 @@ use axum::{
     middleware,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Method};
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use http::{HeaderValue, Method, StatusCode};
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, timeout::TimeoutLayer};
 
 pub(crate) use self::{envelope::RequestId, identity::address};
 pub use self::{headers::harden, origin::origin_allowed};
 use crate::{api::Api, config::Config};
+
+/// How long a request may take, its body included.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Puts all layers around the routes. The first one listed meets a request first.
 pub(crate) fn around(api: &Api, routes: Router) -> Router {
@@ -28,7 +34,9 @@ pub(crate) fn around(api: &Api, routes: Router) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), rates::limit))
         .layer(middleware::from_fn_with_state(api.clone(), origin::refuse_foreign))
         .layer(middleware::from_fn_with_state(api.clone(), identity::find_out))
+        .layer(middleware::from_fn(through::carry))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(cors(&api.config))
         .layer(middleware::from_fn_with_state(api.clone(), envelope::wrap));
     harden(&api.config, inner)
@@ -55,7 +63,7 @@ fn cors(config: &Config) -> CorsLayer {
         .allow_headers(headers.collect::<Vec<_>>())
         .expose_headers(exposed.collect::<Vec<_>>())
         .allow_credentials(true)
-        .max_age(std::time::Duration::from_mins(10))
+        .max_age(Duration::from_mins(10))
 }
 
 /// The path of a request under this API.

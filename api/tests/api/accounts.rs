@@ -3,10 +3,13 @@
 use http::Method;
 use serde_json::json;
 use studyhall_schema::{
+    audit::{AuditEntry, Event},
     clock::Clock,
     ids::UserId,
     user::{User, UserKey},
 };
+
+use studyhall_store::Page;
 
 use crate::hall::{Hall, PASSWORD, registration};
 
@@ -120,6 +123,39 @@ async fn row_7_wrong_passwords_make_the_guesser_wait_and_not_the_owner() {
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
     hall.advance(900);
     hall.login("ada").await;
+}
+
+#[tokio::test]
+async fn row_7_one_address_that_tries_many_accounts_waits_too() {
+    let hall = Hall::open_with(|config| config.rate_limit = true).await;
+    let mut seen = Vec::new();
+    for n in 0..60 {
+        let guess = json!({ "email": format!("user{n}@example.org"), "password": "Summer2026" });
+        seen.push(hall.post("/auth/login").json(guess).send().await.status.as_u16());
+    }
+    assert_eq!((seen[49], seen[50], seen[59]), (401, 429, 429));
+}
+
+#[tokio::test]
+async fn row_36_the_audit_trail_says_who_when_and_from_where() {
+    let hall = Hall::open().await;
+    let ada = hall.register("ada").await;
+    let wrong = json!({ "email": "ada@example.org", "password": "not the password" });
+    let ask = hall.post("/auth/login").header("x-request-id", "the-wrong-one").json(wrong);
+    ask.send().await.is(401);
+    hall.login("ada").await;
+    hall.refresh(&ada.refresh).await.is(200);
+    hall.advance(11);
+    hall.refresh(&ada.refresh).await.is(401);
+
+    let id: UserId = ada.id.parse().unwrap();
+    let trail = hall.store.records::<AuditEntry>().page(Page::of("user").equal(id)).await.unwrap();
+    let mut events: Vec<Event> = trail.items.iter().map(|entry| entry.event).collect();
+    events.sort_by_key(|event| format!("{event:?}"));
+    let expected = [Event::LoggedIn, Event::LoginFailed, Event::RefreshReused, Event::Registered];
+    assert_eq!(events, expected);
+    let failed = trail.items.iter().find(|entry| entry.event == Event::LoginFailed).unwrap();
+    assert_eq!((&*failed.from, &*failed.request_id), ("192.0.2.7", "the-wrong-one"));
 }
 
 #[tokio::test]

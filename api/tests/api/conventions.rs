@@ -48,6 +48,19 @@ async fn bodies_are_bounded_typed_and_without_unknown_fields() {
 }
 
 #[tokio::test]
+async fn without_a_store_nobody_is_let_in_and_nobody_is_told_that_they_are_out() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let note = ada.writes_note(&hall, json!({ "text": "a" })).await;
+    let restarted = hall.restarted(|_| {});
+    hall.store.close().await;
+    let answer = ada.post(&restarted, "/notes", json!({})).await.refused(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "2");
+    ada.put(&restarted, &format!("/notes/{note}"), json!({ "text": "b" })).await.is(503);
+    let body = json!({ "email": "ada@example.org", "password": crate::hall::PASSWORD });
+    restarted.post("/auth/login").json(body).send().await.refused(503, "unavailable");
+}
+
+#[tokio::test]
 async fn pages_hold_what_was_asked_for_and_stay_when_others_write() {
     let (hall, [ada]) = Hall::with(["ada"]).await;
     let mut made = Vec::new();

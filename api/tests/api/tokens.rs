@@ -117,6 +117,16 @@ async fn row_10_a_retired_key_verifies_during_the_overlap_and_not_after() {
 }
 
 #[tokio::test]
+async fn another_secret_ends_all_logins_and_people_sign_in_again() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let secret = studyhall_api::Secret::new(*b"another secret, as long as it is").unwrap();
+    let moved = hall.restarted(|config| config.secret = secret);
+    moved.refresh(&ada.refresh).await.refused(401, "unauthenticated");
+    let ada = moved.login("ada").await;
+    ada.get(&moved, "/auth/me").await.is(200);
+}
+
+#[tokio::test]
 async fn keys_outlive_a_restart_and_take_turns_by_themselves() {
     let (hall, [ada]) = Hall::with(["ada"]).await;
     let restarted = hall.restarted(|_| {});
