@@ -1,0 +1,146 @@
+//! What an append costs. `cargo bench -p studyhall-store [-- FOLDER]`: put FOLDER on a disk to see
+//! fsync, on a tmpfs (`/dev/shm`) to see the CPU alone. Prints, asserts nothing.
+
+use std::{fs, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use studyhall_schema::{
+    Timestamp,
+    clock::SystemClock,
+    document::{DocumentId, DocumentKind, DocumentRecord, Engine},
+    ids::{NoteId, UserId},
+};
+use studyhall_store::{
+    Store, StoreConfig,
+    log::{Append, LoggedUpdate, Outcome},
+};
+use tokio::time::Instant;
+
+fn main() {
+    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let folder = folder.unwrap_or_else(|| "target/bench-store".into());
+    let folder = Path::new(&folder).join(format!("append-{}", std::process::id()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    println!(
+        "{:<52} {:>10} {:>12} {:>12}",
+        folder.display(),
+        "updates/s",
+        "µs CPU each",
+        "ms a call"
+    );
+    runtime.block_on(async {
+        // documents in a flush, updates in an entry, flushes
+        measure(&folder, "1 document, 1 update a flush", 1, 1, 2000).await;
+        measure(&folder, "100 documents, 1 update each a flush", 100, 1, 400).await;
+        measure(&folder, "1000 documents, 1 update each a flush", 1000, 1, 60).await;
+        measure(&folder, "10 documents, 100 updates each a flush", 10, 100, 300).await;
+        measure(&folder, "1 document, 500 updates a flush", 1, 500, 400).await;
+        alone(&folder).await;
+    });
+    fs::remove_dir_all(&folder).expect("the folder can be removed");
+}
+
+async fn open(folder: &Path, documents: u64) -> Store {
+    let name =
+        folder.join(format!("{documents}-{}", fs::read_dir(folder).map_or(0, Iterator::count)));
+    let config = StoreConfig {
+        records: format!("sqlite:{}/studyhall.db", name.display()),
+        files: format!("dir:{}/files", name.display()),
+        bus: "local".into(),
+    };
+    let store = Store::open(&config, Arc::new(SystemClock)).await.expect("a store");
+    for number in 0..documents {
+        let record = DocumentRecord {
+            id: document(number),
+            kind: DocumentKind::PlainNote,
+            engine: Engine::Yjs,
+            owner: UserId::from_bytes([1; 12]),
+            room: None,
+            is_shared: false,
+            created_at: Timestamp::default(),
+            deleted_at: None,
+            snapshot_seq: 0,
+            bytes: 0,
+        };
+        store.records().insert(record).await.expect("a record");
+    }
+    store
+}
+
+fn document(number: u64) -> DocumentId {
+    let mut id = [0; 12];
+    id[4..].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    DocumentId::Note(NoteId::from_bytes(id))
+}
+
+fn append(number: u64, seq: u64, updates: u64) -> Append {
+    let update = LoggedUpdate {
+        by: UserId::from_bytes([7; 12]),
+        data: Bytes::from_static(b"an update of thirty-two bytes..."),
+    };
+    Append {
+        document: document(number),
+        seq,
+        batch: seq,
+        at: Timestamp::default(),
+        updates: vec![update; usize::try_from(updates).expect("few updates")],
+    }
+}
+
+async fn measure(folder: &Path, name: &str, documents: u64, updates: u64, flushes: u64) {
+    let store = open(folder, documents).await;
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    for flush in 0..flushes {
+        let seq = 1 + flush * updates;
+        let appends = (0..documents).map(|number| append(number, seq, updates)).collect();
+        let outcomes = store.log().append(appends).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Stored));
+    }
+    print(name, documents * updates * flushes, flushes, began, cpu);
+    store.close().await;
+}
+
+/// A hundred writers who each wait for their own append: group commit has to bring them together.
+async fn alone(folder: &Path) {
+    let store = open(folder, 100).await;
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    let writers: Vec<_> = (0..100)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for seq in 1..=200 {
+                    store.log().append(vec![append(number, seq, 1)]).await;
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    print("100 writers, each its own call", 20_000, 200, began, cpu);
+    store.close().await;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn print(name: &str, updates: u64, calls: u64, began: Instant, cpu: u64) {
+    let seconds = began.elapsed().as_secs_f64();
+    let micros = (cpu_ticks() - cpu) as f64 * 10_000.0 / updates as f64;
+    let (rate, call) = (updates as f64 / seconds, seconds * 1000.0 / calls as f64);
+    println!("{name:<52} {rate:>10.0} {micros:>12.2} {call:>12.3}");
+}
+
+/// This process's user and system time, in hundredths of a second.
+fn cpu_ticks() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum()
+}
