@@ -8,5 +8,5 @@ export type { NoteState, NoteStatus, Refusal } from "./status.js";
 export type { Observable } from "./observable.js";
 export type { Reach } from "./connection.js";
 export type { Rooms } from "./rooms.js";
-export type { InviteCode, NoteView, Participant, Person, Role, Room } from "./rest.js";
+export type { InviteCode, NoteView, Participant, Person, Room } from "./rest.js";
 export { Problem, Unreachable } from "./problem.js";

@@ -20,7 +20,7 @@ import type { UnsavedLedger } from "./unsaved.js";
 const SETTLE_MS = 30_000;
 
 /** A note in a list. */
-export interface NoteSummary extends NoteView {
+export interface NoteSummary extends Omit<NoteView, "rev" | "engine" | "document"> {
   /** Edits that only this device has. */
   unsaved: number;
   /** Its creation waits for the server. */
@@ -235,6 +235,8 @@ export class Notes {
   private madeHere({ note, made_at, refused }: Waiting): NoteSummary {
     return {
       id: note.id,
+      title: "",
+      text: "",
       owner_id: this.parts.person.id,
       room_id: note.room_id ?? null,
       is_shared: note.is_shared ?? false,

@@ -27,9 +27,10 @@ export class Problem extends Error {
     return this.status >= 500 || this.status === 429 || this.status === 408;
   }
 
-  static async of(response: Response): Promise<Problem> {
+  /** From an answer and its body, which may be anything that came along the way. */
+  static of(response: Response, said: unknown): Problem {
     const after = Number(response.headers.get("Retry-After"));
-    const body = await response.json().catch(() => ({}));
+    const body = (typeof said === "object" && said !== null ? said : {}) as Record<string, any>;
     return new Problem(
       response.status,
       typeof body.code === "string" ? body.code : `http-${response.status}`,

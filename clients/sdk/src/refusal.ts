@@ -12,7 +12,7 @@ const MEANINGS: [RegExp, Verdict][] = [
   [/not[ -]found/, { kind: "for-good", refusal: "not-found" }],
   [/4403|removed|forbidden|permission|denied|not[ -]allowed/, { kind: "for-good", refusal: "removed" }],
   [/too[ -]large|limit/, { kind: "for-good", refusal: "too-large" }],
-  [/token|ticket|expired|unauth/, { kind: "token" }],
+  [/token|ticket|expired|unauth|not[ -]authenticated/, { kind: "token" }],
 ];
 
 export function refusalOf(reason: string): Verdict {

@@ -1,147 +1,93 @@
 /**
- * The REST routes that this client uses, with their shapes, over one `send` function.
- * Written by hand until the OpenAPI document is there; everything that the generated
- * types will replace is in this file. Knows nothing of logins, storage or documents.
+ * The REST routes that this client uses: openapi-fetch over the types generated from the
+ * server's OpenAPI document (`npm run types`). Answers are values; refusals are thrown.
+ * Knows nothing of logins, storage or documents.
  */
+import createClient from "openapi-fetch";
+import type { components, paths } from "../generated/openapi.js";
+import { Problem } from "./problem.js";
 
-export interface Page<T> {
-  items: T[];
-  next_cursor: string | null;
-}
+type Schemas = components["schemas"];
 
-export interface Person {
-  id: string;
-  username: string;
-  display_name?: string | null;
-  avatar_url?: string | null;
-  level?: number;
-  /** Only in one's own profile. */
-  email?: string;
-}
+export type Room = Schemas["RoomView"];
+export type NewRoom = Schemas["PostRoom"];
+/** A code that was made just now: only then it is shown. */
+export type InviteCode = Schemas["InviteCodeView"] & { code: string };
+export type NoteView = Schemas["NoteView"];
+export type NewNote = Schemas["PostNote"] & { id: string; format: NoteView["format"] };
+export type LoginAnswer = Schemas["SignedInView"];
+export type Credentials = Schemas["Login"];
+export type Registration = Schemas["Register"];
+/** Somebody in a room, as the room knows them. */
+export type Member = Schemas["ParticipantView"];
+/** Somebody in a room, with a name. */
+export type Participant = Member & { display_name: string };
+/** Whoever is signed in, as others see them; their own profile has more. */
+export type Person = Pick<Schemas["MeView"], "id" | "username" | "display_name"> & Partial<Schemas["MeView"]>;
 
-export interface Credentials {
-  email: string;
-  password: string;
-}
-
-export interface Registration extends Credentials {
-  username: string;
-  display_name?: string;
-}
-
-export interface LoginAnswer {
-  user: Person;
-  access_token: string;
-  token_type: "Bearer";
-  expires_in: number;
-  /** Only with `X-Token-Delivery: body`. */
-  refresh_token?: string;
-}
-
-export type Role = "owner" | "moderator" | "member";
-
-export interface Participant {
-  user_id: string;
-  role: Role;
-  joined_at: string;
-  username?: string;
-  display_name?: string | null;
-}
-
-export interface Room {
-  id: string;
-  name: string;
-  description?: string | null;
-  owner_id: string;
-  type?: "personal" | "shared";
-  max_participants?: number;
-  participants?: Participant[];
-  created_at: string;
-}
-
-export interface NewRoom {
-  id?: string;
-  name: string;
-  description?: string;
-  max_participants?: number;
-}
-
-export interface InviteCode {
-  id: string;
-  code: string;
-  expires_at: string;
-}
-
-export interface NoteView {
-  id: string;
-  rev?: number | string;
-  text?: string;
-  title?: string | null;
-  owner_id: string;
-  room_id?: string | null;
-  is_shared?: boolean;
-  format?: "plain" | "rich";
-  created_at: string;
-  updated_at: string;
-}
-
-export interface NewNote {
-  id: string;
-  room_id?: string;
-  is_shared?: boolean;
-  format: "plain" | "rich";
-}
-
-export interface Ticket {
-  ticket: string;
-  expires_in?: number;
-}
-
-/** Asks the server; resolves with the body or throws `Problem` or `Unreachable`. */
-export type Send = (method: string, path: string, body?: unknown) => Promise<unknown>;
+/** Sends a request as a login; throws `Unreachable` when nobody answers. */
+export type Send = (request: Request) => Promise<Response>;
 
 /** The paths that carry no access token and are never repeated after a refresh. */
-export const SIGN_IN_PATHS = new Set(["/auth/register", "/auth/login", "/auth/refresh"]);
+export const SIGN_IN_PATHS = new Set(["/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"]);
 
-export function routes(send: Send) {
-  const get = <T>(path: string) => send("GET", path) as Promise<T>;
-  const post = <T>(path: string, body?: unknown) => send("POST", path, body) as Promise<T>;
+const PAGE = 100;
 
-  /** Every page of a list, one after the other. */
-  async function all<T>(path: string): Promise<T[]> {
-    const items: T[] = [];
-    let cursor: string | null = null;
-    do {
-      const at: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: Page<T> = await get(`${path}?limit=100${at}`);
-      items.push(...page.items);
-      cursor = page.next_cursor ?? null;
-    } while (cursor !== null);
-    return items;
-  }
+interface Asked<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
 
+async function answer<T>(asking: Promise<Asked<T>>): Promise<T> {
+  const { data, error, response } = await asking;
+  if (!response.ok) throw Problem.of(response, error);
+  return data as T;
+}
+
+interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** Every page of a list, one after the other. */
+async function all<T>(ask: (query: { limit: number; cursor?: string }) => Promise<Asked<Page<T>>>): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await answer(ask({ limit: PAGE, cursor }));
+    items.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}
+
+export function routes(baseUrl: string, send: Send) {
+  const client = createClient<paths>({ baseUrl, fetch: send });
+  const at = (id: string) => ({ params: { path: { id } } });
   return {
-    register: (body: Registration) => post<LoginAnswer>("/auth/register", body),
-    login: (body: Credentials) => post<LoginAnswer>("/auth/login", body),
-    refresh: (refresh_token?: string) => post<LoginAnswer>("/auth/refresh", { refresh_token }),
-    logout: () => post<void>("/auth/logout"),
-    me: () => get<Person>("/auth/me"),
-    person: (id: string) => get<Person>(`/users/${id}`),
-    ticket: () => post<Ticket>("/auth/ws-ticket", { reusable: true }),
+    register: (body: Registration) => answer(client.POST("/api/v1/auth/register", { body })),
+    login: (body: Credentials) => answer(client.POST("/api/v1/auth/login", { body })),
+    refresh: (refresh_token?: string) => answer(client.POST("/api/v1/auth/refresh", { body: { refresh_token } })),
+    logout: (refresh_token?: string) => answer(client.POST("/api/v1/auth/logout", { body: { refresh_token } })),
+    me: () => answer(client.GET("/api/v1/auth/me")),
+    person: (id: string) => answer(client.GET("/api/v1/users/{id}", at(id))),
+    ticket: () => answer(client.POST("/api/v1/auth/ws-ticket", { body: { reusable: true } })),
 
-    rooms: () => all<Room>("/rooms"),
-    room: (id: string) => get<Room>(`/rooms/${id}`),
-    createRoom: (body: NewRoom) => post<Room>("/rooms", body),
-    joinRoom: (code: string) => post<Room>("/rooms/join", { code }),
-    leaveRoom: (id: string) => post<void>(`/rooms/${id}/leave`),
-    participants: (id: string) => all<Participant>(`/rooms/${id}/participants`),
-    inviteCode: (id: string) => post<InviteCode>(`/rooms/${id}/invite-codes`, {}),
+    rooms: () => all((query) => client.GET("/api/v1/rooms", { params: { query } })),
+    room: (id: string) => answer(client.GET("/api/v1/rooms/{id}", at(id))),
+    createRoom: (body: NewRoom) => answer(client.POST("/api/v1/rooms", { body })),
+    joinRoom: (code: string) => answer(client.POST("/api/v1/rooms/join", { body: { code } })),
+    leaveRoom: (id: string) => answer(client.POST("/api/v1/rooms/{id}/leave", at(id))),
+    participants: async (id: string) => (await answer(client.GET("/api/v1/rooms/{id}/participants", at(id)))).items,
+    inviteCode: async (id: string) =>
+      (await answer(client.POST("/api/v1/rooms/{id}/invite-codes", { ...at(id), body: {} }))) as InviteCode,
 
-    notes: () => all<NoteView>("/notes"),
-    roomNotes: (id: string) => all<NoteView>(`/rooms/${id}/notes`),
-    note: (id: string) => get<NoteView>(`/notes/${id}`),
-    createNote: (body: NewNote) => post<NoteView>("/notes", body),
-    deleteNote: (id: string) => send("DELETE", `/notes/${id}`) as Promise<void>,
+    notes: () => all((query) => client.GET("/api/v1/notes", { params: { query } })),
+    roomNotes: (id: string) => all((query) => client.GET("/api/v1/rooms/{id}/notes", { params: { path: { id }, query } })),
+    note: (id: string) => answer(client.GET("/api/v1/notes/{id}", at(id))),
+    createNote: (body: NewNote) => answer(client.POST("/api/v1/notes", { body })),
+    deleteNote: (id: string) => answer(client.DELETE("/api/v1/notes/{id}", at(id))),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Answer, Cache } from "./cache.js";
 import { newId } from "./ids.js";
-import type { InviteCode, NewRoom, Participant, Room, Routes } from "./rest.js";
+import type { InviteCode, Member, NewRoom, Participant, Room, Routes } from "./rest.js";
 
 export class Rooms {
   constructor(
@@ -45,9 +45,8 @@ export class Rooms {
     return this.rest.inviteCode(id);
   }
 
-  private async named(participant: Participant): Promise<Participant> {
-    if (participant.username) return participant;
-    const person = await this.rest.person(participant.user_id).catch(() => null);
-    return { ...participant, username: person?.username ?? "deleted user", display_name: person?.display_name };
+  private async named(member: Member): Promise<Participant> {
+    const person = await this.rest.person(member.user_id).catch(() => null);
+    return { ...member, display_name: person?.display_name || person?.username || "deleted user" };
   }
 }

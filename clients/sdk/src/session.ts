@@ -11,12 +11,14 @@ import type { Socket } from "./socket.js";
 import type { Known } from "./status.js";
 
 const RETRY_MS = 2_000;
+const DOUBT_MS = 500;
 
 export class Session {
   private provider: HocuspocusProvider | null = null;
   private release: () => void = () => {};
   private stopListening: () => void = () => {};
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private doubt: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(
@@ -36,6 +38,7 @@ export class Session {
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.doubt);
     this.stopListening();
     this.provider?.destroy();
     this.release();
@@ -72,7 +75,7 @@ export class Session {
     const { acks } = this.socket;
     this.stopListening = acks.listen(provider.effectiveName, {
       changed: () => this.tell(provider),
-      refused: () => this.report({ refusal: "not-accepted" }),
+      refused: () => this.notTaken(),
     });
     provider.on("authenticated", () => this.tell(provider));
     provider.on("synced", () => this.tell(provider));
@@ -93,25 +96,48 @@ export class Session {
   }
 
   private heard(payload: string): void {
-    try {
-      if (JSON.parse(payload).type === "saving-paused") this.report({ paused: true });
-    } catch {
-      // Other applications' stateless messages are not ours to read.
-    }
+    const { type, code } = messageOf(payload);
+    if (type === "saving-paused") this.report({ paused: true });
+    if (type === "saving-resumed") this.report({ paused: false });
+    if (type !== "refused") return;
+    clearTimeout(this.doubt);
+    // Too much waited: what was not taken is offered again with a new Step2.
+    if (code === "overloaded") return this.rejoin();
+    this.report({ refusal: code === "document-full" ? "too-large" : "not-accepted" });
+  }
+
+  /** An edit was not taken; the server says why at once, others may not. */
+  private notTaken(): void {
+    clearTimeout(this.doubt);
+    this.doubt = setTimeout(() => this.report({ refusal: "not-accepted" }), DOUBT_MS);
+  }
+
+  private rejoin(): void {
+    this.provider?.detach();
+    this.report({ scope: null, acknowledged: false });
+    this.again();
   }
 
   private refused(reason: string): void {
     const verdict = refusalOf(reason);
-    this.provider?.detach();
-    this.report({ scope: null, acknowledged: false });
-    if (verdict.kind === "for-good") return this.report({ refusal: verdict.refusal });
     if (verdict.kind === "token") this.socket.forgetToken();
-    this.again();
+    if (verdict.kind !== "for-good") return this.rejoin();
+    this.provider?.detach();
+    this.report({ scope: null, acknowledged: false, refusal: verdict.refusal });
   }
 
   private again(): void {
     clearTimeout(this.timer);
     if (this.closed) return;
     this.timer = setTimeout(() => void this.start(), RETRY_MS);
+  }
+}
+
+/** A stateless message of ours; other applications' messages are not ours to read. */
+function messageOf(payload: string): { type?: unknown; code?: unknown } {
+  try {
+    return Object(JSON.parse(payload));
+  } catch {
+    return {};
   }
 }

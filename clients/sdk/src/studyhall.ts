@@ -72,8 +72,8 @@ export class Studyhall {
       (token) => this.rest.refresh(token),
     );
     this.rest = routes(
+      this.url,
       transport({
-        url: this.url,
         fetch: options.fetch ?? ((...args) => fetch(...args)),
         tokens: this.tokens,
         connection: this.connection,
@@ -203,7 +203,7 @@ export class Studyhall {
     if (!owed) return;
     if (owed.person) await drop(this.options.storage, `user/${owed.person}/`);
     try {
-      await this.rest.logout();
+      await this.rest.logout((await this.tokens.current()).refresh);
     } catch (error) {
       if (!(error instanceof Problem) || error.passing) return;
     }

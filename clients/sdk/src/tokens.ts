@@ -38,7 +38,7 @@ export class Tokens {
     await putJson(this.storage, KEY, {
       generation: generation + 1,
       access: inBody ? answer.access_token : undefined,
-      refresh: inBody ? answer.refresh_token : undefined,
+      refresh: inBody ? (answer.refresh_token ?? undefined) : undefined,
     } satisfies Kept);
   }
 

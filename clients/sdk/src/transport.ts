@@ -1,6 +1,6 @@
 /**
- * Sends REST requests with the login's tokens and repeats one after a refresh. Every
- * outcome is told to the connection. Knows no route but those of signing in.
+ * Sends requests with the login's tokens and repeats one after a refresh. Every outcome
+ * is told to the connection. Knows no route but those of signing in.
  */
 import type { Connection } from "./connection.js";
 import { Problem, Unreachable } from "./problem.js";
@@ -8,9 +8,10 @@ import { SIGN_IN_PATHS, type Send } from "./rest.js";
 import type { Tokens } from "./tokens.js";
 
 const PATIENCE_MS = 15_000;
+/** What a proxy says for a server that does not answer. */
+const NOBODY_THERE = new Set([502, 504]);
 
 export interface TransportOptions {
-  url: string;
   fetch: typeof fetch;
   tokens: Tokens;
   connection: Connection;
@@ -18,24 +19,12 @@ export interface TransportOptions {
   onLoginOver: () => void;
 }
 
-export function transport(options: TransportOptions): Send {
-  const { tokens, connection } = options;
-
-  async function once(method: string, path: string, body: unknown, access?: string): Promise<Response> {
-    const headers: Record<string, string> = { Accept: "application/json" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    if (access) headers["Authorization"] = `Bearer ${access}`;
-    if (tokens.delivery === "body" && SIGN_IN_PATHS.has(path)) headers["X-Token-Delivery"] = "body";
+export function transport({ fetch, tokens, connection, onLoginOver }: TransportOptions): Send {
+  async function once(request: Request, access?: string): Promise<Response> {
+    if (access) request.headers.set("Authorization", `Bearer ${access}`);
     try {
-      const response = await options.fetch(`${options.url}/api/v1${path}`, {
-        method,
-        headers,
-        credentials: "same-origin",
-        body: body === undefined ? undefined : JSON.stringify(body),
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
-      // A proxy in front of a server that is down answers for it.
-      if (response.status === 502 || response.status === 504) throw new Unreachable(response.status);
+      const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+      if (NOBODY_THERE.has(response.status)) throw new Unreachable(response.status);
       connection.answered();
       return response;
     } catch (cause) {
@@ -48,21 +37,21 @@ export function transport(options: TransportOptions): Send {
     try {
       await tokens.refresh(generation);
     } catch (error) {
-      if (error instanceof Problem && !error.passing) options.onLoginOver();
+      if (error instanceof Problem && !error.passing) onLoginOver();
       throw error;
     }
   }
 
-  return async (method, path, body) => {
-    const signingIn = SIGN_IN_PATHS.has(path);
-    let kept = await tokens.current();
-    let response = await once(method, path, body, signingIn ? undefined : kept.access);
-    if (response.status === 401 && !signingIn) {
-      await renew(kept.generation);
-      kept = await tokens.current();
-      response = await once(method, path, body, kept.access);
+  return async (request) => {
+    if (SIGN_IN_PATHS.has(new URL(request.url).pathname)) {
+      if (tokens.delivery === "body") request.headers.set("X-Token-Delivery", "body");
+      return once(request);
     }
-    if (!response.ok) throw await Problem.of(response);
-    return response.status === 204 ? undefined : await response.json().catch(() => undefined);
+    const again = request.clone();
+    const { access, generation } = await tokens.current();
+    const response = await once(request, access);
+    if (response.status !== 401) return response;
+    await renew(generation);
+    return once(again, (await tokens.current()).access);
   };
 }

@@ -28,14 +28,14 @@ export class FakeServer {
   private access = "";
   private refresh = "";
 
-  fetch = (async (url: string, init: RequestInit) => {
+  fetch = (async (asked: globalThis.Request) => {
     if (this.down) throw new TypeError("fetch failed");
-    const headers = new Headers(init.headers);
+    const text = await asked.text();
     const request: Request = {
-      method: init.method ?? "GET",
-      path: new URL(url).pathname.replace("/api/v1", ""),
-      body: init.body ? JSON.parse(String(init.body)) : undefined,
-      authorization: headers.get("Authorization"),
+      method: asked.method,
+      path: new URL(asked.url).pathname.replace("/api/v1", ""),
+      body: text ? JSON.parse(text) : undefined,
+      authorization: asked.headers.get("Authorization"),
     };
     this.requests.push(request);
     const scripted = this.script(request);
@@ -83,7 +83,18 @@ export class FakeServer {
   }
 }
 
-export const ada = { id: "a".repeat(24), username: "ada", display_name: "Ada" };
+export const ada = {
+  id: "a".repeat(24),
+  rev: 1,
+  email: "ada@example.org",
+  username: "ada",
+  display_name: "Ada",
+  xp: 0,
+  level: 1,
+  role: "user",
+  created_at: "2026-01-01T00:00:00Z",
+  last_active: "2026-01-01T00:00:00Z",
+};
 
 export function refused(status: number, code: string): Answer {
   return [status, { code, detail: `no: ${code}`, status }];

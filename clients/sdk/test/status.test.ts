@@ -38,7 +38,8 @@ it.each([
   ["4404", { kind: "for-good", refusal: "deleted" }],
   ["4403 removed", { kind: "for-good", refusal: "removed" }],
   ["permission-denied", { kind: "for-good", refusal: "removed" }],
-  ["token-expired", { kind: "token" }],
+  ["not-authenticated", { kind: "token" }],
+  ["Failed to get token during sendToken(): TypeError", { kind: "token" }],
   ["1012 restarting", { kind: "passing" }],
 ])("understands the reason %s", (reason, verdict) => {
   expect(refusalOf(reason)).toEqual(verdict);
