@@ -14,6 +14,7 @@ mod readers;
 mod rows;
 mod snapshots;
 mod table;
+mod tail;
 mod writer;
 
 use std::{
@@ -140,7 +141,7 @@ impl Backend for Sqlite {
                     sealed
                         .map_err(Fault::from)
                         .and_then(|sealed| entries::append(connection, &sealed))
-                        .unwrap_or_else(|fault| Outcome::Failed(fault.into()))
+                        .unwrap_or_else(|fault| Outcome::Failed(fault.told()))
                 };
                 let mut outcomes = Vec::with_capacity(sealed.len());
                 for append in sealed {

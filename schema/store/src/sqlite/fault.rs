@@ -28,6 +28,16 @@ impl Fault {
         self.code() == Some(ErrorCode::ConstraintViolation)
     }
 
+    /// As the store's error. Damage is said here, once, for whoever reads the log.
+    pub(super) fn told(self) -> StoreError {
+        let error = StoreError::from(self);
+        if let StoreError::Corrupt(what) = &error {
+            tracing::error!(what, "stored data cannot be read");
+            metrics::counter!("studyhall_store_corrupt_total").increment(1);
+        }
+        error
+    }
+
     /// What a failed commit means. After an IO error the file may hold the commit although `SQLite`
     /// does not count it: a crash now would bring it back.
     pub(super) fn at_commit(self) -> StoreError {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::fault::Fault;
+use super::{fault::Fault, tail};
 use crate::StoreError;
 
 /// `Stdy`, in the header of every database of this program.
@@ -12,6 +12,11 @@ const APPLICATION: i32 = 0x5374_6479;
 
 /// The layout that this program writes.
 const LAYOUT: i32 = 1;
+
+/// A connection is used by one thread at a time. A path is a path, not a URI.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_CREATE)
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// A document's name is text, so that `sqlite3` shows it. `WITHOUT ROWID`: a document's entries are
 /// neighbours in the file, and an append walks one tree.
@@ -51,8 +56,9 @@ impl File {
                 .map_err(|error| StoreError::Unavailable(named(error.to_string())))?;
         }
         let file = Self { path: path.to_owned(), identity: None };
+        tail::look(path);
         // Recognized before it is touched: another program's file stays as it is.
-        Connection::open(path)
+        Connection::open_with_flags(path, FLAGS)
             .map_err(Fault::from)
             .and_then(|connection| recognize(&connection, path))
             .map_err(told)?;
@@ -62,10 +68,7 @@ impl File {
 
     /// A connection more.
     pub(super) fn connect(&self) -> Result<Connection, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = Connection::open_with_flags(&self.path, FLAGS)?;
         connection.set_prepared_statement_cache_capacity(512);
         // A prepared statement keeps its plan. Otherwise SQLite prepares it anew for new values,
         // which was a quarter of the cost of an append.

@@ -53,14 +53,7 @@ impl Readers {
             result
         });
         let result = done.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        result.map_err(|fault| {
-            let error = StoreError::from(fault);
-            if let StoreError::Corrupt(what) = &error {
-                tracing::error!(what, "stored data cannot be read");
-                metrics::counter!("studyhall_store_corrupt_total").increment(1);
-            }
-            error
-        })
+        result.map_err(Fault::told)
     }
 
     /// Lets no more reads in and closes the connections.

@@ -45,7 +45,7 @@ where
 {
     fn perform(&mut self, connection: &Connection) {
         if let Some(work) = self.work.take() {
-            self.result = work(connection).map_err(StoreError::from);
+            self.result = work(connection).map_err(Fault::told);
         }
     }
 
@@ -92,7 +92,7 @@ impl Writer {
 
 fn run(file: &File, connection: Connection, mut waiting: mpsc::Receiver<Message>) {
     let mut jobs = Vec::new();
-    let mut close = None;
+    let (mut close, mut failing) = (None, false);
     while close.is_none() {
         match waiting.blocking_recv() {
             None => break,
@@ -106,7 +106,7 @@ fn run(file: &File, connection: Connection, mut waiting: mpsc::Receiver<Message>
                 Ok(Message::Write(job)) => jobs.push(job),
             }
         }
-        flush(file, &connection, &mut jobs);
+        says(&mut failing, &flush(file, &connection, &mut jobs));
     }
     waiting.close();
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -119,14 +119,28 @@ fn run(file: &File, connection: Connection, mut waiting: mpsc::Receiver<Message>
     }
 }
 
-/// Does all jobs, in one transaction unless one of them breaks it.
-fn flush(file: &File, connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
+/// Says when writing begins to fail and when it works again, not each time.
+fn says(failing: &mut bool, flushed: &Result<(), StoreError>) {
+    match flushed {
+        Err(error) if !*failing => tracing::error!(%error, "the store cannot write"),
+        Ok(()) if *failing => tracing::info!("the store writes again"),
+        _ => {}
+    }
+    *failing = flushed.is_err();
+}
+
+/// Does all jobs, in one transaction unless one of them breaks it. What the last commit said.
+fn flush(
+    file: &File,
+    connection: &Connection,
+    jobs: &mut Vec<Box<dyn Job>>,
+) -> Result<(), StoreError> {
+    let mut committed = Ok(());
     let mut rest = jobs.drain(..);
     while rest.len() > 0 {
         if let Err(error) = begin(file, connection) {
-            tracing::error!(%error, "the store cannot write");
             rest.for_each(|job| job.settle(Err(error.clone())));
-            return;
+            return Err(error);
         }
         let mut done = Vec::with_capacity(rest.len());
         for mut job in rest.by_ref() {
@@ -138,16 +152,14 @@ fn flush(file: &File, connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
                 break;
             }
         }
-        let committed = commit(connection);
+        committed = commit(connection);
         metrics::counter!("studyhall_store_commits_total").increment(1);
         metrics::counter!("studyhall_store_writes_total").increment(done.len() as u64);
-        if let Err(error) = &committed {
-            tracing::error!(%error, writes = done.len(), "the store could not commit");
-        }
         for job in done {
             job.settle(committed.clone());
         }
     }
+    committed
 }
 
 fn begin(file: &File, connection: &Connection) -> Result<(), StoreError> {
