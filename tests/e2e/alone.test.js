@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { cannotRestart, Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { anotherTab, browser, eventually, somebody } from "./people.js";
 
 let hall;
 before(async () => {
@@ -91,4 +91,32 @@ test("signing out removes the local databases, and asks before it removes unsave
   await ada.openNote("Mine alone");
   await ada.seesText("A thought. Another one.");
   assert.deepEqual(ada.errors, []);
+});
+
+test("two tabs of one person write offline and come back with everything, and sign out together", async () => {
+  const ada = await somebody(hall, "Ada");
+  await ada.goTo("Notes");
+  await ada.makeNote("Two tabs");
+  await ada.seesState("Saved");
+  const tab = await anotherTab(ada);
+  await tab.seesState("Saved");
+
+  await ada.context.setOffline(true);
+  await Promise.all([ada.seesConnection("Offline"), tab.seesConnection("Offline")]);
+  await ada.write("From the first. ");
+  await tab.write("From the second. ");
+  await ada.seesState("Offline: 16 edits kept here");
+  await tab.seesState("Offline: 17 edits kept here");
+  await ada.context.setOffline(false);
+  for (const each of [ada, tab]) {
+    await each.seesText("From the first.");
+    await each.seesText("From the second.");
+    await each.seesState("Saved");
+  }
+  assert.equal(await ada.reads(), await tab.reads());
+
+  await ada.signOut();
+  await tab.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await eventually(() => tab.databases(), (names) => names.join() === "studyhall", "no database of Ada is left");
+  assert.deepEqual([...ada.errors, ...tab.errors], []);
 });

@@ -27,16 +27,22 @@ export const browser = await chromium.launch({
 
 let count = 0;
 
+/** Another tab of the same person's browser, at the same address. */
+export async function anotherTab(person) {
+  const page = await person.context.newPage();
+  const tab = Object.assign(new Person(person.name, person.context, page), { email: person.email, password: person.password });
+  tab.watch();
+  await page.goto(person.page.url());
+  return tab;
+}
+
 /** Somebody with a browser of their own and, unless told otherwise, an account. */
 export async function somebody(hall, name, { account = true, ...options } = {}) {
   const context = await browser.newContext({ baseURL: hall.url, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const person = new Person(name, context, page);
-  page.on("pageerror", (error) => person.errors.push(error.message));
-  page.on("console", (message) => {
-    if (/Content Security Policy/i.test(message.text())) person.errors.push(message.text());
-  });
+  person.watch();
   if (account) await person.signUp();
   return person;
 }
@@ -53,6 +59,14 @@ export class Person {
     this.username = `${name.toLowerCase().replace(/[^a-z]/g, "")}${process.pid}x${count}`;
     this.email = `${this.username}@example.org`;
     this.password = `a long sentence that ${name} remembers`;
+  }
+
+  /** Notes what goes wrong on this person's page. */
+  watch() {
+    this.page.on("pageerror", (error) => this.errors.push(error.message));
+    this.page.on("console", (message) => {
+      if (/Content Security Policy/i.test(message.text())) this.errors.push(message.text());
+    });
   }
 
   async signUp() {
