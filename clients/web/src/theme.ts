@@ -1,5 +1,5 @@
 /** Colours, type and shapes of the whole app. Knows no component of our own. */
-import { Alert, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const moss: MantineColorsTuple = [
   "#eef5f2",
@@ -22,10 +22,6 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif',
-  components: {
-    // The light variant's own title colours miss AA contrast.
-    Alert: Alert.extend({ styles: { title: { color: "inherit" } } }),
-  },
   headings: {
     fontFamily: '"Iowan Old Style", "Palatino Linotype", Palatino, "Book Antiqua", Georgia, serif',
     fontWeight: "600",

@@ -1,8 +1,9 @@
 /** Said above a note that the server refuses: why, and how to take the text along. */
-import { Alert, Button, CopyButton, Group, Text } from "@mantine/core";
+import { Button, CopyButton, Group, Text } from "@mantine/core";
 import type { Note, Refusal } from "@studyhall/client";
 import { useNavigate } from "@tanstack/react-router";
 import { useHall } from "../hall";
+import { Notice } from "../parts/Notice";
 import { textOf } from "./text";
 import { REFUSALS } from "./words";
 
@@ -17,12 +18,10 @@ export function Refused({ note, refusal }: { note: Note; refusal: Refusal }) {
   }
 
   return (
-    <Alert role="alert" color="red" variant="light" title={title}>
-      <Text size="sm" mb="sm">
-        {detail}
-      </Text>
-      <Group gap="xs">
-        {!note.blank && (
+    <Notice role="alert" tone="stop" title={title}>
+      <Text size="sm">{detail}</Text>
+      {!note.blank && (
+        <Group gap="xs" mt="sm">
           <CopyButton value={textOf(note)}>
             {({ copied, copy }) => (
               <Button size="xs" variant="default" onClick={copy}>
@@ -30,11 +29,11 @@ export function Refused({ note, refusal }: { note: Note; refusal: Refusal }) {
               </Button>
             )}
           </CopyButton>
-        )}
-        <Button size="xs" variant="default" onClick={() => void remove()}>
-          Remove from this device
-        </Button>
-      </Group>
-    </Alert>
+          <Button size="xs" variant="default" onClick={() => void remove()}>
+            Remove from this device
+          </Button>
+        </Group>
+      )}
+    </Notice>
   );
 }

@@ -24,7 +24,7 @@ export function wordsOf({ state, unsaved, kept, paused }: NoteStatus): { text: s
 }
 
 export const REFUSALS: Record<Refusal, { title: string; detail: string }> = {
-  "not-found": { title: "This note is not there", detail: "It does not exist, or it is not shared with you." },
+  "not-found": { title: "This note is not there", detail: "It was deleted, or it is not shared with you." },
   removed: { title: "You no longer have access", detail: "You were removed from its room, or it is no longer shared." },
   deleted: { title: "This note was deleted", detail: "Somebody deleted it. What this device has of it is below." },
   "login-over": { title: "Your login has ended", detail: "Sign in again to go on. What you wrote is kept here." },

@@ -2,10 +2,11 @@
  * The form of both ways in: fields, one button, and what the server said about them.
  * Knows neither signing in nor signing up.
  */
-import { Alert, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
+import { Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { Problem, Unreachable } from "@studyhall/client";
 import { useMutation } from "@tanstack/react-query";
 import type { FormEvent, ReactNode } from "react";
+import { Notice } from "./Notice";
 
 export interface Field {
   name: string;
@@ -42,9 +43,9 @@ export function AuthForm({ fields, button, submit, children }: Props) {
     <form onSubmit={onSubmit} className="sheet" style={{ padding: 24 }}>
       <Stack>
         {error && !named && (
-          <Alert role="alert" color={error instanceof Unreachable ? "yellow" : "red"} variant="light">
+          <Notice role="alert" tone={error instanceof Unreachable ? "wait" : "stop"}>
             {error instanceof Unreachable ? "The server cannot be reached. Try again in a moment." : error.message}
-          </Alert>
+          </Notice>
         )}
         {fields.map(({ name, type, initial, ...rest }) => {
           const Input = type === "password" ? PasswordInput : TextInput;

@@ -2,10 +2,11 @@
  * The states that every screen has besides its content: empty, loading, offline,
  * refused, error. Knows no screen.
  */
-import { Alert, Button, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { Problem, Unreachable } from "@studyhall/client";
 import type { ReactNode } from "react";
 import { useHall } from "../hall";
+import { Notice } from "./Notice";
 
 export function Loading({ what }: { what: string }) {
   return (
@@ -37,7 +38,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
     retry?.();
   };
   return (
-    <Alert role="alert" variant="light" color={error instanceof Unreachable ? "yellow" : "red"} title={title}>
+    <Notice role="alert" tone={error instanceof Unreachable ? "wait" : "stop"} title={title}>
       <Group justify="space-between" gap="sm">
         <Text size="sm">{detail}</Text>
         {retry && (
@@ -46,7 +47,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
           </Button>
         )}
       </Group>
-    </Alert>
+    </Notice>
   );
 }
 

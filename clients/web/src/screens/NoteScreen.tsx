@@ -69,7 +69,7 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
         <Back room={view.data?.room_id ?? null} />
         <Group gap="sm" wrap="nowrap">
           <Here note={note} self={person.id} />
-          <SaveState status={status} />
+          {!(status.refusal && note.blank) && <SaveState status={status} />}
           {view.data?.owner_id === person.id && <NoteMenu note={note} />}
         </Group>
       </Group>

@@ -19,7 +19,7 @@ export function RoomsScreen() {
         <Title order={1} size="h2">
           Rooms
         </Title>
-        <Group gap="xs">
+        <Group gap="xs" className="actions">
           <Button
             variant="default"
             leftSection={<IconDoorEnter size={16} />}

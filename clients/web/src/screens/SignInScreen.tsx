@@ -1,21 +1,22 @@
 /** Signing in, for the first time on this device or again after a login has ended. */
-import { Alert, Text, Title } from "@mantine/core";
+import { Stack, Text, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useHall, useWho } from "../hall";
 import { AuthForm } from "../parts/AuthForm";
+import { Notice } from "../parts/Notice";
 
 export function SignInScreen() {
   const hall = useHall();
   const { person, over } = useWho();
   return (
-    <>
-      <Title order={1} size="h2" mb="md">
+    <Stack>
+      <Title order={1} size="h2">
         Sign in
       </Title>
       {over && (
-        <Alert color="yellow" variant="light" mb="md" role="status">
+        <Notice role="status" tone="wait">
           Your login has ended. Sign in again: what you wrote is still on this device.
-        </Alert>
+        </Notice>
       )}
       <AuthForm
         button="Sign in"
@@ -32,6 +33,6 @@ export function SignInScreen() {
           </Link>
         </Text>
       </AuthForm>
-    </>
+    </Stack>
   );
 }
