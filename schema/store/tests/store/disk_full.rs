@@ -140,3 +140,30 @@ async fn one_write_that_does_not_fit_stops_no_other() {
     assert_eq!(hall::updates(&store, large).await.unwrap().len(), 0);
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_rolled_back_with_a_large_write_is_not_there() {
+    let disk = Disk::mount("8m");
+    let store = hall::open(disk.path()).await;
+    let appends: Vec<_> = (1..=5)
+        .map(|number| {
+            let size = if number == 3 { 20 << 20 } else { 10 };
+            hall::append(hall::note_id(number), 1, vec![b'x'; size])
+        })
+        .collect();
+    let outcomes = store.log().append(appends.clone()).await;
+    let direct: Vec<_> = appends.iter().map(|append| hall::one(&store, append.clone())).collect();
+    for (append, outcome) in appends.iter().zip(&outcomes) {
+        let there = !hall::updates(&store, append.document).await.unwrap().is_empty();
+        assert_eq!(there, *outcome == Outcome::Stored, "{outcome:?}");
+    }
+    assert!(failed(&outcomes[2]));
+    // The same, each on its own and at once.
+    let outcomes = futures_util::future::join_all(direct).await;
+    for (append, outcome) in appends.iter().zip(&outcomes) {
+        let there = !hall::updates(&store, append.document).await.unwrap().is_empty();
+        assert_eq!(there, *outcome == Outcome::Stored, "{outcome:?}");
+    }
+    assert!(failed(&outcomes[2]));
+    store.close().await;
+}
