@@ -25,4 +25,4 @@ pub use files::Files;
 pub use log::Log;
 pub use page::{Direction, Page, PageOf};
 pub use records::{Records, Versioned};
-pub use store::{Store, StoreConfig};
+pub use store::{HEALTHY_WITHIN, Store, StoreConfig};

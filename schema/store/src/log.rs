@@ -118,7 +118,8 @@ impl Log {
     }
 
     /// Appends to many documents in one flush. Outcomes are in the order of the appends, and one
-    /// that fails never stops another. `Stored` is durable.
+    /// that is refused never stops another; a disk that is full fails the flush. `Stored` is
+    /// durable.
     pub async fn append(&self, appends: Vec<Append>) -> Vec<Outcome> {
         if let Err(error) = self.documents.ensure().await {
             return vec![Outcome::Failed(error); appends.len()];

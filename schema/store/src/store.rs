@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use studyhall_schema::{clock::Clock, record::Record};
@@ -14,6 +15,9 @@ use crate::{
     records::Shelf,
     sqlite::Sqlite,
 };
+
+/// How long a store may take to show that it is healthy.
+pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where things are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,9 +107,10 @@ impl Store {
         self.open.backend.close().await;
     }
 
-    /// Makes a tiny durable write, for `/readyz`.
+    /// Makes a tiny durable write, for `/readyz`. Answers within [`HEALTHY_WITHIN`].
     pub async fn healthy(&self) -> Result<(), StoreError> {
-        self.open.backend.healthy().await
+        let answer = tokio::time::timeout(HEALTHY_WITHIN, self.open.backend.healthy()).await;
+        answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered".into())))
     }
 }
 

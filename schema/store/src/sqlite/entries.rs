@@ -1,14 +1,13 @@
 //! The document log's rows: appending at the tail, behind the fence, and reading back.
 
-use bson::RawDocument;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
-use studyhall_schema::{Timestamp, document::DocumentId};
+use studyhall_schema::{Timestamp, document::DocumentId, document::DocumentRecord, record::Record};
 
 use super::{
     codec::{self, checksum},
     fault::Fault,
-    key,
+    key, rows,
     writer::atomically,
 };
 use crate::{
@@ -116,19 +115,14 @@ pub(super) fn fence(connection: &Connection, id: &[u8]) -> Result<u64, Fault> {
         connection.prepare_cached("SELECT _rev, crc, bson FROM documents WHERE _id = ?1")?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else { return Ok(0) };
-    let unreadable = || Fault::corrupt("a record of documents");
-    let (rev, crc): (i64, i64) = (row.get(0)?, row.get(1)?);
-    let bson = row.get_ref(2)?.as_blob().map_err(|_| unreadable())?;
-    if checksum(id, &[rev], bson) != crc {
-        return Err(unreadable());
-    }
-    let document = RawDocument::from_bytes(bson).map_err(|_| unreadable())?;
+    let collection = DocumentRecord::COLLECTION;
+    let document = rows::checked(collection, id, row.get(0)?, row.get(1)?, row.get_ref(2)?)?;
     let seq = document
         .get("snapshot_seq")
         .ok()
         .flatten()
         .and_then(|seq| seq.as_i64().or_else(|| seq.as_i32().map(i64::from)));
-    seq.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(unreadable)
+    seq.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(|| rows::unreadable(collection))
 }
 
 /// Entries whose last update is `from_seq` or later, without a gap.

@@ -1,7 +1,7 @@
 //! Records as rows: the statements of [`Table`], run.
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
-use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::ValueRef};
 use studyhall_schema::record::Index;
 
 use super::{codec::checksum, fault::Fault, key, table::Table};
@@ -145,15 +145,27 @@ pub(super) fn count(
 /// Reads `_id, _rev, crc, bson`.
 fn read(table: &Table, row: &rusqlite::Row<'_>) -> Result<Row, Fault> {
     let (rev, crc): (i64, i64) = (row.get(1)?, row.get(2)?);
-    let id = row.get_ref(0)?.as_blob().map_err(|_| unreadable(table))?;
-    let bson = row.get_ref(3)?.as_blob().map_err(|_| unreadable(table))?;
-    if checksum(id, &[rev], bson) != crc {
-        return Err(unreadable(table));
-    }
-    let document = RawDocument::from_bytes(bson).map_err(|_| unreadable(table))?;
+    let name = table.collection.name;
+    let id = row.get_ref(0)?.as_blob().map_err(|_| unreadable(name))?;
+    let document = checked(name, id, rev, crc, row.get_ref(3)?)?;
     Ok(Row { rev: rev.cast_unsigned(), document: document.to_owned() })
 }
 
-fn unreadable(table: &Table) -> Fault {
-    Fault::corrupt(format!("a record of {}", table.collection.name))
+/// A record's BSON, if its checksum is right.
+pub(super) fn checked<'a>(
+    collection: &str,
+    id: &[u8],
+    rev: i64,
+    crc: i64,
+    bson: ValueRef<'a>,
+) -> Result<&'a RawDocument, Fault> {
+    let bson = bson.as_blob().map_err(|_| unreadable(collection))?;
+    if checksum(id, &[rev], bson) != crc {
+        return Err(unreadable(collection));
+    }
+    RawDocument::from_bytes(bson).map_err(|_| unreadable(collection))
+}
+
+pub(super) fn unreadable(collection: &str) -> Fault {
+    Fault::corrupt(format!("a record of {collection}"))
 }

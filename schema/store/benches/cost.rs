@@ -1,4 +1,4 @@
-//! What an append costs. `cargo bench -p studyhall-store [-- FOLDER]`: put FOLDER on a disk to see
+//! What the store costs. `cargo bench -p studyhall-store --bench cost [-- FOLDER]`: put FOLDER on a disk to see
 //! fsync, on a tmpfs (`/dev/shm`) to see the CPU alone. Prints, asserts nothing.
 
 use std::{fs, path::Path, sync::Arc};
@@ -11,7 +11,7 @@ use studyhall_schema::{
     ids::{NoteId, UserId},
 };
 use studyhall_store::{
-    Store, StoreConfig,
+    Page, Store, StoreConfig,
     log::{Append, LoggedUpdate, Outcome},
 };
 use tokio::time::Instant;
@@ -19,19 +19,13 @@ use tokio::time::Instant;
 fn main() {
     let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let folder = folder.unwrap_or_else(|| "target/bench-store".into());
-    let folder = Path::new(&folder).join(format!("append-{}", std::process::id()));
+    let folder = Path::new(&folder).join(format!("cost-{}", std::process::id()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    println!(
-        "{:<52} {:>10} {:>12} {:>12}",
-        folder.display(),
-        "updates/s",
-        "µs CPU each",
-        "ms a call"
-    );
+    println!("{:<52} {:>10} {:>12} {:>12}", folder.display(), "each/s", "µs CPU each", "ms a call");
     runtime.block_on(async {
         // documents in a flush, updates in an entry, flushes
         measure(&folder, "1 document, 1 update a flush", 1, 1, 2000).await;
@@ -40,6 +34,7 @@ fn main() {
         measure(&folder, "10 documents, 100 updates each a flush", 10, 100, 300).await;
         measure(&folder, "1 document, 500 updates a flush", 1, 500, 400).await;
         alone(&folder).await;
+        records(&folder).await;
     });
     fs::remove_dir_all(&folder).expect("the folder can be removed");
 }
@@ -122,6 +117,43 @@ async fn alone(folder: &Path) {
         writer.await.expect("a writer");
     }
     print("100 writers, each its own call", 20_000, 200, began, cpu);
+    store.close().await;
+}
+
+/// Records: read by id, listed, changed by writers who do not know of each other.
+async fn records(folder: &Path) {
+    let store = open(folder, 100).await;
+    let documents = store.records::<DocumentRecord>();
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    for number in 0..20_000 {
+        documents.get(&document(number % 100)).await.expect("a record");
+    }
+    print("a record by its id", 20_000, 20_000, began, cpu);
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    let owner = UserId::from_bytes([1; 12]);
+    for _ in 0..2000 {
+        documents.page(Page::of("owner").equal(owner).limit(50)).await.expect("a page");
+    }
+    print("a page of 50 records", 2000, 2000, began, cpu);
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    let writers: Vec<_> = (0..100)
+        .map(|number| {
+            let documents = documents.clone();
+            tokio::spawn(async move {
+                for bytes in 1..=50 {
+                    let change = |record: &mut DocumentRecord| {
+                        record.bytes = bytes;
+                        Ok::<_, ()>(())
+                    };
+                    documents.update(&document(number), change).await.expect("a change");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    print("100 writers, each updates its own record", 5000, 50, began, cpu);
     store.close().await;
 }
 
