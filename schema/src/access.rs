@@ -20,6 +20,17 @@ pub enum Credential {
     Ticket(String),
 }
 
+impl Credential {
+    /// A socket's token field carries either: a JWT has two dots (RFC 7515), a ticket has none.
+    pub fn of_socket(token: &str) -> Self {
+        if token.contains('.') {
+            Self::AccessToken(token.to_owned())
+        } else {
+            Self::Ticket(token.to_owned())
+        }
+    }
+}
+
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Credential(…)") // secrets are cut from every log

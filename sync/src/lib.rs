@@ -1,6 +1,29 @@
-//! Placeholder
+//! CRDT documents over WebSocket: durable before they are acknowledged, and before anybody sees them.
+//!
+//! Sockets (`session`) speak the stock clients' protocols (`wire`), check bytes (`guard`) and send them
+//! to a document's actor (`actor`), which feeds the core (`document`) and performs what it says. Must
+//! not know accounts, rooms or REST: who may do what is asked through `schema::access`.
 
+mod actor;
 pub mod awareness;
+mod compact;
+mod config;
+pub mod document;
+mod documents;
+mod fault;
 pub mod guard;
+mod journal;
+mod load;
+mod node;
+mod outbox;
+mod projection;
+mod service;
+mod session;
 pub mod text;
 pub mod wire;
+
+pub use config::{Config, Door};
+pub use documents::Documents;
+pub use fault::SyncFault;
+pub use journal::Gate;
+pub use service::Service;

@@ -1,0 +1,368 @@
+//! One task an open document: it feeds the core and performs what the core says.
+//!
+//! It takes everything that waits before the next await. Nothing here decides about content, and
+//! nothing in the core waits.
+
+mod deliver;
+mod upkeep;
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use studyhall_schema::{access::Permission, document::DocumentRecord, ids::UserId};
+use studyhall_store::{
+    StoreError,
+    log::{Append, Entry, Outcome},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    SyncFault,
+    document::{Change, Document, EditFailure, EditId, Effect, Input, PeerId, State},
+    guard::Scan,
+    load::{self, LoadFailure},
+    node::{Node, Opened},
+    outbox::Close,
+};
+pub(crate) use deliver::{Outlet, Wire};
+use upkeep::Upkeep;
+
+/// Mails that may wait for a document; senders wait beyond that.
+pub(crate) const MAILBOX: usize = 512;
+/// Taken from the mailbox at once.
+const AT_ONCE: usize = 256;
+/// The log is read in pieces of this size.
+const READ_BYTES: usize = 4 << 20;
+
+/// What is sent to a document's actor.
+pub(crate) enum Mail {
+    Join(Box<Join>),
+    Leave(PeerId),
+    Permission(PeerId, Permission),
+    /// What a socket read at once for this document.
+    Frames(PeerId, Vec<Inbound>),
+    Drained(PeerId),
+    Edit(Box<Edit>),
+    /// Bring the row up to date, then answer.
+    Project(oneshot::Sender<Result<(), SyncFault>>),
+    /// Other nodes have news, or the document's record has changed.
+    News,
+    /// Leave memory if nobody has it open.
+    Evict,
+    /// The document is gone for good: its connections are closed so.
+    End(Close),
+    /// Write what waits, close everybody with this, and leave memory.
+    Stop(Close, oneshot::Sender<()>),
+}
+
+/// Somebody opens the document.
+pub(crate) struct Join {
+    pub(crate) peer: PeerId,
+    pub(crate) user: UserId,
+    pub(crate) permission: Permission,
+    pub(crate) outlet: Outlet,
+}
+
+/// A frame that passed the guard.
+pub(crate) enum Inbound {
+    Step1(Bytes),
+    Update { update: Bytes, scan: Scan, step2: bool },
+    Awareness(Bytes),
+    QueryAwareness,
+}
+
+impl Inbound {
+    /// Bytes that it holds.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
+            Self::Update { update, .. } => update.len(),
+            Self::QueryAwareness => 1,
+        }
+    }
+}
+
+/// A REST edit.
+pub(crate) struct Edit {
+    pub(crate) by: UserId,
+    pub(crate) change: Change,
+    pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
+}
+
+/// What ends outside of the actor and comes back to it.
+enum Done {
+    Outcome(Outcome),
+    Missed(Result<Vec<Entry>, StoreError>),
+    Reloaded(Result<State, LoadFailure>),
+    Projected(Result<u64, SyncFault>),
+    Compacted(Result<u64, SyncFault>),
+}
+
+/// Why the actor ends.
+enum End {
+    /// Nobody needs it; it leaves memory.
+    Idle,
+    /// Its connections are closed with this.
+    Close(Close),
+}
+
+struct Actor {
+    node: Arc<Node>,
+    document: Document,
+    outlets: HashMap<PeerId, Outlet>,
+    edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
+    next_edit: u64,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    effects: Vec<Effect>,
+    upkeep: Upkeep,
+    me: Opened,
+    /// What this document counts for in the node's unsaved bytes.
+    unsaved: usize,
+    stopping: Option<(Close, oneshot::Sender<()>)>,
+    ended: Option<End>,
+}
+
+/// Opens a document and runs it until nobody needs it.
+pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver<Mail>) {
+    let loaded = async {
+        let record = load::record(&node.store, me.id).await?;
+        Ok((record, load::state(&node.store, me.id).await?))
+    };
+    match loaded.await {
+        Ok((record, state)) => Actor::new(node, me, &record, state).live(mailbox).await,
+        Err(failure) => {
+            tracing::debug!(document = %me.id, %failure, "a document could not be opened");
+            node.registry.forget(&me);
+            mailbox.close();
+            while let Some(mail) = mailbox.recv().await {
+                deliver::turn_away(mail, &failure);
+            }
+        }
+    }
+}
+
+impl Actor {
+    fn new(node: Arc<Node>, me: Opened, record: &DocumentRecord, state: State) -> Self {
+        let seed = node.clock.random_u64();
+        let upkeep = Upkeep::new(record, state.seq(), &node.config);
+        metrics::gauge!("studyhall_documents_open").increment(1.0);
+        Self {
+            document: Document::new(me.id, state, node.config.limits, seed),
+            node,
+            outlets: HashMap::new(),
+            edits: HashMap::new(),
+            next_edit: 0,
+            work: FuturesUnordered::new(),
+            effects: Vec::new(),
+            upkeep,
+            me,
+            unsaved: 0,
+            stopping: None,
+            ended: None,
+        }
+    }
+
+    async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
+        let mut mails = Vec::new();
+        let mut sleep = Box::pin(tokio::time::sleep(Duration::from_secs(3600)));
+        let end = loop {
+            self.settle();
+            if let Some(end) = self.ended.take() {
+                break end;
+            }
+            let due = self.upkeep.due();
+            if sleep.deadline() != due {
+                sleep.as_mut().reset(due);
+            }
+            tokio::select! {
+                biased;
+                Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
+                taken = mailbox.recv_many(&mut mails, AT_ONCE) => {
+                    if taken == 0 {
+                        break End::Idle;
+                    }
+                    self.node.overload(&mut self.document);
+                    mails.drain(..).for_each(|mail| self.mail(mail));
+                }
+                () = &mut sleep => self.upkeep(Instant::now(), mailbox.is_empty()),
+            }
+        };
+        self.end(end, mailbox).await;
+    }
+
+    /// After everything that waited was handled: the next append, and what the core says.
+    fn settle(&mut self) {
+        let now = self.node.clock.now();
+        if self.ended.is_none() {
+            let flushed = catch_unwind(AssertUnwindSafe(|| {
+                self.document.flush(now, &mut self.effects);
+            }));
+            if flushed.is_err() {
+                self.panicked(None);
+            }
+        }
+        self.perform();
+        self.schedule();
+        let unsaved = self.document.unsaved_bytes();
+        if unsaved != self.unsaved {
+            self.node.unsaved.fetch_add(unsaved, Ordering::Relaxed);
+            self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
+            self.unsaved = unsaved;
+        }
+        if self.stopping.is_some() && self.ended.is_none() && !self.document.is_unsaved() {
+            self.ended = Some(End::Close(Close::Restart));
+        }
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        if self.ended.is_some() {
+            return;
+        }
+        match mail {
+            Mail::Join(join) => {
+                let Join { peer, user, permission, outlet } = *join;
+                self.outlets.insert(peer, outlet);
+                self.feed(Input::Join { peer, user, permission });
+            }
+            Mail::Leave(peer) => {
+                self.outlets.remove(&peer);
+                self.feed(Input::Leave { peer });
+                self.upkeep.touched(self.outlets.is_empty());
+            }
+            Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
+            Mail::Frames(peer, frames) => frames.into_iter().for_each(|frame| {
+                self.feed(match frame {
+                    Inbound::Step1(vector) => Input::Step1 { peer, vector },
+                    Inbound::Update { update, scan, step2 } => {
+                        Input::Update { peer, update, scan, step2 }
+                    }
+                    Inbound::Awareness(update) => Input::Awareness { peer, update },
+                    Inbound::QueryAwareness => Input::QueryAwareness { peer },
+                });
+            }),
+            Mail::Drained(peer) => self.feed(Input::Drained { peer }),
+            Mail::Edit(edit) => {
+                let id = EditId(self.next_edit);
+                self.next_edit += 1;
+                self.edits.insert(id, edit.reply);
+                self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });
+            }
+            Mail::Project(reply) => self.project_for(reply),
+            Mail::News => self.read_log(),
+            Mail::Evict => self.upkeep.evict(),
+            Mail::End(why) => self.ended = Some(End::Close(why)),
+            Mail::Stop(why, done) => self.stopping = Some((why, done)),
+        }
+        if self.outlets.is_empty() {
+            self.upkeep.touched(true);
+        }
+    }
+
+    /// Gives the core one input. A panic in the CRDT library costs this document its memory, no more.
+    fn feed(&mut self, input: Input) {
+        let committing = matches!(input, Input::Outcome(Outcome::Stored));
+        let seq = committing.then(|| self.document.state().seq() + 1);
+        let now = self.node.clock.now();
+        let fed = catch_unwind(AssertUnwindSafe(|| {
+            self.document.handle(now, input, &mut self.effects);
+        }));
+        if fed.is_err() {
+            self.panicked(seq);
+        }
+        self.perform();
+    }
+
+    /// The library panicked: everybody syncs again with the document as its log has it, without the
+    /// entry that was being applied.
+    fn panicked(&mut self, seq: Option<u64>) {
+        tracing::error!(document = %self.me.id, "the CRDT library panicked; the document is reloaded");
+        metrics::counter!("studyhall_sync_panics_total").increment(1);
+        self.effects.clear();
+        self.upkeep.poisoned = seq;
+        self.ended = Some(End::Close(Close::Restart));
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Outcome(outcome) => self.feed(Input::Outcome(outcome)),
+            Done::Missed(Ok(entries)) => self.feed(Input::Missed(entries)),
+            Done::Reloaded(Ok(state)) => self.feed(Input::Reloaded(Box::new(state))),
+            Done::Missed(Err(_)) | Done::Reloaded(Err(_)) => {
+                self.ended = Some(End::Close(Close::TryLater));
+            }
+            Done::Projected(result) => self.projected(result),
+            Done::Compacted(result) => self.compacted(result),
+        }
+    }
+
+    fn append(&mut self, append: Append, after: Duration) {
+        let journal = self.node.journal.clone();
+        self.work.push(
+            async move {
+                if !after.is_zero() {
+                    tokio::time::sleep(after).await;
+                }
+                Done::Outcome(journal.append(append).await)
+            }
+            .boxed(),
+        );
+    }
+
+    fn read_log(&mut self) {
+        let (store, id, from) =
+            (self.node.store.clone(), self.me.id, self.document.state().seq() + 1);
+        self.work.push(
+            async move { Done::Missed(store.log().read(id, from, READ_BYTES).await) }.boxed(),
+        );
+    }
+
+    fn reload(&mut self) {
+        let (store, id) = (self.node.store.clone(), self.me.id);
+        self.work
+            .push(async move { Done::Reloaded(load::state(&store, id).await) }.boxed());
+    }
+
+    /// Nothing is left to do here but to say goodbye.
+    async fn end(mut self, end: End, mut mailbox: mpsc::Receiver<Mail>) {
+        if let Some(seq) = self.upkeep.poisoned
+            && let Err(error) = load::quarantine(&self.node.store, self.me.id, seq).await
+        {
+            tracing::error!(document = %self.me.id, %error, "a poisoned entry stays in the log");
+        }
+        self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
+        metrics::gauge!("studyhall_documents_open").decrement(1.0);
+        self.node.registry.forget(&self.me);
+        let why = match (&self.stopping, end) {
+            (Some((why, _)), _) | (None, End::Close(why)) => Some(*why),
+            (None, End::Idle) => None,
+        };
+        for outlet in self.outlets.values() {
+            outlet.end(why.unwrap_or(Close::Restart));
+        }
+        for (_, reply) in self.edits.drain() {
+            let _ = reply.send(Err(SyncFault::Unavailable));
+        }
+        mailbox.close();
+        while let Some(mail) = mailbox.recv().await {
+            deliver::refuse(mail, why.unwrap_or(Close::Restart));
+        }
+        if let Some((_, done)) = self.stopping.take() {
+            let _ = done.send(());
+        }
+    }
+
+    fn edit_done(&mut self, edit: EditId, result: Result<u64, EditFailure>) {
+        if let Some(reply) = self.edits.remove(&edit) {
+            let _ = reply.send(result.map_err(SyncFault::from)); // the request may have gone
+        }
+    }
+}

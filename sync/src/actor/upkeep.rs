@@ -1,0 +1,226 @@
+//! What a document does when nobody asks: awareness once a tick, its row, its snapshot, leaving
+//! memory. All of it is one deadline.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use studyhall_schema::document::{DocumentKind, DocumentRecord};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{Actor, Done, End};
+use crate::{Config, SyncFault, compact, document::Input, projection};
+
+/// Awareness is sent once per tick, merged.
+const TICK: Duration = Duration::from_millis(50);
+/// How often silent people are looked for.
+const EXPIRY: Duration = Duration::from_secs(2);
+/// A row follows its document after so long.
+const PROJECTION: Duration = Duration::from_millis(500);
+/// A failed projection or compaction is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+/// A log shorter than this is not worth a snapshot while the document is in use.
+const COMPACT_BYTES: usize = 1 << 20;
+/// Entries that a load should not have to apply one by one.
+const COMPACT_UPDATES: u64 = 20_000;
+/// Fewer than this are left in the log of a document that leaves memory.
+const LEAVE_UPDATES: u64 = 200;
+
+/// Deadlines and what they are about.
+pub(super) struct Upkeep {
+    pub(super) poisoned: Option<u64>,
+    pub(super) retries: u32,
+    kind: DocumentKind,
+    idle_after: Duration,
+    poll: Option<Duration>,
+    tick: Option<Instant>,
+    expiry: Option<Instant>,
+    idle: Option<Instant>,
+    next_poll: Option<Instant>,
+    project: Option<Instant>,
+    projecting: bool,
+    projected_seq: u64,
+    waiting_for_row: Vec<oneshot::Sender<Result<(), SyncFault>>>,
+    compacting: bool,
+    compact_again: Option<Instant>,
+    snapshot_seq: u64,
+}
+
+impl Upkeep {
+    pub(super) fn new(record: &DocumentRecord, seq: u64, config: &Config) -> Self {
+        let now = Instant::now();
+        Self {
+            poisoned: None,
+            retries: 0,
+            kind: record.kind,
+            idle_after: config.idle_after,
+            poll: config.poll,
+            tick: None,
+            expiry: None,
+            idle: Some(now + config.idle_after),
+            next_poll: config.poll.map(|poll| now + poll),
+            // The row may be behind what a crash left in the log.
+            project: (seq > 0).then_some(now + PROJECTION),
+            projecting: false,
+            projected_seq: 0,
+            waiting_for_row: Vec::new(),
+            compacting: false,
+            compact_again: None,
+            snapshot_seq: record.snapshot_seq,
+        }
+    }
+
+    /// When there is something to do next.
+    pub(super) fn due(&self) -> Instant {
+        let project = self.project.filter(|_| !self.projecting);
+        let dues = [self.tick, self.expiry, self.idle, self.next_poll, project];
+        let far = Instant::now() + Duration::from_secs(3600);
+        dues.into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Somebody came or went.
+    pub(super) fn touched(&mut self, alone: bool) {
+        self.idle = alone.then(|| Instant::now() + self.idle_after);
+    }
+
+    /// Leave memory as soon as nobody has it open.
+    pub(super) fn evict(&mut self) {
+        if self.idle.is_some() {
+            self.idle = Some(Instant::now());
+        }
+    }
+}
+
+fn passed(due: &mut Option<Instant>, now: Instant) -> bool {
+    due.take_if(|due| *due <= now).is_some()
+}
+
+impl Actor {
+    /// Sets deadlines that follow from what was just handled.
+    pub(super) fn schedule(&mut self) {
+        if self.document.wants_tick() && self.upkeep.tick.is_none() {
+            self.upkeep.tick = Some(Instant::now() + TICK);
+        }
+        if self.document.has_awareness() && self.upkeep.expiry.is_none() {
+            self.upkeep.expiry = Some(Instant::now() + EXPIRY);
+        }
+    }
+
+    pub(super) fn upkeep(&mut self, now: Instant, quiet: bool) {
+        let ticked = passed(&mut self.upkeep.tick, now);
+        if passed(&mut self.upkeep.expiry, now) || ticked {
+            self.feed(Input::Tick);
+        }
+        if passed(&mut self.upkeep.next_poll, now) {
+            self.upkeep.next_poll = self.upkeep.poll.map(|poll| now + poll);
+            self.read_log();
+        }
+        if self.upkeep.project.is_some_and(|due| due <= now) {
+            self.project();
+        }
+        if passed(&mut self.upkeep.idle, now) {
+            self.go_idle(now, quiet);
+        }
+    }
+
+    /// Nobody has had it open for a while: bring the row and the snapshot up to date, then go.
+    fn go_idle(&mut self, now: Instant, quiet: bool) {
+        if !self.outlets.is_empty() {
+            return;
+        }
+        self.upkeep.idle = Some(now + Duration::from_millis(100));
+        if self.upkeep.project.is_some() {
+            return self.project();
+        }
+        let tail = self.document.state().seq() - self.upkeep.snapshot_seq;
+        if tail > LEAVE_UPDATES && self.upkeep.compact_again.is_none_or(|again| again <= now) {
+            self.compact();
+        }
+        if quiet && self.work.is_empty() && !self.document.is_unsaved() {
+            self.ended = Some(End::Idle);
+        }
+    }
+
+    /// The log has grown: news for other nodes, and the row and the snapshot follow.
+    pub(super) fn committed(&mut self, seq: u64, local: bool) {
+        if local {
+            self.node.tell_nodes(self.me.id, seq);
+        }
+        self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
+        let bytes = self.document.state().bytes();
+        self.me.set_bytes(&self.node.registry, bytes);
+        let tail = seq - self.upkeep.snapshot_seq;
+        let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
+        if again && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2) || tail > COMPACT_UPDATES)
+        {
+            self.compact();
+        }
+    }
+
+    fn project(&mut self) {
+        if self.upkeep.projecting {
+            return;
+        }
+        self.upkeep.project = None;
+        self.upkeep.projecting = true;
+        let (store, id, seq) =
+            (self.node.store.clone(), self.me.id, self.document.state().seq());
+        let content = projection::read(self.upkeep.kind, self.document.state());
+        let write = async move {
+            Done::Projected(projection::write(&store, id, seq, content).await.map(|()| seq))
+        };
+        self.work.push(write.boxed());
+    }
+
+    pub(super) fn project_for(&mut self, reply: oneshot::Sender<Result<(), SyncFault>>) {
+        let current = self.upkeep.projected_seq == self.document.state().seq();
+        if current && self.upkeep.project.is_none() && !self.upkeep.projecting {
+            let _ = reply.send(Ok(())); // the request may have gone
+            return;
+        }
+        self.upkeep.waiting_for_row.push(reply);
+        self.upkeep.project = Some(Instant::now());
+        self.project();
+    }
+
+    pub(super) fn projected(&mut self, result: Result<u64, SyncFault>) {
+        self.upkeep.projecting = false;
+        match result {
+            Ok(seq) => self.upkeep.projected_seq = seq,
+            Err(_) => {
+                self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
+            }
+        }
+        // Who asked while this row was being written waits for the next one.
+        let again = self.upkeep.project.is_some_and(|due| due <= Instant::now());
+        if again && result.is_ok() {
+            return self.project();
+        }
+        for reply in self.upkeep.waiting_for_row.drain(..) {
+            let _ = reply.send(result.map(drop));
+        }
+    }
+
+    fn compact(&mut self) {
+        if std::mem::replace(&mut self.upkeep.compacting, true) {
+            return;
+        }
+        let snapshot = self.document.snapshot(self.node.clock.now());
+        let (store, id) = (self.node.store.clone(), self.me.id);
+        self.work
+            .push(async move { Done::Compacted(compact::run(&store, id, snapshot).await) }.boxed());
+    }
+
+    pub(super) fn compacted(&mut self, result: Result<u64, SyncFault>) {
+        self.upkeep.compacting = false;
+        match result {
+            Ok(seq) => {
+                self.upkeep.snapshot_seq = self.upkeep.snapshot_seq.max(seq);
+                self.upkeep.compact_again = None;
+            }
+            Err(fault) => {
+                tracing::warn!(document = %self.me.id, %fault, "a snapshot could not be made");
+                self.upkeep.compact_again = Some(Instant::now() + AGAIN);
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Edits that the REST API makes: one at a time, as operations on the applied state, then on the same
+//! way as everybody's updates.
+
+use std::collections::{HashMap, VecDeque};
+
+use rand::Rng;
+use studyhall_schema::ids::UserId;
+use yrs::{Update, updates::decoder::Decode};
+
+use super::{Document, Effect, Refusal, State, check::Verdict};
+
+/// An edit's number, unique in this document while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EditId(pub u64);
+
+/// Makes an update from the applied state, under the given client id; `None` when nothing changes.
+pub type Change = Box<dyn FnOnce(&State, u64) -> Option<Vec<u8>> + Send>;
+
+/// Why an edit was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditFailure {
+    /// The document refuses it.
+    Refused(Refusal),
+    /// Other edits wait already, more than may.
+    Busy,
+}
+
+#[derive(Default)]
+pub(super) struct Edits {
+    queue: VecDeque<(EditId, UserId, Change)>,
+    /// The edit that is not durable yet, and its ordinal.
+    running: Option<(EditId, u64)>,
+    /// Under which client id the server writes for whom.
+    clients: HashMap<UserId, u64>,
+}
+
+impl Edits {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.running.is_none()
+    }
+}
+
+impl Document {
+    pub(super) fn edit(
+        &mut self,
+        edit: EditId,
+        by: UserId,
+        change: Change,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.edits.queue.len() < self.limits.edits {
+            self.edits.queue.push_back((edit, by, change));
+        } else {
+            effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
+        }
+    }
+
+    /// Starts the next edit when none runs: its client id's clock comes from the applied state.
+    pub(super) fn start_edit(&mut self, effects: &mut Vec<Effect>) {
+        while self.edits.running.is_none() {
+            let Some((edit, by, change)) = self.edits.queue.pop_front() else { return };
+            let fresh = u64::from(self.random.random::<u32>());
+            let client = *self.edits.clients.entry(by).or_insert(fresh);
+            let result = match change(&self.state, client) {
+                None => Ok(false),
+                Some(update) => self.accept_edit(by, update, effects),
+            };
+            match result {
+                Ok(true) => self.edits.running = Some((edit, self.ordinal)),
+                Ok(false) => {
+                    effects.push(Effect::EditDone { edit, result: Ok(self.state.seq()) });
+                }
+                Err(reason) => {
+                    let result = Err(EditFailure::Refused(reason));
+                    effects.push(Effect::EditDone { edit, result });
+                }
+            }
+        }
+    }
+
+    /// Whether the edit has to be made durable; an edit that is there already need not.
+    fn accept_edit(
+        &mut self,
+        by: UserId,
+        update: Vec<u8>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<bool, Refusal> {
+        let (scan, verdict) = self.judge_own(by, &update).ok_or(Refusal::Undecodable)?;
+        let decoded = Update::decode_v1(&update).map_err(|_| Refusal::Undecodable)?;
+        match verdict {
+            Verdict::Foreign(_) => return Err(Refusal::ForeignClient),
+            Verdict::Hole => return Err(Refusal::Undecodable),
+            // What is accepted already may still be in flight: then the edit waits for it.
+            Verdict::Covered if self.state.has_deleted(&decoded) => {
+                return Ok(self.durable < self.ordinal);
+            }
+            Verdict::Covered | Verdict::Fits => {}
+        }
+        if let Some(reason) = self.no_room(update.len(), effects) {
+            return Err(reason);
+        }
+        self.accept(by, None, update.into(), &scan, decoded);
+        Ok(true)
+    }
+
+    pub(super) fn finish_edit(&mut self, effects: &mut Vec<Effect>) {
+        if let Some((edit, ordinal)) = self.edits.running
+            && ordinal <= self.durable
+        {
+            self.edits.running = None;
+            effects.push(Effect::EditDone { edit, result: Ok(self.state.seq()) });
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The document core: who has a document open, what they sent, what is durable, what they are told.
+//!
+//! `handle(now, Input)` returns nothing and appends [`Effect`]s; an actor performs them. One order
+//! for everything: check → append → **commit** → apply → acknowledge and fan out, so that nobody sees
+//! an edit that could still be lost. Must not await, lock, read a clock, or know a socket or a wire
+//! protocol.
+
+mod check;
+mod commit;
+mod edit;
+mod peer;
+mod state;
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use rand::{SeedableRng, rngs::StdRng};
+use studyhall_schema::{
+    Timestamp,
+    access::Permission,
+    document::DocumentId,
+    ids::UserId,
+};
+use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
+
+pub use edit::{Change, EditFailure, EditId};
+pub use peer::Missed;
+pub use state::{State, Unreadable};
+
+use crate::{awareness::Awareness, guard::Scan};
+use check::Accepted;
+use commit::{Flight, PendingAck, Waiting};
+use edit::Edits;
+use peer::Peer;
+
+/// A connection to a document, unique on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+/// What happens to a document.
+pub enum Input {
+    /// Somebody opened it.
+    Join { peer: PeerId, user: UserId, permission: Permission },
+    /// A connection ended.
+    Leave { peer: PeerId },
+    /// What the person behind a connection may do has changed.
+    Permission { peer: PeerId, permission: Permission },
+    /// A client asks for what it lacks: its state vector, checked by the guard.
+    Step1 { peer: PeerId, vector: Bytes },
+    /// A client sends content, checked by the guard. `step2` when it answers our Step1.
+    Update { peer: PeerId, update: Bytes, scan: Scan, step2: bool },
+    /// A client's awareness.
+    Awareness { peer: PeerId, update: Bytes },
+    /// A client asks for everybody's awareness.
+    QueryAwareness { peer: PeerId },
+    /// The REST API changes the document.
+    Edit { edit: EditId, by: UserId, change: Change },
+    /// What became of the append in flight.
+    Outcome(Outcome),
+    /// The log from `applied + 1` on, asked for by `Effect::ReadLog` or because of news.
+    Missed(Vec<Entry>),
+    /// The document as it was loaded again, asked for by `Effect::Reload`.
+    Reloaded(Box<State>),
+    /// A connection's queue was too full for the update just fanned out, or (`missed`) for the
+    /// difference that it was to be sent.
+    Lagging { peer: PeerId, missed: Option<Missed> },
+    /// That queue is empty again.
+    Drained { peer: PeerId },
+    /// Time has passed: awareness goes out, silent people expire.
+    Tick,
+}
+
+/// Why content is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The person may only read.
+    ReadOnly,
+    /// The update inserts under a client id that belongs to somebody else.
+    ForeignClient,
+    /// The document is at its hard limit.
+    DocumentFull,
+    /// Too much is waiting for the store.
+    Overloaded,
+    /// More content above a hole than a connection may keep aside.
+    HoleTooLarge,
+    /// The CRDT library cannot decode what the guard let pass.
+    Undecodable,
+}
+
+/// What an actor has to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Append to the log and come back with `Input::Outcome`.
+    Append(Append),
+    /// Try the same append again after a pause, and come back with `Input::Outcome`.
+    Retry(Append),
+    /// Read the log from here and come back with `Input::Missed`.
+    ReadLog { from: u64 },
+    /// Load the document again and come back with `Input::Reloaded`.
+    Reload,
+    /// Everything of this client's message is durable. `echo` when the fan-out does not hold it.
+    Ack { peer: PeerId, echo: Option<Bytes> },
+    /// This message of the client's was refused.
+    Refuse { peer: PeerId, reason: Refusal },
+    /// Ask a client for what the server lacks.
+    Step1 { peer: PeerId, vector: Bytes },
+    /// Send what a client lacks: the answer to its Step1, or what it missed while it lagged. When its
+    /// queue has no room, come back with `Input::Lagging` and what was missed.
+    Difference { peer: PeerId, update: Bytes, missed: Missed },
+    /// One update to everybody who is in sync; `only_author` when one connection wrote all of it.
+    FanOut { update: Bytes, only_author: Option<PeerId> },
+    /// Awareness, to one connection or to everybody.
+    Awareness { to: Option<PeerId>, update: Bytes },
+    /// A REST edit has ended.
+    EditDone { edit: EditId, result: Result<u64, EditFailure> },
+    /// The log grew up to here: tell other nodes and the projection. `local` when we wrote it.
+    Committed { seq: u64, local: bool },
+    /// Saving has paused (`true`) or resumed: people are told.
+    Paused(bool),
+    /// The document has passed its soft limit of size: people are told.
+    NearlyFull,
+    /// A person tried to write under somebody else's client id: for the audit.
+    Audit { user: UserId, client: u64 },
+}
+
+/// Sizes that a document keeps to.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// People are told above this size, in bytes of encoded state.
+    pub soft_bytes: usize,
+    /// Edits are refused above this size.
+    pub hard_bytes: usize,
+    /// What may wait for the store.
+    pub waiting_bytes: usize,
+    /// What a connection may keep above a hole.
+    pub aside_bytes: usize,
+    /// REST edits that may wait.
+    pub edits: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            soft_bytes: 8 << 20,
+            hard_bytes: 16 << 20,
+            waiting_bytes: 4 << 20,
+            aside_bytes: 1 << 20,
+            edits: 256,
+        }
+    }
+}
+
+/// An open document.
+pub struct Document {
+    id: DocumentId,
+    limits: Limits,
+    state: State,
+    accepted: Accepted,
+    peers: HashMap<PeerId, Peer>,
+    awareness: Awareness,
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
+    flight: Option<Flight>,
+    /// The ordinal of the last update that was accepted here, and of the last that is durable.
+    ordinal: u64,
+    durable: u64,
+    acks: VecDeque<PendingAck>,
+    edits: Edits,
+    paused: bool,
+    /// A read of the log is under way.
+    reading: bool,
+    told_nearly_full: bool,
+    /// The whole node has too much that is not durable.
+    overloaded: bool,
+    random: StdRng,
+}
+
+impl Document {
+    /// Opens a document over its loaded state.
+    pub fn new(id: DocumentId, state: State, limits: Limits, seed: u64) -> Self {
+        Self {
+            id,
+            limits,
+            accepted: Accepted::from_state(&state),
+            state,
+            peers: HashMap::new(),
+            awareness: Awareness::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            flight: None,
+            ordinal: 0,
+            durable: 0,
+            acks: VecDeque::new(),
+            edits: Edits::default(),
+            paused: false,
+            reading: false,
+            told_nearly_full: false,
+            overloaded: false,
+            random: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Takes one input. What has to be done is appended to `effects`; call [`Self::flush`] after
+    /// everything that waited was handled.
+    pub fn handle(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Join { peer, user, permission } => {
+                self.peers.insert(peer, Peer::new(user, permission));
+            }
+            Input::Leave { peer } => self.leave(peer),
+            Input::Permission { peer, permission } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.permission = permission;
+                }
+            }
+            Input::Step1 { peer, vector } => self.step1(peer, &vector, effects),
+            Input::Update { peer, update, scan, step2 } => {
+                self.update(peer, update, scan, step2, effects);
+            }
+            Input::Awareness { peer, update } => self.hear(now, peer, &update),
+            Input::QueryAwareness { peer } => self.tell_awareness(peer, effects),
+            Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
+            Input::Outcome(outcome) => self.outcome(outcome, effects),
+            Input::Missed(entries) => self.missed(entries, effects),
+            Input::Reloaded(state) => self.reloaded(*state, effects),
+            Input::Lagging { peer, missed } => self.lagging(peer, missed),
+            Input::Drained { peer } => self.drained(peer, effects),
+            Input::Tick => {
+                self.awareness.expire(now);
+                if let Some(update) = self.awareness.take_changed() {
+                    effects.push(Effect::Awareness { to: None, update });
+                }
+            }
+        }
+    }
+
+    /// Starts the next append when none is in flight and something waits.
+    pub fn flush(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.start_edit(effects);
+        self.start_flight(now, effects);
+    }
+
+    /// Whether the whole node has too much that is not durable: then nothing more is accepted.
+    pub fn set_overloaded(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
+    }
+
+    /// The document's name.
+    pub fn id(&self) -> DocumentId {
+        self.id
+    }
+
+    /// How many connections it has.
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether anything is accepted and not yet durable, or a REST edit waits.
+    pub fn is_unsaved(&self) -> bool {
+        self.durable < self.ordinal || !self.edits.is_empty()
+    }
+
+    /// Bytes accepted and not yet durable.
+    pub fn unsaved_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Whether somebody's awareness has to go out or may expire, so that ticks are needed.
+    pub fn wants_tick(&self) -> bool {
+        self.awareness.is_changed()
+    }
+
+    /// Whether anybody's awareness is known.
+    pub fn has_awareness(&self) -> bool {
+        !self.awareness.is_empty()
+    }
+
+    /// What is durable and applied.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The applied state as a snapshot, for compaction.
+    pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        Snapshot {
+            seq: self.state.seq(),
+            at: now,
+            state: self.state.full(),
+            authors: self.accepted.authors_applied(&self.state),
+        }
+    }
+
+    fn leave(&mut self, peer: PeerId) {
+        self.peers.remove(&peer);
+        self.awareness.leave(peer.0);
+    }
+
+    fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
+        if let Some(known) = self.peers.get(&peer) {
+            self.awareness.hear(now, peer.0, known.user, update);
+        }
+    }
+
+    fn tell_awareness(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
+        if let Some(update) = self.awareness.full() {
+            effects.push(Effect::Awareness { to: Some(peer), update });
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A Yjs document's applied state: what is durable, and nothing else.
+//!
+//! Everything that calls into `yrs` for content goes through here. Must not know connections.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use studyhall_schema::ids::UserId;
+use studyhall_store::log::{Entry, Snapshot};
+use yrs::{
+    ClientID, Doc, IdSet, OffsetKind, Options, ReadTxn, StateVector, Transact, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
+
+use crate::guard;
+
+/// Stored bytes that are not a document: a problem for this document only.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("update {seq} of the log cannot be read: {reason}")]
+pub struct Unreadable {
+    /// The entry's first update, 0 for the snapshot.
+    pub seq: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A document as its log has it.
+pub struct State {
+    doc: Doc,
+    seq: u64,
+    authors: HashMap<u64, UserId>,
+    /// Bytes of the whole when it was last encoded, and what was added since.
+    exact: usize,
+    added: usize,
+    /// Where the last commit started, by client: enough to tell the vector before it.
+    commit: Vec<(u64, u32)>,
+    full: Option<Bytes>,
+    deleted: Option<IdSet>,
+}
+
+/// A `yrs` document as this server opens them: offsets in UTF-16 as in `yjs`, no edits of its own.
+pub fn new_doc(client: u64) -> Doc {
+    Doc::with_options(Options {
+        client_id: ClientID::new(client),
+        offset_kind: OffsetKind::Utf16,
+        cleanup_formatting: false,
+        ..Options::default()
+    })
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            doc: new_doc(0),
+            seq: 0,
+            authors: HashMap::new(),
+            exact: 0,
+            added: 0,
+            commit: Vec::new(),
+            full: None,
+            deleted: None,
+        }
+    }
+}
+
+impl State {
+    /// Builds a document from its snapshot.
+    pub fn from_snapshot(snapshot: &Snapshot) -> Result<Self, Unreadable> {
+        let mut state = Self { authors: snapshot.authors.iter().copied().collect(), ..Self::default() };
+        let unreadable = |reason: String| Unreadable { seq: 0, reason };
+        guard::update_v1(&snapshot.state).map_err(|malformed| unreadable(malformed.to_string()))?;
+        let update =
+            Update::decode_v1(&snapshot.state).map_err(|error| unreadable(error.to_string()))?;
+        state.apply(vec![update], &[], Some(snapshot.state.clone())).map_err(|error| unreadable(error.to_string()))?;
+        state.seq = snapshot.seq;
+        state.exact = snapshot.state.len();
+        state.added = 0;
+        Ok(state)
+    }
+
+    /// Applies an entry of the log. Updates without bytes were moved to quarantine.
+    pub fn apply_entry(&mut self, entry: &Entry) -> Result<Option<Bytes>, Unreadable> {
+        let unreadable = |reason: String| Unreadable { seq: entry.seq, reason };
+        if entry.seq > self.seq + 1 {
+            return Err(unreadable(format!("updates from {} on are missing", self.seq + 1)));
+        }
+        let skip = usize::try_from((self.seq + 1).saturating_sub(entry.seq)).unwrap_or(usize::MAX);
+        let mut decoded = Vec::with_capacity(entry.updates.len());
+        let mut starts = Vec::new();
+        for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
+            let scan =
+                guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
+            for insert in scan.inserts() {
+                self.authors.entry(insert.client).or_insert(logged.by);
+                starts.push((insert.client, insert.start));
+            }
+            decoded.push(
+                Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?,
+            );
+        }
+        let frame = if decoded.is_empty() {
+            None
+        } else {
+            Some(self.apply(decoded, &starts, None).map_err(|bad| unreadable(bad.to_string()))?)
+        };
+        self.seq = self.seq.max(entry.next_seq() - 1);
+        Ok(frame)
+    }
+
+    /// Applies what one append made durable, in one transaction; what comes back holds all of it.
+    ///
+    /// # Panics
+    /// When the CRDT library refuses what it has decoded: the actor contains that, and loads again.
+    pub(super) fn commit(
+        &mut self,
+        updates: Vec<Update>,
+        starts: &[(u64, u32)],
+        through: u64,
+        alone: Option<Bytes>,
+    ) -> Bytes {
+        let applied = self.apply(updates, starts, alone);
+        self.seq = through;
+        applied.expect("a decoded update applies")
+    }
+
+    fn apply(
+        &mut self,
+        updates: Vec<Update>,
+        starts: &[(u64, u32)],
+        alone: Option<Bytes>,
+    ) -> Result<Bytes, yrs::error::UpdateError> {
+        let mut transaction = self.doc.transact_mut();
+        for update in updates {
+            transaction.apply_update(update)?;
+        }
+        let frame = alone.unwrap_or_else(|| transaction.encode_update_v1().into());
+        drop(transaction);
+        self.added += frame.len();
+        self.commit.clear();
+        self.commit.extend_from_slice(starts);
+        self.full = None;
+        self.deleted = None;
+        Ok(frame)
+    }
+
+    /// The last update of the log that is applied.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The document, to read from.
+    pub fn doc(&self) -> &Doc {
+        &self.doc
+    }
+
+    /// Size in bytes, estimated from above between encodings.
+    pub fn bytes(&self) -> usize {
+        self.exact + self.added
+    }
+
+    /// Bytes of updates that were applied since the whole was last encoded.
+    pub fn added(&self) -> usize {
+        self.added
+    }
+
+    /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
+    pub(super) fn bytes_above(&mut self, limit: usize) -> usize {
+        if self.bytes() > limit && self.added > self.exact / 8 {
+            self.full();
+        }
+        self.bytes()
+    }
+
+    /// Which person each client id belongs to.
+    pub fn authors(&self) -> &HashMap<u64, UserId> {
+        &self.authors
+    }
+
+    /// The state vector, encoded.
+    pub fn vector(&self) -> Bytes {
+        self.doc.transact().state_vector().encode_v1().into()
+    }
+
+    /// The state vector.
+    pub fn state_vector(&self) -> StateVector {
+        self.doc.transact().state_vector()
+    }
+
+    /// The state vector before the last commit.
+    pub(super) fn vector_before_commit(&self) -> StateVector {
+        let now = self.state_vector();
+        let mut clocks: HashMap<u64, u32> =
+            now.iter().map(|(client, clock)| (client.get(), *clock)).collect();
+        for (client, start) in &self.commit {
+            if let Some(clock) = clocks.get_mut(client) {
+                *clock = (*clock).min(*start);
+            }
+        }
+        clocks.into_iter().map(|(client, clock)| (ClientID::new(client), clock)).collect()
+    }
+
+    /// What a client with this vector lacks. The whole state is encoded once a version.
+    pub fn difference(&mut self, since: &StateVector) -> Bytes {
+        if since.is_empty() {
+            return self.full();
+        }
+        self.doc.transact().encode_state_as_update_v1(since).into()
+    }
+
+    /// The whole state as one update.
+    pub fn full(&mut self) -> Bytes {
+        if let Some(full) = &self.full {
+            return full.clone();
+        }
+        let full: Bytes =
+            self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
+        self.exact = full.len();
+        self.added = 0;
+        self.full = Some(full.clone());
+        full
+    }
+
+    /// Whether everything that an update deletes is deleted already.
+    pub(super) fn has_deleted(&mut self, update: &Update) -> bool {
+        let doc = &self.doc;
+        let deleted =
+            self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set);
+        update.delete_set().diff(deleted).is_empty()
+    }
+}

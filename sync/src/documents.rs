@@ -1,0 +1,130 @@
+//! Documents for the REST API: create one, change its text, read its row. Everything goes through the
+//! same actor and journal as what clients send.
+
+use std::sync::Arc;
+
+use studyhall_schema::{
+    document::{DocumentId, DocumentRecord},
+    ids::{NoteId, UserId},
+    note::Note,
+};
+use studyhall_store::{StoreError, records::Versioned};
+use tokio::sync::oneshot;
+
+use crate::{
+    SyncFault,
+    actor::{Edit, Mail},
+    document::{Change, State},
+    load,
+    node::Node,
+    outbox::Close,
+    projection, text,
+};
+
+/// The documents of this node.
+#[derive(Clone)]
+pub struct Documents {
+    node: Arc<Node>,
+}
+
+impl Documents {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    /// Makes a note's document, with its first content and its row. The same create by the same person
+    /// twice is one create; an id that somebody else has is [`SyncFault::Exists`].
+    pub async fn create(
+        &self,
+        record: DocumentRecord,
+        title: Option<&str>,
+        text: &str,
+    ) -> Result<(), SyncFault> {
+        let (id, owner) = (record.id, record.owner);
+        let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
+        let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
+        let records = self.node.store.records::<DocumentRecord>();
+        match records.insert(record).await {
+            Ok(_) => {}
+            Err(StoreError::Duplicate { .. }) => {
+                let known = records.get(&id).await?.ok_or(SyncFault::Unavailable)?;
+                if known.owner != owner || known.deleted_at.is_some() {
+                    return Err(SyncFault::Exists);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if title.is_some() || !text.is_empty() {
+            let first = text::initial_update(note, format, title, text);
+            self.edit(id, owner, Box::new(move |_: &State, _| Some(first))).await?;
+        }
+        self.project(id).await
+    }
+
+    /// Makes a note's text this text: a difference, as operations, so that what others write meanwhile
+    /// stays. Durable, and in the row, when it returns.
+    pub async fn put_text(&self, id: NoteId, by: UserId, text: &str) -> Result<(), SyncFault> {
+        let document = DocumentId::Note(id);
+        let record = load::record(&self.node.store, document).await?;
+        let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
+        let text = text.to_owned();
+        let change: Change = Box::new(move |state, client| {
+            text::diff_update(state.doc(), format, client, &text)
+        });
+        self.edit(document, by, change).await?;
+        self.project(document).await
+    }
+
+    /// A note's row, which shows all that is durable in its document.
+    pub async fn note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
+        let rows = self.node.store.records::<Note>();
+        let Some(row) = rows.get(&id).await? else { return Ok(None) };
+        let document = DocumentId::Note(id);
+        let log = self.node.store.log();
+        if log.read(document, row.projected_seq + 1, 1).await?.is_empty() {
+            return Ok(Some(row));
+        }
+        self.project(document).await?;
+        Ok(rows.get(&id).await?)
+    }
+
+    /// A document's record, when it exists and is not in the trash.
+    pub async fn record(&self, id: DocumentId) -> Result<Option<DocumentRecord>, SyncFault> {
+        match load::record(&self.node.store, id).await {
+            Err(load::LoadFailure::NotFound) => Ok(None),
+            found => Ok(Some(found?)),
+        }
+    }
+
+    /// Changes a document's record (its room, sharing or deletion) and then its row.
+    pub async fn revise_record(
+        &self,
+        id: DocumentId,
+        mut change: impl FnMut(&mut DocumentRecord) + Send,
+    ) -> Result<Option<DocumentRecord>, SyncFault> {
+        let revised = self.node.store.records::<DocumentRecord>().update(&id, |record| {
+            let (snapshot_seq, bytes) = (record.snapshot_seq, record.bytes);
+            change(record);
+            (record.snapshot_seq, record.bytes) = (snapshot_seq, bytes); // the log's own
+            Ok::<_, std::convert::Infallible>(())
+        });
+        let Some(Ok(record)) = revised.await? else { return Ok(None) };
+        projection::write(&self.node.store, id, 0, None).await?;
+        if record.deleted_at.is_some() {
+            self.node.send_if_open(id, Mail::End(Close::NotFound)).await;
+        }
+        Ok(Some(record.value))
+    }
+
+    async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {
+        let (reply, done) = oneshot::channel();
+        self.node.send(id, Mail::Edit(Box::new(Edit { by, change, reply }))).await;
+        done.await.unwrap_or(Err(SyncFault::Unavailable))
+    }
+
+    async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {
+        let (reply, done) = oneshot::channel();
+        self.node.send(id, Mail::Project(reply)).await;
+        done.await.unwrap_or(Err(SyncFault::Unavailable))
+    }
+}

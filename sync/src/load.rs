@@ -1,0 +1,99 @@
+//! Opens a document from the store: its record, its snapshot, then its log. Fail closed: a load that
+//! fails is an error, never an empty document.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use studyhall_schema::document::{DocumentId, DocumentRecord};
+use studyhall_store::{Store, StoreError, log::Entry};
+
+use crate::document::State;
+
+/// Poisoned entries that one load moves away before it gives up.
+const POISONED: usize = 16;
+/// Read at once from the log.
+const READ_BYTES: usize = 4 << 20;
+
+/// Why a document could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadFailure {
+    /// There is none of this name, or it is in the trash.
+    #[error("there is no such document")]
+    NotFound,
+    /// The store does not answer.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// What is stored is not a document.
+    #[error("the document cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<StoreError> for LoadFailure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(what) => Self::Unreadable(what),
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// A document's record, when it exists and is not in the trash.
+pub(crate) async fn record(store: &Store, id: DocumentId) -> Result<DocumentRecord, LoadFailure> {
+    let record = store.records::<DocumentRecord>().get(&id).await?;
+    record
+        .map(|found| found.value)
+        .filter(|record| record.deleted_at.is_none())
+        .ok_or(LoadFailure::NotFound)
+}
+
+/// A document's state as its log has it. Entries that the library panics on go to quarantine.
+pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFailure> {
+    for _ in 0..POISONED {
+        match attempt(store, id).await? {
+            Ok(state) => return Ok(state),
+            Err(Poisoned(seq)) => quarantine(store, id, seq).await?,
+        }
+    }
+    Err(LoadFailure::Unreadable("many entries are poisoned".into()))
+}
+
+/// The CRDT library panicked on the entry that begins here.
+struct Poisoned(u64);
+
+async fn attempt(
+    store: &Store,
+    id: DocumentId,
+) -> Result<Result<State, Poisoned>, LoadFailure> {
+    let mut state = match store.log().latest_snapshot(id).await? {
+        None => State::default(),
+        Some(snapshot) => catch_unwind(AssertUnwindSafe(|| State::from_snapshot(&snapshot)))
+            .map_err(|_| LoadFailure::Unreadable("the snapshot is poisoned".into()))?
+            .map_err(|error| LoadFailure::Unreadable(error.to_string()))?,
+    };
+    loop {
+        let entries = store.log().read(id, state.seq() + 1, READ_BYTES).await?;
+        if entries.is_empty() {
+            return Ok(Ok(state));
+        }
+        if let Err(poisoned) = apply(&mut state, &entries)? {
+            return Ok(Err(poisoned));
+        }
+    }
+}
+
+/// Moves an entry that the CRDT library panics on out of the way, so that the document opens.
+pub(crate) async fn quarantine(store: &Store, id: DocumentId, seq: u64) -> Result<(), StoreError> {
+    tracing::error!(document = %id, seq, "an entry of the log is poisoned and moved to quarantine");
+    metrics::counter!("studyhall_sync_quarantined_total").increment(1);
+    store.log().quarantine(id, seq, "the CRDT library panicked").await
+}
+
+fn apply(state: &mut State, entries: &[Entry]) -> Result<Result<(), Poisoned>, LoadFailure> {
+    for entry in entries {
+        match catch_unwind(AssertUnwindSafe(|| state.apply_entry(entry))) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(LoadFailure::Unreadable(error.to_string())),
+            Err(_) => return Ok(Err(Poisoned(entry.seq))),
+        }
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,189 @@
+//! What all documents of this process share: the store, the journal, and which documents are open.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId};
+use studyhall_store::Store;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::{
+    Config,
+    actor::{self, Mail},
+    document::{Document, PeerId},
+    journal::Journal,
+    outbox::Close,
+    session::Register,
+};
+
+/// Shared by every socket and every document.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) access: SharedAccess,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) journal: Journal,
+    pub(crate) registry: Registry,
+    pub(crate) sockets: Register,
+    /// Bytes accepted by all documents and not durable yet.
+    pub(crate) unsaved: AtomicUsize,
+    /// Room for frames that are large, in KiB.
+    pub(crate) large_frames: Arc<Semaphore>,
+    numbers: AtomicU64,
+}
+
+/// An open document: where its actor takes mail.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) id: DocumentId,
+    pub(crate) mailbox: mpsc::Sender<Mail>,
+    bytes: Arc<AtomicUsize>,
+    used: Arc<AtomicU64>,
+}
+
+/// Which documents are open.
+#[derive(Default)]
+pub(crate) struct Registry {
+    open: Mutex<HashMap<DocumentId, Opened>>,
+    bytes: AtomicUsize,
+}
+
+impl Node {
+    pub(crate) fn new(
+        config: Config,
+        store: Store,
+        access: SharedAccess,
+        journal: Journal,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            clock: store.clock().clone(),
+            large_frames: Arc::new(Semaphore::new(config.large_frames >> 10)),
+            config,
+            store,
+            access,
+            journal,
+            registry: Registry::default(),
+            sockets: Register::default(),
+            unsaved: AtomicUsize::new(0),
+            numbers: AtomicU64::new(1),
+        })
+    }
+
+    /// A number that no other connection of this node has.
+    pub(crate) fn peer(&self) -> PeerId {
+        PeerId(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The document's actor, started when there is none.
+    pub(crate) fn open(self: &Arc<Self>, id: DocumentId) -> Opened {
+        let mut open = self.registry.open();
+        if let Some(opened) = open.get(&id).filter(|opened| !opened.mailbox.is_closed()) {
+            opened.used.store(self.numbers.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            return opened.clone();
+        }
+        let (mailbox, mail) = mpsc::channel(actor::MAILBOX);
+        let used = AtomicU64::new(self.numbers.fetch_add(1, Ordering::Relaxed));
+        let opened =
+            Opened { id, mailbox, bytes: Arc::new(AtomicUsize::new(0)), used: Arc::new(used) };
+        open.insert(id, opened.clone());
+        drop(open);
+        tokio::spawn(actor::run(self.clone(), opened.clone(), mail));
+        self.make_room();
+        opened
+    }
+
+    /// Sends mail to a document, opening it again when it was just leaving memory.
+    pub(crate) async fn send(self: &Arc<Self>, id: DocumentId, mail: Mail) -> Opened {
+        let mut mail = mail;
+        loop {
+            let opened = self.open(id);
+            match opened.mailbox.send(mail).await {
+                Ok(()) => return opened,
+                Err(back) => mail = back.0,
+            }
+        }
+    }
+
+    /// Sends mail to a document only if it is open.
+    pub(crate) async fn send_if_open(&self, id: DocumentId, mail: Mail) {
+        let opened = self.registry.open().get(&id).cloned();
+        if let Some(opened) = opened {
+            let _ = opened.mailbox.send(mail).await; // it has just left memory: nobody is there
+        }
+    }
+
+    /// Lets a document know whether the whole node has too much that is not durable.
+    pub(crate) fn overload(&self, document: &mut Document) {
+        document.set_overloaded(self.unsaved.load(Ordering::Relaxed) > self.config.unsaved_bytes);
+    }
+
+    /// News for other nodes: losing it delays them, it loses nothing.
+    pub(crate) fn tell_nodes(&self, id: DocumentId, seq: u64) {
+        if self.config.poll.is_some() {
+            let news = Bytes::from(seq.to_string());
+            self.store.bus().publish(&id.to_string(), news);
+        }
+    }
+
+    /// Least recently opened documents are asked to leave memory when all take more than the budget.
+    fn make_room(&self) {
+        let mut over = self.registry.bytes.load(Ordering::Relaxed);
+        if over <= self.config.memory_bytes {
+            return;
+        }
+        let mut opened: Vec<Opened> = self.registry.open().values().cloned().collect();
+        opened.sort_unstable_by_key(|opened| opened.used.load(Ordering::Relaxed));
+        for opened in opened {
+            if over <= self.config.memory_bytes {
+                break;
+            }
+            let _ = opened.mailbox.try_send(Mail::Evict); // full: it is in use
+            over = over.saturating_sub(opened.bytes.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Writes what waits, closes every document and waits for that.
+    pub(crate) async fn stop(&self) {
+        let open: Vec<Opened> = self.registry.open().values().cloned().collect();
+        let mut waiting = Vec::with_capacity(open.len());
+        for opened in open {
+            let (done, stopped) = oneshot::channel();
+            if opened.mailbox.send(Mail::Stop(Close::Restart, done)).await.is_ok() {
+                waiting.push(stopped);
+            }
+        }
+        for stopped in waiting {
+            let _ = stopped.await; // an error means that it had ended already
+        }
+    }
+}
+
+impl Registry {
+    fn open(&self) -> MutexGuard<'_, HashMap<DocumentId, Opened>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A document has left memory.
+    pub(crate) fn forget(&self, gone: &Opened) {
+        self.bytes.fetch_sub(gone.bytes.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        let mut open = self.open();
+        if open.get(&gone.id).is_some_and(|opened| opened.mailbox.same_channel(&gone.mailbox)) {
+            open.remove(&gone.id);
+        }
+    }
+}
+
+impl Opened {
+    /// What the document takes, about.
+    pub(crate) fn set_bytes(&self, registry: &Registry, bytes: usize) {
+        let before = self.bytes.swap(bytes, Ordering::Relaxed);
+        registry.bytes.fetch_add(bytes, Ordering::Relaxed);
+        registry.bytes.fetch_sub(before, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,181 @@
+//! What waits to be written to one socket: bounded for content, which can be merged and sent later;
+//! never dropped for acknowledgements, whose number the reader's own messages bound.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+
+use crate::{actor::Mail, document::PeerId};
+
+/// Content that may wait, in bytes. A larger frame goes alone, when nothing waits.
+pub(crate) const CONTENT_BYTES: usize = 256 << 10;
+/// With so much waiting the socket is not read.
+const READ_BYTES: usize = 512 << 10;
+
+/// Why a socket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// The sign-in ended (4401): for good.
+    LoginRevoked,
+    /// The person may not open this any more (4403): for good.
+    Removed,
+    /// There is no such document (4404): for good.
+    NotFound,
+    /// Come again at once (1012): restart, or a document that was loaded again.
+    Restart,
+    /// Come again later (1013): the store is down, or too much waits.
+    TryLater,
+    /// The client broke the protocol (1002).
+    Protocol,
+    /// A frame was too large (1009).
+    TooLarge,
+    /// Nothing was heard for too long (1001).
+    Silent,
+}
+
+impl Close {
+    /// The close code (RFC 6455, 7.4) and its reason.
+    pub(crate) fn code(self) -> (u16, &'static str) {
+        match self {
+            Self::LoginRevoked => (4401, "login-revoked"),
+            Self::Removed => (4403, "removed"),
+            Self::NotFound => (4404, "not-found"),
+            Self::Restart => (1012, "restart"),
+            Self::TryLater => (1013, "try-again-later"),
+            Self::Protocol => (1002, "protocol-error"),
+            Self::TooLarge => (1009, "too-large"),
+            Self::Silent => (1001, "silent"),
+        }
+    }
+}
+
+/// One socket's queue.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    filled: Notify,
+    drained: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: Vec<Bytes>,
+    bytes: usize,
+    /// Documents whose updates were dropped: they are told when the queue is empty.
+    lagging: Vec<(mpsc::Sender<Mail>, PeerId)>,
+    close: Option<Close>,
+    ping: bool,
+    /// Nothing more will come: write what is here and end.
+    finished: bool,
+}
+
+/// What a writer does next.
+pub(crate) enum Outgoing {
+    Frames(Vec<Bytes>),
+    Drained(Vec<(mpsc::Sender<Mail>, PeerId)>),
+    Ping,
+    Close(Close),
+    End,
+}
+
+impl Outbox {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a frame that must not be lost.
+    pub(crate) fn push(&self, frame: Bytes) {
+        let mut queue = self.queue();
+        queue.bytes += frame.len();
+        queue.frames.push(frame);
+        if queue.frames.len() == 1 {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Queues content when there is room; otherwise `from` is told when the queue is empty.
+    pub(crate) fn push_content(&self, frame: Bytes, from: (&mpsc::Sender<Mail>, PeerId)) -> bool {
+        let mut queue = self.queue();
+        let size = queue.bytes + frame.len();
+        if size > CONTENT_BYTES && queue.bytes > 0 {
+            queue.lagging.push((from.0.clone(), from.1));
+            return false;
+        }
+        queue.bytes = size;
+        queue.frames.push(frame);
+        if queue.frames.len() == 1 {
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    /// Whether content would be queued now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue().bytes < CONTENT_BYTES
+    }
+
+    /// Closes the socket after what is queued. The first reason counts.
+    pub(crate) fn close(&self, why: Close) {
+        self.queue().close.get_or_insert(why);
+        self.filled.notify_one();
+    }
+
+    /// Asks the client for a sign of life.
+    pub(crate) fn ping(&self) {
+        self.queue().ping = true;
+        self.filled.notify_one();
+    }
+
+    /// Nothing more will come: what is queued goes out, then the writer ends.
+    pub(crate) fn finish(&self) {
+        self.queue().finished = true;
+        self.filled.notify_one();
+    }
+
+    /// Whether the socket is to be closed: then nothing that it still sends counts.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.queue().close.is_some()
+    }
+
+    /// Waits for what is to be written. The frames that were taken count until [`Self::written`].
+    pub(crate) async fn next(&self) -> Outgoing {
+        loop {
+            {
+                let mut queue = self.queue();
+                if !queue.frames.is_empty() {
+                    return Outgoing::Frames(std::mem::take(&mut queue.frames));
+                }
+                if !queue.lagging.is_empty() {
+                    return Outgoing::Drained(std::mem::take(&mut queue.lagging));
+                }
+                if let Some(why) = queue.close {
+                    return Outgoing::Close(why);
+                }
+                if queue.finished {
+                    return Outgoing::End;
+                }
+                if std::mem::take(&mut queue.ping) {
+                    return Outgoing::Ping;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// So many bytes of frames have been written.
+    pub(crate) fn written(&self, bytes: usize) {
+        let mut queue = self.queue();
+        queue.bytes -= bytes;
+        if queue.bytes < READ_BYTES {
+            self.drained.notify_one();
+        }
+    }
+
+    /// Waits until the socket may be read again: a client that does not read is not read either.
+    pub(crate) async fn room(&self) {
+        while self.queue().bytes >= READ_BYTES {
+            self.drained.notified().await;
+        }
+    }
+}

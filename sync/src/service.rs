@@ -1,0 +1,133 @@
+//! The document service: its routes, and how it starts and stops.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path, Query, Request, State, WebSocketUpgrade, ws::WebSocket},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use studyhall_schema::access::{Credential, SharedAccess};
+use studyhall_store::Store;
+
+use crate::{
+    Config, Documents,
+    journal::{Gate, Journal},
+    node::Node,
+    outbox::Close,
+    session::{self, FRAME_BYTES},
+};
+
+/// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
+const BUFFER: usize = 4096;
+
+/// CRDT documents over WebSocket.
+#[derive(Clone)]
+pub struct Service {
+    node: Arc<Node>,
+    gate: Gate,
+    draining: Arc<AtomicBool>,
+}
+
+impl Service {
+    /// Starts the journal and begins to listen to changes of access.
+    pub fn new(config: Config, store: Store, access: SharedAccess) -> Self {
+        let changes = access.changes();
+        let (journal, gate) = Journal::start(store.clone());
+        let node = Node::new(config, store, access, journal);
+        tokio::spawn(session::watch(node.clone(), changes));
+        Self { node, gate, draining: Arc::default() }
+    }
+
+    /// Documents for the REST API.
+    pub fn documents(&self) -> Documents {
+        Documents::new(self.node.clone())
+    }
+
+    /// Holds the journal back, for tests.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
+    /// `/sync/yjs/{document}` and `/sync/hocuspocus`.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/sync/yjs/{document}", get(yjs))
+            .route("/sync/hocuspocus", get(hocuspocus))
+            .with_state(self.clone())
+    }
+
+    /// No new sockets; what is accepted is saved; then every socket closes with 1012.
+    pub async fn drain(&self, patience: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
+        if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
+            tracing::error!("documents were not saved in time; nobody was told that they were");
+        }
+        self.node.sockets.close_all(Close::Restart);
+    }
+
+    /// Whether a socket may be opened now, and what to answer otherwise.
+    fn at_the_door(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        if !self.node.config.door.admits(headers) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Ticket {
+    ticket: Option<String>,
+}
+
+async fn yjs(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+    Query(Ticket { ticket }): Query<Ticket>,
+    request: Request,
+) -> Response {
+    let ticket = ticket.map(Credential::Ticket);
+    let credential = ticket.or_else(|| service.node.config.door.credential(request.headers()));
+    let node = service.node.clone();
+    upgrade(&service, request, |socket| session::yjs::serve(node, socket, credential, name)).await
+}
+
+async fn hocuspocus(State(service): State<Service>, request: Request) -> Response {
+    let node = service.node.clone();
+    upgrade(&service, request, |socket| session::hocuspocus::serve(node, socket)).await
+}
+
+async fn upgrade<F>(
+    service: &Service,
+    request: Request,
+    serve: impl FnOnce(WebSocket) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if let Err(status) = service.at_the_door(request.headers()) {
+        return status.into_response();
+    }
+    let (mut parts, _) = request.into_parts();
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade
+            .max_message_size(FRAME_BYTES)
+            .max_frame_size(FRAME_BYTES)
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .on_upgrade(serve),
+        Err(rejection) => rejection.into_response(),
+    }
+}

@@ -1,0 +1,400 @@
+//! A Hocuspocus socket: many documents, each asked for with a token of its own.
+//!
+//! A client sends Step1 and awareness before it is authenticated: they wait, within bounds.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use studyhall_schema::{
+    access::{AccessError, Caller, Credential, Permission},
+    document::DocumentId,
+};
+use tokio::time::Instant;
+
+use super::{Reader, Registered, inbound, large, permission, run};
+use crate::{
+    actor::{Inbound, Join, Mail, Outlet, Wire},
+    document::PeerId,
+    node::{Node, Opened},
+    outbox::{Close, Outbox},
+    wire::hocuspocus::{Address, Frame, Message, PONG_FRAME, Scope},
+};
+
+/// What may wait for authentication on one socket.
+const QUEUED_BYTES: usize = 16 << 20;
+const QUEUED_FOR: Duration = Duration::from_secs(60);
+/// A client is asked for a fresh token so long before its token ends, or at half of what is left.
+const ASK_BEFORE: Duration = Duration::from_secs(30);
+
+/// Serves one socket until it ends.
+pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket) {
+    let outbox = Arc::new(Outbox::default());
+    let session = Session {
+        registered: Registered::new(&node, outbox.clone()),
+        node,
+        outbox: outbox.clone(),
+        places: HashMap::new(),
+        queued: 0,
+        due: None,
+    };
+    run(socket, outbox, |reader| session.read(reader)).await;
+}
+
+struct Session {
+    node: Arc<Node>,
+    outbox: Arc<Outbox>,
+    registered: Registered,
+    /// By address: a document's name, or `name\0session`.
+    places: HashMap<Arc<str>, Place>,
+    /// Bytes that wait for authentication.
+    queued: usize,
+    /// When some place has to be looked at.
+    due: Option<Instant>,
+}
+
+enum Place {
+    /// Not let in yet: what came meanwhile, and until when it waits.
+    Waiting { inbound: Vec<Inbound>, bytes: usize, until: Instant },
+    Attached(Attached),
+}
+
+struct Attached {
+    caller: Caller,
+    permission: Permission,
+    peer: PeerId,
+    document: Opened,
+    /// When to ask for a fresh token, and when the token ends.
+    ask: Option<Instant>,
+    ends: Option<Instant>,
+}
+
+impl Session {
+    async fn read(mut self, mut reader: Reader) {
+        let mut frames = Vec::new();
+        loop {
+            let due = self.due;
+            let sleep = async move {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let going_on = tokio::select! {
+                read = reader.batch(&mut frames) => match read {
+                    Some(()) => self.pass_on(&mut frames).await,
+                    None => None,
+                },
+                () = self.registered.recheck() => self.recheck().await,
+                () = sleep => self.look_around(),
+            };
+            if going_on.is_none() {
+                break;
+            }
+        }
+        for place in self.places.into_values() {
+            if let Place::Attached(attached) = place {
+                let _ = attached.document.mailbox.send(Mail::Leave(attached.peer)).await;
+            }
+        }
+    }
+
+    fn close(&self, why: Close) -> Option<()> {
+        self.outbox.close(why);
+        None
+    }
+
+    fn say(&self, address: &str, message: &Message<'_>) {
+        self.outbox.push(message.to(Address(address)));
+    }
+
+    /// Frames that follow one another to one document go on as one mail.
+    async fn pass_on(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
+        let mut run: Option<(Arc<str>, Vec<Inbound>)> = None;
+        for frame in frames.drain(..) {
+            let _room = large(&self.node, &frame).await;
+            let Ok(decoded) = Frame::decode(&frame) else {
+                metrics::counter!("studyhall_sync_malformed_total").increment(1);
+                return self.close(Close::Protocol);
+            };
+            let Frame::Message(address, message) = decoded else {
+                if decoded == Frame::Ping {
+                    self.outbox.push(PONG_FRAME);
+                }
+                continue;
+            };
+            let same = run.as_ref().is_some_and(|(known, _)| **known == *address.0);
+            if !same && let Some((address, inbound)) = run.take() {
+                self.deliver(&address, inbound).await?;
+            }
+            let content = match message {
+                Message::Sync(message) => inbound(message),
+                Message::Awareness(update) => Some(Inbound::Awareness(update)),
+                Message::QueryAwareness => Some(Inbound::QueryAwareness),
+                other => {
+                    if let Some((address, inbound)) = run.take() {
+                        self.deliver(&address, inbound).await?;
+                    }
+                    self.control(address, other).await?;
+                    continue;
+                }
+            };
+            let Some(content) = content else {
+                metrics::counter!("studyhall_sync_malformed_total").increment(1);
+                return self.close(Close::Protocol);
+            };
+            let known = || self.places.get_key_value(address.0).map(|(known, _)| known.clone());
+            run.get_or_insert_with(|| {
+                (known().unwrap_or_else(|| Arc::from(address.0)), Vec::new())
+            })
+            .1
+            .push(content);
+        }
+        match run {
+            Some((address, inbound)) => self.deliver(&address, inbound).await,
+            None => Some(()),
+        }
+    }
+
+    async fn deliver(&mut self, address: &Arc<str>, inbound: Vec<Inbound>) -> Option<()> {
+        match self.places.get_mut(address) {
+            Some(Place::Attached(attached)) => {
+                let mail = Mail::Frames(attached.peer, inbound);
+                if attached.document.mailbox.send(mail).await.is_err() {
+                    return self.close(Close::Restart);
+                }
+                Some(())
+            }
+            _ => self.queue(address, inbound),
+        }
+    }
+
+    /// Keeps what came before the token.
+    fn queue(&mut self, address: &Arc<str>, more: Vec<Inbound>) -> Option<()> {
+        let size: usize = more.iter().map(Inbound::size).sum();
+        self.queued += size;
+        if self.queued > QUEUED_BYTES {
+            return self.close(Close::TooLarge);
+        }
+        let until = Instant::now() + QUEUED_FOR;
+        match self.places.get_mut(address) {
+            Some(Place::Waiting { inbound, bytes, .. }) => {
+                inbound.extend(more);
+                *bytes += size;
+            }
+            Some(Place::Attached(_)) => {}
+            None if self.places.len() >= self.node.config.attached => {
+                return self.close(Close::TooLarge);
+            }
+            None => {
+                let waiting = Place::Waiting { inbound: more, bytes: size, until };
+                self.places.insert(address.clone(), waiting);
+                self.wake_at(until);
+            }
+        }
+        Some(())
+    }
+
+    fn wake_at(&mut self, at: Instant) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    async fn control(&mut self, address: Address<'_>, message: Message<'_>) -> Option<()> {
+        match message {
+            Message::Token { token, .. } => self.token(address, token).await,
+            Message::Close(_) => {
+                self.leave(address.0).await;
+                Some(())
+            }
+            // Stateless messages of applications have no meaning here.
+            _ => Some(()),
+        }
+    }
+
+    async fn leave(&mut self, address: &str) {
+        match self.places.remove(address) {
+            Some(Place::Attached(attached)) => {
+                let _ = attached.document.mailbox.send(Mail::Leave(attached.peer)).await;
+            }
+            Some(Place::Waiting { bytes, .. }) => self.queued -= bytes,
+            None => {}
+        }
+    }
+
+    async fn token(&mut self, address: Address<'_>, token: &str) -> Option<()> {
+        match self.admit(address, token).await {
+            Ok((caller, id, permission)) => self.attach(address, caller, id, permission).await,
+            Err(Refused::Denied(reason)) => {
+                self.leave(address.0).await;
+                self.say(address.0, &Message::PermissionDenied(reason));
+                Some(())
+            }
+            Err(Refused::Unavailable) => self.close(Close::TryLater),
+        }
+    }
+
+    async fn admit(
+        &mut self,
+        address: Address<'_>,
+        token: &str,
+    ) -> Result<(Caller, DocumentId, Permission), Refused> {
+        let caller = self.node.access.authenticate(Credential::of_socket(token)).await?;
+        self.registered.speaks_for(caller);
+        let id: DocumentId =
+            address.document().parse().map_err(|_| Refused::Denied("not-found"))?;
+        let permission = permission(&self.node, caller, id).await?;
+        if permission == Permission::None {
+            return Err(Refused::Denied("not-found"));
+        }
+        if !self.places.contains_key(address.0) && self.places.len() >= self.node.config.attached {
+            return Err(Refused::Denied("too-many-documents"));
+        }
+        Ok((caller, id, permission))
+    }
+
+    /// Lets a caller into a document, or takes the fresh token of one who is in.
+    async fn attach(
+        &mut self,
+        address: Address<'_>,
+        caller: Caller,
+        id: DocumentId,
+        permission: Permission,
+    ) -> Option<()> {
+        self.say(address.0, &Message::Authenticated(scope(permission)));
+        let (ask, ends) = self.deadlines(caller);
+        if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)
+            && attached.caller.user == caller.user
+        {
+            let changed = std::mem::replace(&mut attached.permission, permission) != permission;
+            (attached.caller, attached.ask, attached.ends) = (caller, ask, ends);
+            if changed {
+                let mail = Mail::Permission(attached.peer, permission);
+                let _ = attached.document.mailbox.send(mail).await; // ended: its Close is queued
+            }
+            return Some(());
+        }
+        let waited = match self.places.remove(address.0) {
+            Some(Place::Waiting { inbound, bytes, .. }) => {
+                self.queued -= bytes;
+                inbound
+            }
+            Some(Place::Attached(other)) => {
+                let _ = other.document.mailbox.send(Mail::Leave(other.peer)).await;
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let peer = self.node.peer();
+        let name: Arc<str> = Arc::from(address.0);
+        let wire =
+            Wire::Hocuspocus { address: name.clone(), plain: address.session().is_none() };
+        let outlet = Outlet { outbox: self.outbox.clone(), wire };
+        let join = Join { peer, user: caller.user, permission, outlet };
+        let document = self.node.send(id, Mail::Join(Box::new(join))).await;
+        let attached = Attached { caller, permission, peer, document, ask, ends };
+        self.places.insert(name.clone(), Place::Attached(attached));
+        if waited.is_empty() { Some(()) } else { self.deliver(&name, waited).await }
+    }
+
+    /// When to ask for a fresh token, and when this one ends.
+    fn deadlines(&mut self, caller: Caller) -> (Option<Instant>, Option<Instant>) {
+        let Some(expires_at) = caller.expires_at else { return (None, None) };
+        let left = expires_at.since(self.node.clock.now());
+        let ask = Instant::now() + left.saturating_sub(ASK_BEFORE.min(left / 2));
+        self.wake_at(ask);
+        (Some(ask), Some(Instant::now() + left))
+    }
+
+    /// Asks for fresh tokens, and ends what has waited or lived too long.
+    fn look_around(&mut self) -> Option<()> {
+        let now = Instant::now();
+        let (mut next, mut asked, mut over) = (None::<Instant>, Vec::new(), Vec::new());
+        for (address, place) in &mut self.places {
+            let due = match place {
+                Place::Waiting { until, .. } => Some(*until),
+                Place::Attached(attached) => {
+                    if attached.ask.take_if(|ask| *ask <= now).is_some() {
+                        asked.push(address.clone());
+                    }
+                    attached.ask.or(attached.ends)
+                }
+            };
+            match due {
+                Some(due) if due <= now => over.push(address.clone()),
+                Some(due) => next = Some(next.map_or(due, |next| next.min(due))),
+                None => {}
+            }
+        }
+        self.due = next;
+        for address in asked {
+            self.say(&address, &Message::TokenRequest);
+        }
+        for address in over {
+            self.expire(&address);
+        }
+        Some(())
+    }
+
+    fn expire(&mut self, address: &Arc<str>) {
+        match self.places.remove(address) {
+            Some(Place::Waiting { bytes, .. }) => {
+                self.queued -= bytes;
+                self.say(address, &Message::PermissionDenied("no-token"));
+            }
+            Some(Place::Attached(attached)) => {
+                let (mailbox, peer) = (attached.document.mailbox, attached.peer);
+                tokio::spawn(async move { mailbox.send(Mail::Leave(peer)).await });
+                self.say(address, &Message::PermissionDenied("token-expired"));
+            }
+            None => {}
+        }
+    }
+
+    /// Access has changed: every document is asked for again.
+    async fn recheck(&mut self) -> Option<()> {
+        let attached: Vec<(Arc<str>, Caller, DocumentId, Permission)> = self
+            .places
+            .iter()
+            .filter_map(|(address, place)| match place {
+                Place::Attached(at) => {
+                    Some((address.clone(), at.caller, at.document.id, at.permission))
+                }
+                Place::Waiting { .. } => None,
+            })
+            .collect();
+        for (address, caller, id, before) in attached {
+            match permission(&self.node, caller, id).await {
+                Ok(Permission::None) => {
+                    self.leave(&address).await;
+                    self.say(&address, &Message::PermissionDenied("removed"));
+                }
+                Ok(now) if now != before => {
+                    self.attach(Address(&address), caller, id, now).await?;
+                }
+                Ok(_) => {}
+                Err(AccessError::Invalid) => return self.close(Close::LoginRevoked),
+                Err(AccessError::Unavailable) => return self.close(Close::TryLater),
+            }
+        }
+        Some(())
+    }
+}
+
+fn scope(permission: Permission) -> Scope {
+    if permission == Permission::Write { Scope::ReadWrite } else { Scope::ReadOnly }
+}
+
+/// Why somebody is not let into a document.
+enum Refused {
+    Denied(&'static str),
+    Unavailable,
+}
+
+impl From<AccessError> for Refused {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Invalid => Self::Denied("not-authenticated"),
+            AccessError::Unavailable => Self::Unavailable,
+        }
+    }
+}

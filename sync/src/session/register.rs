@@ -1,0 +1,117 @@
+//! Which sockets are open, and whose: so that a change of access finds those that it concerns.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use studyhall_schema::{
+    access::{AccessChange, AccessChanges, Caller, Lagged},
+    document::DocumentId,
+};
+use tokio::sync::Notify;
+
+use crate::{
+    actor::Mail,
+    node::Node,
+    outbox::{Close, Outbox},
+};
+
+/// The sockets of this node.
+#[derive(Default)]
+pub(crate) struct Register {
+    sockets: Mutex<HashMap<u64, Arc<Entry>>>,
+}
+
+struct Entry {
+    outbox: Arc<Outbox>,
+    callers: Mutex<Vec<Caller>>,
+    recheck: Notify,
+}
+
+/// A socket that is known to the register for as long as this lives.
+pub(crate) struct Registered {
+    node: Arc<Node>,
+    number: u64,
+    entry: Arc<Entry>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registered {
+    pub(crate) fn new(node: &Arc<Node>, outbox: Arc<Outbox>) -> Self {
+        let entry =
+            Arc::new(Entry { outbox, callers: Mutex::default(), recheck: Notify::new() });
+        let number = node.peer().0;
+        locked(&node.sockets.sockets).insert(number, entry.clone());
+        metrics::gauge!("studyhall_ws_connections").increment(1.0);
+        Self { node: node.clone(), number, entry }
+    }
+
+    /// From now on changes of this caller's access reach the socket: say so before asking for it.
+    pub(crate) fn speaks_for(&self, caller: Caller) {
+        let mut callers = locked(&self.entry.callers);
+        callers.retain(|known| known.login != caller.login);
+        callers.push(caller);
+    }
+
+    /// Waits until some caller's access has to be asked again.
+    pub(crate) async fn recheck(&self) {
+        self.entry.recheck.notified().await;
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        locked(&self.node.sockets.sockets).remove(&self.number);
+        metrics::gauge!("studyhall_ws_connections").decrement(1.0);
+    }
+}
+
+impl Register {
+    fn each(&self, concerns: impl Fn(&Caller) -> bool, act: impl Fn(&Entry)) {
+        for entry in locked(&self.sockets).values() {
+            if locked(&entry.callers).iter().any(&concerns) {
+                act(entry);
+            }
+        }
+    }
+
+    /// Closes every socket.
+    pub(crate) fn close_all(&self, why: Close) {
+        locked(&self.sockets).values().for_each(|entry| entry.outbox.close(why));
+    }
+
+    fn revoke(&self, concerns: impl Fn(&Caller) -> bool) {
+        self.each(concerns, |entry| entry.outbox.close(Close::LoginRevoked));
+    }
+
+    fn ask_again(&self, concerns: impl Fn(&Caller) -> bool) {
+        self.each(concerns, |entry| entry.recheck.notify_one());
+    }
+}
+
+/// Acts on changes of access until there are no more.
+pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) {
+    while let Some(change) = changes.next().await {
+        match change {
+            Ok(AccessChange::LoginRevoked(login)) => {
+                node.sockets.revoke(|caller| caller.login == login);
+            }
+            Ok(AccessChange::UserRevoked(user)) => node.sockets.revoke(|caller| caller.user == user),
+            Ok(AccessChange::UserChanged(user)) => {
+                node.sockets.ask_again(|caller| caller.user == user);
+            }
+            Ok(AccessChange::DocumentChanged(_)) | Err(Lagged) => {
+                node.sockets.ask_again(|_| true);
+            }
+            Ok(AccessChange::DocumentDeleted(id)) => deleted(&node, id).await,
+        }
+    }
+}
+
+async fn deleted(node: &Node, id: DocumentId) {
+    node.send_if_open(id, Mail::End(Close::NotFound)).await;
+}

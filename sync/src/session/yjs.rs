@@ -1,0 +1,147 @@
+//! A y-websocket socket: one document, one message a frame.
+
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use studyhall_schema::{
+    access::{AccessError, Caller, Credential, Permission},
+    document::DocumentId,
+};
+
+use super::{Reader, Registered, inbound, large, permission, run};
+use crate::{
+    actor::{Inbound, Join, Mail, Outlet, Wire},
+    document::PeerId,
+    node::{Node, Opened},
+    outbox::{Close, Outbox},
+    wire::yjs::YjsFrame,
+};
+
+/// Somebody at the door, after the upgrade: only a close code can say why they are not let in.
+pub(crate) async fn serve(
+    node: Arc<Node>,
+    socket: WebSocket,
+    credential: Option<Credential>,
+    name: String,
+) {
+    let outbox = Arc::new(Outbox::default());
+    let reading = {
+        let outbox = outbox.clone();
+        |reader| async move {
+            match admit(&node, &outbox, credential, &name).await {
+                Ok(attached) => attached.read(reader).await,
+                Err(why) => outbox.close(why),
+            }
+        }
+    };
+    run(socket, outbox, reading).await;
+}
+
+/// A socket with its document.
+struct Attached {
+    node: Arc<Node>,
+    outbox: Arc<Outbox>,
+    registered: Registered,
+    caller: Caller,
+    document: Opened,
+    peer: PeerId,
+    permission: Permission,
+}
+
+async fn admit(
+    node: &Arc<Node>,
+    outbox: &Arc<Outbox>,
+    credential: Option<Credential>,
+    name: &str,
+) -> Result<Attached, Close> {
+    let credential = credential.ok_or(Close::LoginRevoked)?;
+    let registered = Registered::new(node, outbox.clone());
+    let caller = node.access.authenticate(credential).await.map_err(refused)?;
+    // A socket lives as long as its sign-in, not as its access token.
+    let caller = Caller { expires_at: None, ..caller };
+    registered.speaks_for(caller);
+    let id: DocumentId = name.parse().map_err(|_| Close::NotFound)?;
+    let permission = match permission(node, caller, id).await.map_err(refused)? {
+        Permission::None => return Err(Close::NotFound),
+        permission => permission,
+    };
+    let peer = node.peer();
+    let outlet = Outlet { outbox: outbox.clone(), wire: Wire::Yjs };
+    let join = Join { peer, user: caller.user, permission, outlet };
+    let document = node.send(id, Mail::Join(Box::new(join))).await;
+    let (node, outbox) = (node.clone(), outbox.clone());
+    Ok(Attached { node, outbox, registered, caller, document, peer, permission })
+}
+
+fn refused(error: AccessError) -> Close {
+    match error {
+        AccessError::Invalid => Close::LoginRevoked,
+        AccessError::Unavailable => Close::TryLater,
+    }
+}
+
+impl Attached {
+    async fn read(mut self, mut reader: Reader) {
+        let mut frames = Vec::new();
+        loop {
+            tokio::select! {
+                read = reader.batch(&mut frames) => {
+                    if read.is_none() || self.pass_on(&mut frames).await.is_none() {
+                        break;
+                    }
+                }
+                () = self.registered.recheck() => {
+                    if let Err(why) = self.recheck().await {
+                        self.outbox.close(why);
+                        break;
+                    }
+                }
+            }
+        }
+        let _ = self.document.mailbox.send(Mail::Leave(self.peer)).await; // it may have ended
+    }
+
+    async fn pass_on(&self, frames: &mut Vec<Bytes>) -> Option<()> {
+        let mut passed = Vec::with_capacity(frames.len());
+        let mut room = Vec::new();
+        for frame in frames.drain(..) {
+            room.extend(large(&self.node, &frame).await);
+            if let Some(message) = decode(&frame) {
+                passed.push(message);
+            } else {
+                metrics::counter!("studyhall_sync_malformed_total").increment(1);
+                self.outbox.close(Close::Protocol);
+                return None;
+            }
+        }
+        let sent = self.document.mailbox.send(Mail::Frames(self.peer, passed)).await;
+        if sent.is_err() {
+            self.outbox.close(Close::Restart);
+        }
+        sent.ok()
+    }
+
+    async fn recheck(&mut self) -> Result<(), Close> {
+        let permission =
+            permission(&self.node, self.caller, self.document.id).await.map_err(refused)?;
+        if permission == Permission::None {
+            return Err(Close::Removed);
+        }
+        if permission != self.permission {
+            self.permission = permission;
+            let changed = Mail::Permission(self.peer, permission);
+            self.document.mailbox.send(changed).await.map_err(|_| Close::Restart)?;
+        }
+        Ok(())
+    }
+}
+
+fn decode(frame: &Bytes) -> Option<Inbound> {
+    match YjsFrame::decode(frame).ok()? {
+        YjsFrame::Sync(message) => inbound(message),
+        YjsFrame::Awareness(update) => Some(Inbound::Awareness(update)),
+        YjsFrame::QueryAwareness => Some(Inbound::QueryAwareness),
+        YjsFrame::Denied(_) => None,
+    }
+}
