@@ -68,9 +68,8 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let text = text.to_owned();
-        let change: Change = Box::new(move |state, client| {
-            text::diff_update(state.doc(), format, client, &text)
-        });
+        let change: Change =
+            Box::new(move |state, client| text::diff_update(state.doc(), format, client, &text));
         self.edit(document, by, change).await?;
         self.project(document).await
     }
@@ -102,7 +101,8 @@ impl Documents {
         id: DocumentId,
         mut change: impl FnMut(&mut DocumentRecord) + Send,
     ) -> Result<Option<DocumentRecord>, SyncFault> {
-        let revised = self.node.store.records::<DocumentRecord>().update(&id, |record| {
+        let records = self.node.store.records::<DocumentRecord>();
+        let revised = records.update(&id, |record| {
             let (snapshot_seq, bytes) = (record.snapshot_seq, record.bytes);
             change(record);
             (record.snapshot_seq, record.bytes) = (snapshot_seq, bytes); // the log's own

@@ -59,10 +59,7 @@ pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFa
 /// The CRDT library panicked on the entry that begins here.
 struct Poisoned(u64);
 
-async fn attempt(
-    store: &Store,
-    id: DocumentId,
-) -> Result<Result<State, Poisoned>, LoadFailure> {
+async fn attempt(store: &Store, id: DocumentId) -> Result<Result<State, Poisoned>, LoadFailure> {
     let mut state = match store.log().latest_snapshot(id).await? {
         None => State::default(),
         Some(snapshot) => catch_unwind(AssertUnwindSafe(|| State::from_snapshot(&snapshot)))

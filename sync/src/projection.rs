@@ -77,7 +77,6 @@ pub(crate) async fn write(
     Err(SyncFault::Unavailable)
 }
 
-
 /// The row as it should be, but for a later content that it may have.
 fn revise(row: &mut Note, fresh: Note, has_content: bool) {
     let mut next = Note { updated_at: row.updated_at, ..fresh.clone() };

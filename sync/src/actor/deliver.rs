@@ -32,7 +32,10 @@ pub(crate) struct Outlet {
 pub(crate) enum Wire {
     Yjs,
     /// `address` is what the client calls the document; `plain` when that is the document's name.
-    Hocuspocus { address: Arc<str>, plain: bool },
+    Hocuspocus {
+        address: Arc<str>,
+        plain: bool,
+    },
 }
 
 /// What a person is told beside content, as a Stateless message.
@@ -243,7 +246,8 @@ impl Actor {
         let mut frames = Frames::of(|| Payload::Sync(SyncMessage::Update(update.clone())));
         let mut full = Vec::new();
         for (peer, outlet) in &self.outlets {
-            let wrote_all = only_author == Some(*peer) && matches!(outlet.wire, Wire::Hocuspocus { .. });
+            let wrote_all =
+                only_author == Some(*peer) && matches!(outlet.wire, Wire::Hocuspocus { .. });
             if wrote_all || !self.document.is_fed(*peer) {
                 continue;
             }

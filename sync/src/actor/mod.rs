@@ -327,8 +327,7 @@ impl Actor {
 
     fn reload(&mut self) {
         let (store, id) = (self.node.store.clone(), self.me.id);
-        self.work
-            .push(async move { Done::Reloaded(load::state(&store, id).await) }.boxed());
+        self.work.push(async move { Done::Reloaded(load::state(&store, id).await) }.boxed());
     }
 
     /// Nothing is left to do here but to say goodbye.
@@ -342,18 +341,19 @@ impl Actor {
         metrics::gauge!("studyhall_documents_open").decrement(1.0);
         self.node.registry.forget(&self.me);
         let why = match (&self.stopping, end) {
-            (Some((why, _)), _) | (None, End::Close(why)) => Some(*why),
-            (None, End::Idle) => None,
+            (Some((why, _)), _) => *why,
+            (None, End::Close(why)) => why,
+            (None, End::Idle) => Close::Restart,
         };
         for outlet in self.outlets.values() {
-            outlet.end(why.unwrap_or(Close::Restart));
+            outlet.end(why);
         }
         for (_, reply) in self.edits.drain() {
             let _ = reply.send(Err(SyncFault::Unavailable));
         }
         mailbox.close();
         while let Some(mail) = mailbox.recv().await {
-            deliver::refuse(mail, why.unwrap_or(Close::Restart));
+            deliver::refuse(mail, why);
         }
         if let Some((_, done)) = self.stopping.take() {
             let _ = done.send(());

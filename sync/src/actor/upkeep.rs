@@ -150,7 +150,9 @@ impl Actor {
         self.me.set_bytes(&self.node.registry, bytes);
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
-        if again && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2) || tail > COMPACT_UPDATES)
+        if again
+            && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2)
+                || tail > COMPACT_UPDATES)
         {
             self.compact();
         }
@@ -162,8 +164,7 @@ impl Actor {
         }
         self.upkeep.project = None;
         self.upkeep.projecting = true;
-        let (store, id, seq) =
-            (self.node.store.clone(), self.me.id, self.document.state().seq());
+        let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let content = projection::read(self.upkeep.kind, self.document.state());
         let write = async move {
             Done::Projected(projection::write(&store, id, seq, content).await.map(|()| seq))

@@ -15,12 +15,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
-use studyhall_schema::{
-    Timestamp,
-    access::Permission,
-    document::DocumentId,
-    ids::UserId,
-};
+use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
 pub use edit::{Change, EditFailure, EditId};

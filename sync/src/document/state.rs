@@ -66,12 +66,15 @@ impl Default for State {
 impl State {
     /// Builds a document from its snapshot.
     pub fn from_snapshot(snapshot: &Snapshot) -> Result<Self, Unreadable> {
-        let mut state = Self { authors: snapshot.authors.iter().copied().collect(), ..Self::default() };
+        let mut state =
+            Self { authors: snapshot.authors.iter().copied().collect(), ..Self::default() };
         let unreadable = |reason: String| Unreadable { seq: 0, reason };
         guard::update_v1(&snapshot.state).map_err(|malformed| unreadable(malformed.to_string()))?;
         let update =
             Update::decode_v1(&snapshot.state).map_err(|error| unreadable(error.to_string()))?;
-        state.apply(vec![update], &[], Some(snapshot.state.clone())).map_err(|error| unreadable(error.to_string()))?;
+        state
+            .apply(vec![update], &[], Some(snapshot.state.clone()))
+            .map_err(|error| unreadable(error.to_string()))?;
         state.seq = snapshot.seq;
         state.exact = snapshot.state.len();
         state.added = 0;
@@ -88,15 +91,13 @@ impl State {
         let mut decoded = Vec::with_capacity(entry.updates.len());
         let mut starts = Vec::new();
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
-            let scan =
-                guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
+            let scan = guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
             for insert in scan.inserts() {
                 self.authors.entry(insert.client).or_insert(logged.by);
                 starts.push((insert.client, insert.start));
             }
-            decoded.push(
-                Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?,
-            );
+            decoded
+                .push(Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?);
         }
         let frame = if decoded.is_empty() {
             None
@@ -223,8 +224,7 @@ impl State {
     /// Whether everything that an update deletes is deleted already.
     pub(super) fn has_deleted(&mut self, update: &Update) -> bool {
         let doc = &self.doc;
-        let deleted =
-            self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set);
+        let deleted = self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set);
         update.delete_set().diff(deleted).is_empty()
     }
 }

@@ -55,7 +55,11 @@ struct Session {
 
 enum Place {
     /// Not let in yet: what came meanwhile, and until when it waits.
-    Waiting { inbound: Vec<Inbound>, bytes: usize, until: Instant },
+    Waiting {
+        inbound: Vec<Inbound>,
+        bytes: usize,
+        until: Instant,
+    },
     Attached(Attached),
 }
 
@@ -177,15 +181,14 @@ impl Session {
             return self.close(Close::TooLarge);
         }
         let until = Instant::now() + QUEUED_FOR;
+        let full = self.places.len() >= self.node.config.attached;
         match self.places.get_mut(address) {
             Some(Place::Waiting { inbound, bytes, .. }) => {
                 inbound.extend(more);
                 *bytes += size;
             }
             Some(Place::Attached(_)) => {}
-            None if self.places.len() >= self.node.config.attached => {
-                return self.close(Close::TooLarge);
-            }
+            None if full => return self.close(Close::TooLarge),
             None => {
                 let waiting = Place::Waiting { inbound: more, bytes: size, until };
                 self.places.insert(address.clone(), waiting);
@@ -286,8 +289,7 @@ impl Session {
         };
         let peer = self.node.peer();
         let name: Arc<str> = Arc::from(address.0);
-        let wire =
-            Wire::Hocuspocus { address: name.clone(), plain: address.session().is_none() };
+        let wire = Wire::Hocuspocus { address: name.clone(), plain: address.session().is_none() };
         let outlet = Outlet { outbox: self.outbox.clone(), wire };
         let join = Join { peer, user: caller.user, permission, outlet };
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;

@@ -42,8 +42,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Registered {
     pub(crate) fn new(node: &Arc<Node>, outbox: Arc<Outbox>) -> Self {
-        let entry =
-            Arc::new(Entry { outbox, callers: Mutex::default(), recheck: Notify::new() });
+        let entry = Arc::new(Entry { outbox, callers: Mutex::default(), recheck: Notify::new() });
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
         metrics::gauge!("studyhall_ws_connections").increment(1.0);
@@ -100,7 +99,9 @@ pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) 
             Ok(AccessChange::LoginRevoked(login)) => {
                 node.sockets.revoke(|caller| caller.login == login);
             }
-            Ok(AccessChange::UserRevoked(user)) => node.sockets.revoke(|caller| caller.user == user),
+            Ok(AccessChange::UserRevoked(user)) => {
+                node.sockets.revoke(|caller| caller.user == user)
+            }
             Ok(AccessChange::UserChanged(user)) => {
                 node.sockets.ask_again(|caller| caller.user == user);
             }
