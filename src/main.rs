@@ -1,2 +1,15 @@
-//! The binary.
-fn main() {}
+//! `studyhall`: one program for the whole platform.
+
+use clap::Parser;
+use studyhall::{
+    commands::{healthcheck, openapi, serve},
+    config::{Cli, Command},
+};
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command.unwrap_or_default() {
+        Command::Serve(settings) => serve::run(&settings),
+        Command::Healthcheck { admin } => healthcheck::run(&admin),
+        Command::Openapi => openapi::run(),
+    }
+}

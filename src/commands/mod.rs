@@ -1,0 +1,5 @@
+//! What the program can be asked to do, a file each.
+
+pub mod healthcheck;
+pub mod openapi;
+pub mod serve;

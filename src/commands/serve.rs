@@ -1,0 +1,86 @@
+//! `studyhall serve`: everything in one process, until SIGTERM or Ctrl-C.
+
+use std::{io::IsTerminal, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, serve::ListenerExt};
+use studyhall_schema::clock::SystemClock;
+use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tracing_subscriber::EnvFilter;
+
+use crate::{config::Serve, hall::Hall};
+
+/// What is accepted has so long to be saved at the end.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Requests under way have so long after that.
+const REQUESTS: Duration = Duration::from_secs(5);
+
+/// Serves until it is told to stop.
+pub fn run(settings: &Serve) -> anyhow::Result<()> {
+    subscribe();
+    settings.check()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(settings))
+}
+
+/// Logs as JSON lines, or to be read when a person is watching. `RUST_LOG` chooses what is said.
+fn subscribe() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { log.init() } else { log.json().init() }
+}
+
+async fn serve(settings: &Serve) -> anyhow::Result<()> {
+    let hall = Hall::open(settings, std::sync::Arc::new(SystemClock)).await?;
+    let public = listen(settings.listen).await?;
+    let admin = listen(settings.admin_listen).await?;
+    tracing::info!("open {} in a browser", settings.public_url()?);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await; // the sender lives to the end
+    };
+    let served = tokio::spawn(answer(public, hall.router(), wait(stopped.clone())));
+    let administered = tokio::spawn(answer(admin, hall.admin(), wait(stopped)));
+    told_to_stop().await?;
+    tracing::info!("stopping: saving what is accepted, then closing sockets");
+    hall.drain(PATIENCE).await;
+    stop.send_replace(true);
+    let ended = async { tokio::join!(served, administered) };
+    if tokio::time::timeout(REQUESTS, ended).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    hall.close().await;
+    Ok(())
+}
+
+async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{address} cannot be listened on; is another server running?"))
+}
+
+/// Serves a router. Without `TCP_NODELAY` an acknowledgement waits 40 ms for the next packet.
+async fn answer(
+    listener: TcpListener,
+    router: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "the listener failed");
+    }
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}

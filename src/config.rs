@@ -1,0 +1,174 @@
+//! What an operator decides: flags and `STUDYHALL_*` in the same words, parsed once.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A study platform in one program.
+#[derive(Parser)]
+#[command(name = "studyhall", version, about)]
+pub struct Cli {
+    /// What to do; `serve` with its defaults when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve the web app, the API and the documents.
+    Serve(Serve),
+    /// Ask a running server whether it is ready; for container health checks.
+    Healthcheck {
+        /// Its admin address.
+        #[arg(long, env = "STUDYHALL_ADMIN_LISTEN", default_value = "127.0.0.1:9090")]
+        admin: String,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Serve::parse_from_environment())
+    }
+}
+
+/// On or off.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// Settings of `studyhall serve`.
+#[derive(Args, Clone)]
+pub struct Serve {
+    /// Where people connect.
+    #[arg(long, env = "STUDYHALL_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where health is asked; keep it private.
+    #[arg(long, env = "STUDYHALL_ADMIN_LISTEN", default_value = "127.0.0.1:9090")]
+    pub admin_listen: SocketAddr,
+    /// The folder of the embedded store and files.
+    #[arg(long, env = "STUDYHALL_DATA", default_value = "data")]
+    pub data: PathBuf,
+    /// Records and document logs: `sqlite:PATH`; in the data folder when nothing is said.
+    #[arg(long, env = "STUDYHALL_STORE")]
+    pub store: Option<String>,
+    /// Files: `dir:PATH`; in the data folder when nothing is said.
+    #[arg(long, env = "STUDYHALL_FILES")]
+    pub files: Option<String>,
+    /// News between nodes: `local`.
+    #[arg(long, env = "STUDYHALL_BUS", default_value = "local")]
+    pub bus: String,
+    /// The address that people type; its scheme decides the form of cookies. `http://` and the listen
+    /// address when nothing is said.
+    #[arg(long, env = "STUDYHALL_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Rate limits; off for load tests only.
+    #[arg(long, env = "STUDYHALL_RATE_LIMIT", value_enum, default_value = "on")]
+    pub rate_limit: Switch,
+    /// A file with the server's secret, at least 32 bytes.
+    #[arg(long, env = "STUDYHALL_SECRET_FILE")]
+    pub secret_file: Option<PathBuf>,
+    /// Listen beyond loopback without TLS (behind a proxy that has it).
+    #[arg(long, env = "STUDYHALL_INSECURE")]
+    pub insecure: bool,
+    /// Proxies whose `X-Forwarded-For` counts: addresses or networks, separated by commas.
+    #[arg(long, env = "STUDYHALL_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
+    /// Origins of other web apps that may call the API, separated by commas.
+    #[arg(long, env = "STUDYHALL_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// How long an access token is good for, in seconds.
+    #[arg(long, env = "STUDYHALL_ACCESS_TTL", default_value = "900", value_parser = seconds)]
+    pub access_ttl: Duration,
+    /// Doors for tests on the admin address: hold and release the journal.
+    #[arg(long, env = "STUDYHALL_DEBUG_DOORS", hide = true)]
+    pub debug_doors: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    number.parse().map(Duration::from_secs).map_err(|_| "a number of seconds".into())
+}
+
+impl Serve {
+    /// The settings of a bare `studyhall`: defaults and the environment.
+    fn parse_from_environment() -> Self {
+        #[derive(Parser)]
+        struct Bare {
+            #[command(flatten)]
+            serve: Serve,
+        }
+        Bare::parse_from(["studyhall"]).serve
+    }
+
+    /// Refuses what would be unsafe, and says what to do.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let loopback = self.listen.ip().is_loopback();
+        ensure!(
+            loopback || self.insecure,
+            "{} is not loopback and there is no TLS here: put a proxy with TLS in front and say \
+             --insecure, or listen on 127.0.0.1",
+            self.listen
+        );
+        ensure!(
+            loopback || self.secret_file.is_some(),
+            "beyond loopback the server needs a secret of its own: make one with \
+             `openssl rand -hex 32 > secret` and say --secret-file secret"
+        );
+        if self.rate_limit == Switch::Off {
+            tracing::warn!("RATE LIMITS ARE OFF: for load tests only");
+        }
+        if self.debug_doors {
+            tracing::warn!("DEBUG DOORS ARE OPEN on {}: for tests only", self.admin_listen);
+        }
+        Ok(())
+    }
+
+    /// The store's three parts.
+    pub fn store_config(&self) -> studyhall_store::StoreConfig {
+        let at = |name: &str| self.data.join(name).display().to_string();
+        studyhall_store::StoreConfig {
+            records: self.store.clone().unwrap_or_else(|| format!("sqlite:{}", at("studyhall.db"))),
+            files: self.files.clone().unwrap_or_else(|| format!("dir:{}", at("files"))),
+            bus: self.bus.clone(),
+        }
+    }
+
+    /// The address that people type.
+    pub fn public_url(&self) -> anyhow::Result<axum::http::Uri> {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+        url.parse().with_context(|| format!("--public-url {url} is not an address"))
+    }
+
+    /// The server's secret: the given file, or one that is made at first start and kept in the data
+    /// folder (on loopback only).
+    pub fn secret(&self, fresh: [u8; 32]) -> anyhow::Result<Vec<u8>> {
+        if let Some(path) = &self.secret_file {
+            let secret = std::fs::read(path)
+                .with_context(|| format!("the secret file {} cannot be read", path.display()))?;
+            ensure!(secret.len() >= 32, "the secret in {} is under 32 bytes", path.display());
+            return Ok(secret);
+        }
+        let path = self.data.join("secret");
+        if let Ok(secret) = std::fs::read(&path) {
+            return Ok(secret);
+        }
+        keep_private(&path, &fresh)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(fresh.to_vec())
+    }
+}
+
+/// Writes a file that only this user may read.
+fn keep_private(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
