@@ -49,34 +49,23 @@ impl Accepted {
     }
 
     pub(super) fn judge(&self, by: UserId, scan: &Scan) -> Verdict {
-        let mut verdict = Verdict::Covered;
-        for insert in scan.inserts() {
-            let known = self.clocks.get(&insert.client).copied().unwrap_or(0);
-            if insert.end <= known {
-                continue;
-            }
-            if self.authors.get(&insert.client).is_some_and(|author| *author != by) {
-                return Verdict::Foreign(insert.client);
-            }
-            if insert.start > known || insert.has_skips {
-                verdict = Verdict::Hole;
-            } else if verdict == Verdict::Covered {
-                verdict = Verdict::Fits;
-            }
+        let known = |client: u64| self.clocks.get(&client).copied().unwrap_or(0);
+        let mut new = scan.inserts.iter().filter(|run| run.end > known(run.client)).peekable();
+        let fits = new.peek().is_some();
+        if let Some(foreign) = new.find(|run| {
+            self.authors.get(&run.client).is_some_and(|author| *author != by)
+        }) {
+            return Verdict::Foreign(foreign.client);
         }
-        let unknown = |client: u64, end: u32| {
-            let known = self.clocks.get(&client).copied().unwrap_or(0);
-            let own = scan.inserts().iter().find(|insert| insert.client == client);
-            end > known.max(own.map_or(0, |insert| insert.end))
-        };
-        if scan.needs().iter().any(|need| unknown(need.client, need.end)) {
-            return Verdict::Hole;
+        match scan.missing(known) {
+            Some(_) => Verdict::Hole,
+            None if fits => Verdict::Fits,
+            None => Verdict::Covered,
         }
-        verdict
     }
 
     pub(super) fn take(&mut self, by: UserId, scan: &Scan) {
-        for insert in scan.inserts() {
+        for insert in &scan.inserts {
             let known = self.clocks.entry(insert.client).or_default();
             *known = (*known).max(insert.end);
             self.authors.entry(insert.client).or_insert(by);
@@ -105,7 +94,7 @@ impl Document {
         step2: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let inserts = !scan.inserts().is_empty();
+        let inserts = !scan.inserts.is_empty();
         self.consider(peer, Aside { update, scan, step2 }, effects);
         if inserts {
             self.reconsider(effects);
@@ -211,7 +200,7 @@ impl Document {
         self.accepted.take(by, scan);
         self.ordinal += 1;
         self.waiting_bytes += update.len();
-        let starts = scan.inserts().iter().map(|insert| (insert.client, insert.start)).collect();
+        let starts = scan.inserts.iter().map(|insert| (insert.client, insert.start)).collect();
         self.waiting.push(Waiting { by, peer, data: update, starts, decoded });
     }
 

@@ -92,7 +92,7 @@ impl State {
         let mut starts = Vec::new();
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
             let scan = guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
-            for insert in scan.inserts() {
+            for insert in &scan.inserts {
                 self.authors.entry(insert.client).or_insert(logged.by);
                 starts.push((insert.client, insert.start));
             }
