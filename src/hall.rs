@@ -55,8 +55,7 @@ impl Hall {
             accounts.access(),
         );
         let documents = sync.documents();
-        let api =
-            studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
+        let api = studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
         let (debug_doors, draining) = (settings.debug_doors, Arc::default());
         Ok(Self { store, api, sync, config, debug_doors, draining })
     }
@@ -74,9 +73,8 @@ impl Hall {
 
     /// What only the operator reaches.
     pub fn admin(&self) -> Router {
-        let mut router = Router::new()
-            .route("/livez", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready));
+        let mut router =
+            Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready));
         if self.debug_doors {
             router = router
                 .route("/debug/journal/hold", post(hold))

@@ -34,9 +34,7 @@ fn answer(path: &str, file: rust_embed::EmbeddedFile) -> Response {
         "no-cache"
     };
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_string()),
-        (header::CACHE_CONTROL, cache.to_owned()),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, kind.to_string()), (header::CACHE_CONTROL, cache.to_owned())];
     (headers, file.data.into_owned()).into_response()
 }

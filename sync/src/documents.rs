@@ -37,10 +37,11 @@ impl Documents {
     pub async fn create(
         &self,
         record: DocumentRecord,
+        by: UserId,
         title: Option<&str>,
         text: &str,
     ) -> Result<(), SyncFault> {
-        let (id, owner) = (record.id, record.owner);
+        let id = record.id;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
         let records = self.node.store.records::<DocumentRecord>();
@@ -48,7 +49,7 @@ impl Documents {
             Ok(_) => {}
             Err(StoreError::Duplicate { .. }) => {
                 let known = records.get(&id).await?.ok_or(SyncFault::Unavailable)?;
-                if known.owner != owner || known.deleted_at.is_some() {
+                if known.owner != by || known.deleted_at.is_some() {
                     return Err(SyncFault::Exists);
                 }
             }
@@ -56,15 +57,19 @@ impl Documents {
         }
         if title.is_some() || !text.is_empty() {
             let first = text::initial_update(note, format, title, text);
-            self.edit(id, owner, Box::new(move |_: &State, _| Some(first))).await?;
+            self.edit(id, by, Box::new(move |_: &State, _| Some(first))).await?;
         }
         self.project(id).await
     }
 
     /// Makes a note's text this text: a difference, as operations, so that what others write meanwhile
     /// stays. Durable, and in the row, when it returns.
-    pub async fn put_text(&self, id: NoteId, by: UserId, text: &str) -> Result<(), SyncFault> {
-        let document = DocumentId::Note(id);
+    pub async fn put_text(
+        &self,
+        document: DocumentId,
+        by: UserId,
+        text: &str,
+    ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let text = text.to_owned();
@@ -95,12 +100,13 @@ impl Documents {
         }
     }
 
-    /// Changes a document's record (its room, sharing or deletion) and then its row.
+    /// Changes a document's record (its room, sharing or deletion) and then its row. What is in the
+    /// trash has no row.
     pub async fn revise_record(
         &self,
         id: DocumentId,
         mut change: impl FnMut(&mut DocumentRecord) + Send,
-    ) -> Result<Option<DocumentRecord>, SyncFault> {
+    ) -> Result<Option<()>, SyncFault> {
         let records = self.node.store.records::<DocumentRecord>();
         let revised = records.update(&id, |record| {
             let (snapshot_seq, bytes) = (record.snapshot_seq, record.bytes);
@@ -113,7 +119,7 @@ impl Documents {
         if record.deleted_at.is_some() {
             self.node.send_if_open(id, Mail::End(Close::NotFound)).await;
         }
-        Ok(Some(record.value))
+        Ok(Some(()))
     }
 
     async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {

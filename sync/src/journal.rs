@@ -70,7 +70,7 @@ async fn run(store: Store, mut waiting: mpsc::Receiver<Job>, mut held: watch::Re
         }
         let (appends, replies): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.append, job.reply)).unzip();
-        metrics::histogram!("studyhall_sync_flush_documents").record(replies.len() as f64);
+        metrics::counter!("studyhall_sync_flushes_total").increment(1);
         let outcomes = store.log().append(appends).await;
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             let _ = reply.send(outcome); // the document may have gone

@@ -49,7 +49,7 @@ fn truncate(text: &mut String, bytes: usize) {
 }
 
 /// Writes the row for content as of `seq`. A row of a later `seq` keeps its content; what comes from
-/// the record is always brought up to date.
+/// the record is always brought up to date. What is in the trash has no row.
 pub(crate) async fn write(
     store: &Store,
     id: DocumentId,
@@ -59,11 +59,15 @@ pub(crate) async fn write(
     let DocumentId::Note(note) = id else { return Ok(()) };
     let record = store.records::<DocumentRecord>().get(&id).await?.ok_or(SyncFault::NotFound)?;
     let rows = store.records::<Note>();
+    if record.deleted_at.is_some() {
+        rows.delete(&note).await?;
+        return Ok(());
+    }
     for _ in 0..2 {
         let now = store.clock().now();
         let fresh = row(note, &record, seq, content.clone().unwrap_or_default(), now)?;
         let updated = rows.update(&note, |row| {
-            revise(row, fresh.clone(), content.is_some());
+            revise(row, &fresh, content.is_some());
             Ok::<_, std::convert::Infallible>(())
         });
         if updated.await?.is_some() {
@@ -78,7 +82,7 @@ pub(crate) async fn write(
 }
 
 /// The row as it should be, but for a later content that it may have.
-fn revise(row: &mut Note, fresh: Note, has_content: bool) {
+fn revise(row: &mut Note, fresh: &Note, has_content: bool) {
     let mut next = Note { updated_at: row.updated_at, ..fresh.clone() };
     if !has_content || row.projected_seq > fresh.projected_seq {
         next.text.clone_from(&row.text);

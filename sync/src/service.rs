@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     extract::{FromRequestParts, Path, Query, Request, State, WebSocketUpgrade, ws::WebSocket},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -76,12 +76,15 @@ impl Service {
     }
 
     /// Whether a socket may be opened now, and what to answer otherwise.
-    fn at_the_door(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+    #[expect(clippy::result_large_err, reason = "it is an answer, and made rarely")]
+    fn at_the_door(&self, headers: &HeaderMap) -> Result<(), Response> {
         if self.draining.load(Ordering::Relaxed) {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
+            let detail = "The server is about to restart; try again in a moment.";
+            return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "draining", detail));
         }
         if !self.node.config.door.admits(headers) {
-            return Err(StatusCode::FORBIDDEN);
+            let detail = "A page of another origin may not open a socket here.";
+            return Err(problem(StatusCode::FORBIDDEN, "foreign-origin", detail));
         }
         Ok(())
     }
@@ -117,8 +120,8 @@ async fn upgrade<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    if let Err(status) = service.at_the_door(request.headers()) {
-        return status.into_response();
+    if let Err(problem) = service.at_the_door(request.headers()) {
+        return problem;
     }
     let (mut parts, _) = request.into_parts();
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -128,6 +131,17 @@ where
             .read_buffer_size(BUFFER)
             .write_buffer_size(BUFFER)
             .on_upgrade(serve),
-        Err(rejection) => rejection.into_response(),
+        Err(rejection) => problem(rejection.status(), "not-a-websocket", &rejection.body_text()),
     }
+}
+
+/// A refusal before the upgrade (RFC 9457).
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = serde_json::json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(), "code": code,
+        "detail": detail,
+    });
+    let headers = [(CONTENT_TYPE, "application/problem+json")];
+    (status, headers, body.to_string()).into_response()
 }

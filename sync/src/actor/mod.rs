@@ -38,6 +38,8 @@ use upkeep::Upkeep;
 
 /// Mails that may wait for a document; senders wait beyond that.
 pub(crate) const MAILBOX: usize = 512;
+/// What an open document takes before it has content, about.
+const EMPTY_BYTES: usize = 8 << 10;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
 /// The log is read in pieces of this size.
@@ -155,6 +157,7 @@ impl Actor {
         let seed = node.clock.random_u64();
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         metrics::gauge!("studyhall_documents_open").increment(1.0);
+        me.set_bytes(&node.registry, state.bytes() + EMPTY_BYTES);
         Self {
             document: Document::new(me.id, state, node.config.limits, seed),
             node,
@@ -173,7 +176,7 @@ impl Actor {
 
     async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
         let mut mails = Vec::new();
-        let mut sleep = Box::pin(tokio::time::sleep(Duration::from_secs(3600)));
+        let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
             self.settle();
             if let Some(end) = self.ended.take() {
@@ -231,6 +234,7 @@ impl Actor {
             Mail::Join(join) => {
                 let Join { peer, user, permission, outlet } = *join;
                 self.outlets.insert(peer, outlet);
+                self.upkeep.touched(false);
                 self.feed(Input::Join { peer, user, permission });
             }
             Mail::Leave(peer) => {
@@ -254,16 +258,17 @@ impl Actor {
                 let id = EditId(self.next_edit);
                 self.next_edit += 1;
                 self.edits.insert(id, edit.reply);
+                self.upkeep.touched(self.outlets.is_empty());
                 self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });
             }
-            Mail::Project(reply) => self.project_for(reply),
+            Mail::Project(reply) => {
+                self.upkeep.touched(self.outlets.is_empty());
+                self.project_for(reply);
+            }
             Mail::News => self.read_log(),
             Mail::Evict => self.upkeep.evict(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
             Mail::Stop(why, done) => self.stopping = Some((why, done)),
-        }
-        if self.outlets.is_empty() {
-            self.upkeep.touched(true);
         }
     }
 

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Actor, Done, End};
+use super::{Actor, Done, EMPTY_BYTES, End};
 use crate::{Config, SyncFault, compact, document::Input, projection};
 
 /// Awareness is sent once per tick, merged.
@@ -16,6 +16,8 @@ const TICK: Duration = Duration::from_millis(50);
 const EXPIRY: Duration = Duration::from_secs(2);
 /// A row follows its document after so long.
 const PROJECTION: Duration = Duration::from_millis(500);
+/// A document that cannot leave memory yet is looked at again after so long.
+const LINGER: Duration = Duration::from_millis(200);
 /// A failed projection or compaction is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
 /// A log shorter than this is not worth a snapshot while the document is in use.
@@ -73,7 +75,7 @@ impl Upkeep {
     pub(super) fn due(&self) -> Instant {
         let project = self.project.filter(|_| !self.projecting);
         let dues = [self.tick, self.expiry, self.idle, self.next_poll, project];
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         dues.into_iter().flatten().min().unwrap_or(far)
     }
 
@@ -127,7 +129,7 @@ impl Actor {
         if !self.outlets.is_empty() {
             return;
         }
-        self.upkeep.idle = Some(now + Duration::from_millis(100));
+        self.upkeep.idle = Some(now + LINGER);
         if self.upkeep.project.is_some() {
             return self.project();
         }
@@ -147,7 +149,7 @@ impl Actor {
         }
         self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         let bytes = self.document.state().bytes();
-        self.me.set_bytes(&self.node.registry, bytes);
+        self.me.set_bytes(&self.node.registry, bytes + EMPTY_BYTES);
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again

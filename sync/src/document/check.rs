@@ -52,9 +52,9 @@ impl Accepted {
         let known = |client: u64| self.clocks.get(&client).copied().unwrap_or(0);
         let mut new = scan.inserts.iter().filter(|run| run.end > known(run.client)).peekable();
         let fits = new.peek().is_some();
-        if let Some(foreign) = new.find(|run| {
-            self.authors.get(&run.client).is_some_and(|author| *author != by)
-        }) {
+        if let Some(foreign) =
+            new.find(|run| self.authors.get(&run.client).is_some_and(|author| *author != by))
+        {
             return Verdict::Foreign(foreign.client);
         }
         match scan.missing(known) {

@@ -69,7 +69,7 @@ impl Document {
         self.flight = Some(Flight { append, updates, through: self.ordinal });
     }
 
-    pub(super) fn outcome(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
+    pub(super) fn outcome(&mut self, outcome: &Outcome, effects: &mut Vec<Effect>) {
         match outcome {
             Outcome::Stored => self.stored(effects),
             Outcome::Behind => {

@@ -215,7 +215,7 @@ impl Document {
             Input::Awareness { peer, update } => self.hear(now, peer, &update),
             Input::QueryAwareness { peer } => self.tell_awareness(peer, effects),
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
-            Input::Outcome(outcome) => self.outcome(outcome, effects),
+            Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed(entries) => self.missed(entries, effects),
             Input::Reloaded(state) => self.reloaded(*state, effects),
             Input::Lagging { peer, missed } => self.lagging(peer, missed),

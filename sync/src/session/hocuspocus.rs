@@ -23,7 +23,7 @@ use crate::{
 
 /// What may wait for authentication on one socket.
 const QUEUED_BYTES: usize = 16 << 20;
-const QUEUED_FOR: Duration = Duration::from_secs(60);
+const QUEUED_FOR: Duration = Duration::from_mins(1);
 /// A client is asked for a fresh token so long before its token ends, or at half of what is left.
 const ASK_BEFORE: Duration = Duration::from_secs(30);
 
