@@ -27,8 +27,10 @@ fn main() {
     };
     let built = wanted && build(&out);
     if wanted && !built {
-        println!("cargo:warning=the web app was not built: npm is missing or failed (see above); \
-                  the program serves a page that says so");
+        println!(
+            "cargo:warning=the web app was not built: npm is missing or failed (see above); \
+                  the program serves a page that says so"
+        );
     }
     if !built {
         fs::write(out.join("index.html"), PAGE).expect("OUT_DIR can be written");

@@ -102,7 +102,7 @@ fn api_config(settings: &Serve, secret: Vec<u8>) -> anyhow::Result<studyhall_api
     config.access_ttl = settings.access_ttl;
     config.rate_limit = settings.rate_limit == Switch::On;
     for proxy in &settings.trusted_proxies {
-        let network = proxy.parse().or_else(|_| proxy.parse().map(ipnet::IpNet::from));
+        let network = proxy.parse().or_else(|_| proxy.parse::<std::net::IpAddr>().map(Into::into));
         let network = network
             .with_context(|| format!("--trusted-proxies: {proxy} is no address or network"))?;
         config.trusted_proxies.push(network);

@@ -4,7 +4,9 @@ use std::{ops::Deref, sync::Arc};
 
 use studyhall_store::Store;
 
-use crate::{accounts::Accounts, config::Config, documents::Documents};
+use studyhall_sync::Documents;
+
+use crate::{accounts::Accounts, config::Config};
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]

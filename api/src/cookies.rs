@@ -17,6 +17,11 @@ pub(crate) fn access_name(config: &Config) -> String {
     name(config, "access")
 }
 
+/// The access token that a browser shows, for sockets.
+pub fn access_cookie(config: &Config, headers: &HeaderMap) -> Option<String> {
+    read(headers, &access_name(config))
+}
+
 /// The name of the cookie with the refresh token.
 pub(crate) fn refresh_name(config: &Config) -> String {
     name(config, "refresh")

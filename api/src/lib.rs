@@ -9,7 +9,6 @@ mod answer;
 mod api;
 mod config;
 mod cookies;
-mod documents;
 mod extract;
 mod fault;
 mod invites;
@@ -24,6 +23,6 @@ mod service;
 
 pub use accounts::{Accounts, SetupError};
 pub use config::{Config, Secret, SecretTooShort};
-pub use documents::Documents;
+pub use cookies::access_cookie;
 pub use layers::{harden, origin_allowed};
 pub use service::{Service, openapi};

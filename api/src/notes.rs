@@ -9,7 +9,9 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 
-use crate::{api::Api, documents::SyncFault, extract::IfMatch, fault::Fault, rooms};
+use studyhall_sync::SyncFault;
+
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms};
 
 /// A note to make.
 pub(crate) struct NewNote {
@@ -41,6 +43,14 @@ impl From<SyncFault> for Fault {
             SyncFault::Exists => {
                 Self::Conflict { code: "id-taken", detail: "this id is taken: make another one" }
             }
+            SyncFault::TooLarge => Self::Conflict {
+                code: "document-full",
+                detail: "this note has reached its size limit: start another one",
+            },
+            SyncFault::Refused => Self::Conflict {
+                code: "document-refused",
+                detail: "this note does not take that change: read it again",
+            },
             SyncFault::Unavailable => Self::Unavailable,
             SyncFault::Corrupt => Self::Internal("a document cannot be read".into()),
         }

@@ -4,7 +4,9 @@ use axum::Router;
 use studyhall_schema::access::SharedAccess;
 use studyhall_store::Store;
 
-use crate::{accounts::Accounts, api::Api, config::Config, documents::Documents, layers, routes};
+use studyhall_sync::Documents;
+
+use crate::{accounts::Accounts, api::Api, config::Config, layers, routes};
 
 /// The REST API.
 #[derive(Clone)]
