@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, State},
+    document::{Change, Refusal},
     load,
     node::Node,
     outbox::Close,
@@ -57,7 +57,7 @@ impl Documents {
         }
         if title.is_some() || !text.is_empty() {
             let first = text::initial_update(note, format, title, text);
-            self.edit(id, by, Box::new(move |_: &State, _| Some(first))).await?;
+            self.edit(id, by, Box::new(move |_, _| Ok(Some(first)))).await?;
         }
         self.project(id).await
     }
@@ -73,8 +73,10 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let text = text.to_owned();
-        let change: Change =
-            Box::new(move |state, client| text::diff_update(state.doc(), format, client, &text));
+        let change: Change = Box::new(move |state, client| {
+            text::diff_update(&state.full(), client, format, &text)
+                .map_err(|_| Refusal::Undecodable)
+        });
         self.edit(document, by, change).await?;
         self.project(document).await
     }

@@ -9,13 +9,12 @@ use studyhall_schema::{
     note::{Format, Note},
 };
 use studyhall_store::{Store, StoreError};
+use yrs::Transact;
 
 use crate::{SyncFault, document::State, text};
 
 /// Text beyond this is not in the row (it is in the document), in bytes.
 const TEXT_BYTES: usize = 1 << 20;
-/// Characters of a title.
-const TITLE_CHARS: usize = 200;
 
 /// What a row shows of a document's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,9 +26,10 @@ pub(crate) struct Content {
 /// Reads a note's content; `None` for documents that have no row.
 pub(crate) fn read(kind: DocumentKind, state: &State) -> Option<Content> {
     let format = format_of(kind)?;
-    let mut text = text::read_text(state.doc(), format);
+    let transaction = state.doc().transact();
+    let mut text = text::read_text(&transaction, format);
     truncate(&mut text, TEXT_BYTES);
-    let title = text::read_title(state.doc()).chars().take(TITLE_CHARS).collect();
+    let title = text::read_title(&transaction).unwrap_or_default();
     Some(Content { text, title })
 }
 

@@ -39,6 +39,7 @@ pub enum EditError {
 pub fn new_doc(client_id: u64) -> Doc {
     let mut options = Options::with_client_id(ClientID::new(client_id));
     options.offset_kind = OffsetKind::Utf16;
+    options.cleanup_formatting = false; // the server deletes nothing of its own
     Doc::with_options(options)
 }
 

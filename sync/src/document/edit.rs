@@ -14,7 +14,7 @@ use super::{Document, Effect, Refusal, State, check::Verdict};
 pub struct EditId(pub u64);
 
 /// Makes an update from the applied state, under the given client id; `None` when nothing changes.
-pub type Change = Box<dyn FnOnce(&State, u64) -> Option<Vec<u8>> + Send>;
+pub type Change = Box<dyn FnOnce(&mut State, u64) -> Result<Option<Vec<u8>>, Refusal> + Send>;
 
 /// Why an edit was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +61,11 @@ impl Document {
             let Some((edit, by, change)) = self.edits.queue.pop_front() else { return };
             let fresh = u64::from(self.random.random::<u32>());
             let client = *self.edits.clients.entry(by).or_insert(fresh);
-            let result = match change(&self.state, client) {
+            let made = change(&mut self.state, client);
+            let result = made.and_then(|update| match update {
                 None => Ok(false),
                 Some(update) => self.accept_edit(by, update, effects),
-            };
+            });
             match result {
                 Ok(true) => self.edits.running = Some((edit, self.ordinal)),
                 Ok(false) => {

@@ -202,7 +202,7 @@ impl Document {
             Input::Join { peer, user, permission } => {
                 self.peers.insert(peer, Peer::new(user, permission));
             }
-            Input::Leave { peer } => self.leave(peer),
+            Input::Leave { peer } => self.leave(now, peer, effects),
             Input::Permission { peer, permission } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.permission = permission;
@@ -262,7 +262,7 @@ impl Document {
 
     /// Whether somebody's awareness has to go out or may expire, so that ticks are needed.
     pub fn wants_tick(&self) -> bool {
-        self.awareness.is_changed()
+        self.awareness.has_changed()
     }
 
     /// Whether anybody's awareness is known.
@@ -285,14 +285,17 @@ impl Document {
         }
     }
 
-    fn leave(&mut self, peer: PeerId) {
+    fn leave(&mut self, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>) {
         self.peers.remove(&peer);
-        self.awareness.leave(peer.0);
+        if let Some(update) = self.awareness.leave(now, peer.0) {
+            effects.push(Effect::Awareness { to: None, update });
+        }
     }
 
     fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
         if let Some(known) = self.peers.get(&peer) {
-            self.awareness.hear(now, peer.0, known.user, update);
+            // What is no awareness update is dropped like what is not the connection's own.
+            let _ = self.awareness.receive(now, peer.0, known.user, update);
         }
     }
 

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Entry, Snapshot};
 use yrs::{
-    ClientID, Doc, IdSet, OffsetKind, Options, ReadTxn, StateVector, Transact, Update,
+    ClientID, Doc, IdSet, ReadTxn, StateVector, Transact, Update,
     updates::{decoder::Decode, encoder::Encode},
 };
 
-use crate::guard;
+use crate::{guard, text};
 
 /// Stored bytes that are not a document: a problem for this document only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,20 +38,10 @@ pub struct State {
     deleted: Option<IdSet>,
 }
 
-/// A `yrs` document as this server opens them: offsets in UTF-16 as in `yjs`, no edits of its own.
-pub fn new_doc(client: u64) -> Doc {
-    Doc::with_options(Options {
-        client_id: ClientID::new(client),
-        offset_kind: OffsetKind::Utf16,
-        cleanup_formatting: false,
-        ..Options::default()
-    })
-}
-
 impl Default for State {
     fn default() -> Self {
         Self {
-            doc: new_doc(0),
+            doc: text::new_doc(0),
             seq: 0,
             authors: HashMap::new(),
             exact: 0,
