@@ -1,5 +1,5 @@
-//! What the store costs. `cargo bench -p studyhall-store --bench cost [-- FOLDER]`: put FOLDER on a disk to see
-//! fsync, on a tmpfs (`/dev/shm`) to see the CPU alone. Prints, asserts nothing.
+//! What the store costs. `cargo bench -p studyhall-store --bench cost [-- FOLDER]`: put FOLDER on a
+//! disk to see fsync, on a tmpfs (`/dev/shm`) to see the CPU alone. Prints, asserts nothing.
 
 use std::{fs, path::Path, sync::Arc};
 

@@ -6,7 +6,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,7 +42,7 @@ impl Cache {
     ) -> Region<V> {
         let values =
             moka::future::Cache::builder().max_capacity(capacity).time_to_live(ttl).build();
-        Region { values }
+        Region { values, changes: Arc::default() }
     }
 
     /// Counts one more for `key` in the current window, which began with the key's first count.
@@ -63,6 +66,8 @@ impl Cache {
 #[derive(Clone)]
 pub struct Region<V> {
     values: moka::future::Cache<String, V>,
+    /// How often something was invalidated.
+    changes: Arc<AtomicU64>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Region<V> {
@@ -71,18 +76,41 @@ impl<V: Clone + Send + Sync + 'static> Region<V> {
         self.values.get(key).await
     }
 
-    /// Remembers a value.
+    /// The value, loaded when it is not remembered. A value that was loaded while something was
+    /// invalidated is given to the caller, who asked before, and not remembered.
+    pub async fn get_or_load<E>(
+        &self,
+        key: &str,
+        load: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
+        if let Some(value) = self.get(key).await {
+            return Ok(value);
+        }
+        let before = self.changes.load(Ordering::SeqCst);
+        let value = load.await?;
+        self.insert(key, value.clone()).await;
+        // An invalidation counts itself first and removes then: either it is seen here, or it
+        // removes what was just inserted.
+        if self.changes.load(Ordering::SeqCst) != before {
+            self.values.invalidate(key).await;
+        }
+        Ok(value)
+    }
+
+    /// Remembers a value that cannot have changed meanwhile; else use [`Self::get_or_load`].
     pub async fn insert(&self, key: &str, value: V) {
         self.values.insert(key.to_owned(), value).await;
     }
 
     /// Forgets a value: what it was made from has changed.
     pub async fn invalidate(&self, key: &str) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.values.invalidate(key).await;
     }
 
     /// Forgets all values.
     pub fn invalidate_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.values.invalidate_all();
     }
 }
@@ -213,5 +241,19 @@ mod tests {
         assert_eq!(callers.get("ada").await, Some(7));
         callers.invalidate("ada").await;
         assert_eq!(callers.get("ada").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_value_that_changed_while_it_was_loaded_is_not_remembered() {
+        let (_, cache) = cache();
+        let members = cache.region::<&str>(10, MINUTE);
+        let loading = members.get_or_load("ada", async {
+            members.invalidate("ada").await;
+            Ok::<_, ()>("member")
+        });
+        assert_eq!(loading.await, Ok("member"));
+        assert_eq!(members.get("ada").await, None, "it may be from before the change");
+        assert_eq!(members.get_or_load("ada", async { Ok::<_, ()>("gone") }).await, Ok("gone"));
+        assert_eq!(members.get_or_load("ada", async { Err(()) }).await, Ok("gone"), "remembered");
     }
 }

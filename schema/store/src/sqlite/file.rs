@@ -143,3 +143,24 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), Fault> {
     transaction.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_on_the_disk_when_it_returns() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (file, writer) = File::open(&folder.path().join("x.db")).unwrap();
+        let reader = file.connect_to_read().unwrap();
+        for connection in [&writer, &reader] {
+            let full: i64 =
+                connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            let mode: String =
+                connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!((full, mode.as_str()), (2, "wal"));
+        }
+        let refused = reader.execute("UPDATE health SET beats = 1", []);
+        assert!(refused.is_err(), "who reads cannot write");
+    }
+}

@@ -4,7 +4,7 @@
 //! Names come from `Record` implementations, `[a-z_]+`, never from people.
 
 use bson::{Bson, RawDocument};
-use rusqlite::Connection;
+use rusqlite::{Connection, types::Value};
 use studyhall_schema::record::{Index, Key};
 
 use super::{fault::Fault, key, writer::atomically};
@@ -108,7 +108,7 @@ impl Table {
     }
 
     /// The statement of a walk along an index, and its parameters.
-    pub(super) fn scan(&self, scan: &Scan) -> Result<(String, Vec<Vec<u8>>), Fault> {
+    pub(super) fn scan(&self, scan: &Scan) -> Result<(String, Vec<Value>), Fault> {
         let name = self.collection.name;
         let mut conditions = Conditions::equal(&scan.index, &scan.prefix)?;
         let next = scan.index.keys.get(scan.prefix.len());
@@ -131,11 +131,14 @@ impl Table {
         }
         let order: Vec<String> = columns.iter().map(|column| format!("{column} {way}")).collect();
         let sql = format!(
-            "SELECT _id, _rev, crc, bson FROM {name} {} ORDER BY {} LIMIT {}",
+            "SELECT _id, _rev, crc, bson FROM {name} {} ORDER BY {} LIMIT ?{}",
             conditions.sql,
             order.join(", "),
-            scan.limit
+            conditions.parameters.len() + 1,
         );
+        // A parameter, so that pages of all lengths share one statement.
+        let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
+        conditions.parameters.push(Value::Integer(limit));
         Ok((sql, conditions.parameters))
     }
 
@@ -144,7 +147,7 @@ impl Table {
         &self,
         index: &Index,
         prefix: &[Bson],
-    ) -> Result<(String, Vec<Vec<u8>>), Fault> {
+    ) -> Result<(String, Vec<Value>), Fault> {
         let conditions = Conditions::equal(index, prefix)?;
         let sql = format!("SELECT count(*) FROM {} {}", self.collection.name, conditions.sql);
         Ok((sql, conditions.parameters))
@@ -163,7 +166,7 @@ fn column(key: &str) -> String {
 #[derive(Default)]
 struct Conditions {
     sql: String,
-    parameters: Vec<Vec<u8>>,
+    parameters: Vec<Value>,
 }
 
 impl Conditions {
@@ -177,12 +180,79 @@ impl Conditions {
     }
 
     fn place(&mut self, value: &Bson) -> Result<String, Fault> {
-        self.parameters.push(key::key(value)?);
+        self.parameters.push(Value::Blob(key::key(value)?));
         Ok(format!("?{}", self.parameters.len()))
     }
 
     fn add(&mut self, condition: &str) {
         self.sql.push_str(if self.sql.is_empty() { "WHERE " } else { " AND " });
         self.sql.push_str(condition);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLLECTION: Collection = Collection {
+        name: "things",
+        indexes: &[
+            Index { name: "owner", keys: &["owner", "at"], unique: false },
+            Index { name: "room", keys: &["room", "_id"], unique: false },
+            Index { name: "name", keys: &["name"], unique: true },
+        ],
+    };
+
+    /// How the database walks for this scan.
+    fn plan(
+        index: &str,
+        prefix: usize,
+        direction: Direction,
+        resumed: bool,
+        ranged: bool,
+    ) -> String {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = Table::of(COLLECTION);
+        table.ensure(&connection).unwrap();
+        table.ensure(&connection).unwrap();
+        let index = COLLECTION.index(index).unwrap();
+        let keys = resume_keys(index, prefix).len();
+        let scan = Scan {
+            index,
+            prefix: vec![Bson::Null; prefix],
+            after: ranged.then_some(Bson::Int32(1)),
+            before: ranged.then_some(Bson::Int32(2)),
+            direction,
+            resume: resumed.then(|| vec![Bson::Int32(1); keys]),
+            limit: 10,
+        };
+        let (sql, parameters) = table.scan(&scan).unwrap();
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let parameters = rusqlite::params_from_iter(parameters);
+        let steps = explain.query_map(parameters, |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn pages_walk_an_index_and_never_sort() {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            for resumed in [false, true] {
+                for (index, prefix, ranged) in [
+                    ("owner", 1, false),
+                    ("owner", 1, true),
+                    ("owner", 2, false),
+                    ("room", 1, false),
+                    ("room", 0, true),
+                    ("name", 1, false),
+                    ("_id", 0, true),
+                ] {
+                    let plan = plan(index, prefix, direction, resumed, ranged);
+                    assert!(plan.starts_with("SEARCH"), "{index} {prefix}: {plan}");
+                    assert!(!plan.contains("TEMP B-TREE"), "{index} {prefix}: {plan}");
+                }
+                let whole = plan("owner", 0, direction, resumed, false);
+                assert!(!whole.contains("TEMP B-TREE"), "{whole}");
+            }
+        }
     }
 }
