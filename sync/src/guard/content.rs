@@ -2,7 +2,9 @@
 //!
 //! Only what yrs 0.28 and yjs 13.6 read in the same way. Refused are JSON contents (yrs reads one
 //! text too many, and no stable yjs writes them), XML hooks (yjs reads a name, yrs does not), and
-//! weak links, moves and types that yjs does not know: they would stop every stock client.
+//! weak links, moves and types that yjs does not know: they would stop every stock client. So are
+//! sub-documents: yrs 0.28.1 lets an item that holds one hold its own document as well, and no
+//! document with one in it ever leaves memory again. Nothing in Studyhall is made of them.
 
 use super::{MAX_DEPTH, json};
 use crate::wire::lib0::{Malformed, Reader};
@@ -14,16 +16,14 @@ const EMBED: u8 = 5;
 const FORMAT: u8 = 6;
 const TYPE: u8 = 7;
 const ANY: u8 = 8;
-const DOC: u8 = 9;
 
 const XML_ELEMENT: u8 = 3;
 
-/// Bytes in memory of a value, of an entry of a map, of a shared type, of a sub-document; each a
-/// little more than what yrs 0.28.1 was seen to take (`sync/fuzz` compares).
+/// Bytes in memory of a value, of an entry of a map, of a shared type; each a little more than
+/// what yrs 0.28.1 was seen to take (`sync/fuzz` compares).
 const VALUE_SIZE: u64 = 48;
 const ENTRY_SIZE: u64 = 160;
 const TYPE_SIZE: u64 = 512;
-const DOC_SIZE: u64 = 4096;
 
 /// What a content is, as far as a document needs to know before it is decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,14 +71,6 @@ impl Content {
                     size += read_any(reader)?;
                 }
                 (u32::try_from(count).map_err(|_| Malformed::Size)?, size)
-            }
-            DOC => {
-                let guid = size_of(reader.string()?.as_bytes());
-                // yjs reads members of the options: anything but a map would stop it.
-                if !reader.starts_with(MAP) {
-                    return Err(Malformed::Kind);
-                }
-                (1, DOC_SIZE + guid + read_any(reader)?)
             }
             _ => return Err(Malformed::Kind),
         };

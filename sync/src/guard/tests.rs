@@ -48,8 +48,8 @@ fn rich_updates() -> Vec<Vec<u8>> {
         map.insert(txn, "big", Any::Number(yrs::Number::Int(1 << 40)));
         map.insert(txn, "list", ArrayPrelim::from([1, 2, 3]));
         let inner = map.insert(txn, "map", MapPrelim::default());
-        inner.insert(txn, "doc", Doc::new());
-        inner.remove(txn, "doc");
+        inner.insert(txn, "key", "value");
+        inner.remove(txn, "key");
     });
     edit(&|txn| {
         let list = txn.get_or_insert_array("list");
@@ -182,7 +182,7 @@ fn what_clients_and_server_would_read_differently_is_refused() {
         (7, vec![9], "a sub-document as a type"),
         (7, vec![15], "a type without a kind"),
         (8, vec![1, 115], "an unknown value"),
-        (9, [&string("guid")[..], &[126]].concat(), "options that are no map"),
+        (9, [&string("guid")[..], &[118, 0]].concat(), "a sub-document: yrs never lets go of it"),
         (11, vec![0, 0], "a move"),
         (0x14, string("a"), "a kind with its fifth bit"),
         (0, vec![1], "an item of kind 0"),

@@ -61,11 +61,6 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    /// Whether the next byte is `byte`.
-    pub fn starts_with(&self, byte: u8) -> bool {
-        self.rest.first() == Some(&byte)
-    }
-
     /// Says that everything was read.
     pub fn finish(self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(Malformed::Trailing) }
