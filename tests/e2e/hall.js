@@ -29,21 +29,22 @@ export class Hall {
   #child = null;
   #output = "";
 
-  constructor(url, admin, data) {
+  constructor(url, admin, data, flags) {
+    this.flags = flags;
     this.url = url;
     this.admin = admin;
     this.data = data;
   }
 
-  /** The server that a test may share: the one that was named, else one of its own. */
-  static async open() {
+  /** A server of the test's own, with these flags; without a binary the one that was named. */
+  static async open(...flags) {
     if (!process.env.STUDYHALL_BIN) {
       if (!process.env.STUDYHALL_URL) throw new Error("Set STUDYHALL_BIN to the server's binary, or STUDYHALL_URL.");
-      return new Hall(process.env.STUDYHALL_URL.replace(/\/+$/, ""), null, null);
+      return new Hall(process.env.STUDYHALL_URL.replace(/\/+$/, ""), null, null, []);
     }
     const [port, admin] = [await freePort(), await freePort()];
     const data = await mkdtemp(join(tmpdir(), "studyhall-e2e-"));
-    const hall = new Hall(`http://127.0.0.1:${port}`, `http://127.0.0.1:${admin}`, data);
+    const hall = new Hall(`http://127.0.0.1:${port}`, `http://127.0.0.1:${admin}`, data, flags);
     await hall.start();
     return hall;
   }
@@ -51,7 +52,7 @@ export class Hall {
   async start() {
     const address = (url) => new URL(url).host;
     const flags = ["--listen", address(this.url), "--admin-listen", address(this.admin), "--data", this.data];
-    this.#child = spawn(process.env.STUDYHALL_BIN, ["serve", ...flags, "--rate-limit", "off"], {
+    this.#child = spawn(process.env.STUDYHALL_BIN, ["serve", ...flags, "--rate-limit", "off", ...this.flags], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const keep = (chunk) => (this.#output = (this.#output + chunk).slice(-4_000));
@@ -75,6 +76,11 @@ export class Hall {
     const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
     await gone;
     clearTimeout(late);
+  }
+
+  /** Asks at a debug door of the admin address; false where there is none. */
+  async knock(door) {
+    return (await fetch(`${this.admin}/debug/${door}`, { method: "POST" })).ok;
   }
 
   async close() {

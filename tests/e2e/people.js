@@ -158,9 +158,13 @@ export class Person {
     await this.text.filter({ hasText: words }).waitFor();
   }
 
+  get saveState() {
+    return this.page.getByRole("status", { name: "Save state" });
+  }
+
   /** Waits until the save state says this. */
   async seesState(words) {
-    await this.page.getByRole("status", { name: "Save state" }).filter({ hasText: words }).waitFor();
+    await this.saveState.filter({ hasText: words }).waitFor();
   }
 
   async seesConnection(words) {

@@ -1,0 +1,38 @@
+/** "Saved" is true: nobody says it, and nobody else sees an edit, before it is durable. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { cannotRestart, Hall } from "./hall.js";
+import { browser, somebody } from "./people.js";
+
+let hall;
+before(async () => {
+  hall = await Hall.open("--debug-doors");
+});
+after(async () => {
+  await browser.close();
+  await hall?.close();
+});
+
+test("while the journal is held an edit is being saved and nobody else sees it", { skip: cannotRestart }, async (t) => {
+  if (!(await hall.knock("journal/release"))) return t.skip("this server has no debug doors");
+  const [ada, ben] = [await somebody(hall, "Ada"), await somebody(hall, "Ben")];
+  await ada.makeRoom("Biology");
+  await ben.joinRoom(await ada.inviteCode(), "Biology");
+  await ada.makeNote("The cell");
+  await ada.seesState("Saved");
+  await ben.page.reload();
+  await ben.openNote("The cell");
+  await ben.seesState("Saved");
+
+  await hall.knock("journal/hold");
+  await ada.write("Not yet durable.");
+  await ada.seesState(/^Saving/);
+  // Awareness does not wait: Ada's caret reaches Ben on the same socket, after the edits.
+  await ben.text.locator(".others-caret", { hasText: "Ada" }).waitFor();
+  assert.equal(await ben.reads(), "");
+  assert.match(await ada.saveState.textContent(), /^Saving/);
+
+  await hall.knock("journal/release");
+  await ben.seesText("Not yet durable.");
+  await ada.seesState("Saved");
+});
