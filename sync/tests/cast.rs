@@ -1,0 +1,139 @@
+//! The cast: people with a `yrs` document of their own, and a stage with one core on it.
+
+use bytes::Bytes;
+use studyhall_schema::{
+    Timestamp,
+    access::Permission,
+    document::DocumentId,
+    ids::{NoteId, UserId},
+};
+use studyhall_store::log::{Append, Outcome};
+use studyhall_sync::{
+    document::{Document, Effect, Input, Limits, PeerId, State},
+    guard, text,
+};
+use yrs::{
+    Doc, GetString, ReadTxn, StateVector, Text, Transact, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// Somebody with a document of their own.
+pub(crate) struct Person {
+    pub(crate) user: UserId,
+    pub(crate) doc: Doc,
+}
+
+impl Person {
+    pub(crate) fn new(number: u8) -> Self {
+        let user = UserId::from_bytes([number; 12]);
+        Self { user, doc: text::new_doc(1000 + u64::from(number)) }
+    }
+
+    pub(crate) fn peer(&self) -> PeerId {
+        PeerId(u64::from(self.user.bytes()[0]))
+    }
+
+    /// Types at the end; what comes back is the update of just that.
+    pub(crate) fn types(&self, what: &str) -> Bytes {
+        let content = self.doc.get_or_insert_text("content");
+        let mut transaction = self.doc.transact_mut();
+        let end = content.len(&transaction);
+        content.insert(&mut transaction, end, what);
+        transaction.encode_update_v1().into()
+    }
+
+    /// Deletes the first character.
+    pub(crate) fn deletes_first(&self) -> Bytes {
+        let content = self.doc.get_or_insert_text("content");
+        let mut transaction = self.doc.transact_mut();
+        content.remove_range(&mut transaction, 0, 1);
+        transaction.encode_update_v1().into()
+    }
+
+    pub(crate) fn hears(&self, update: &[u8]) {
+        let update = Update::decode_v1(update).expect("the server sends updates");
+        self.doc.transact_mut().apply_update(update).expect("an update applies");
+    }
+
+    pub(crate) fn reads(&self) -> String {
+        text_of(&self.doc)
+    }
+
+    pub(crate) fn vector(&self) -> Bytes {
+        self.doc.transact().state_vector().encode_v1().into()
+    }
+
+    /// All that this person has, as one update.
+    pub(crate) fn all(&self) -> Bytes {
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into()
+    }
+}
+
+pub(crate) fn text_of(doc: &Doc) -> String {
+    let transaction = doc.transact();
+    transaction.get_text("content").map_or_else(String::new, |text| text.get_string(&transaction))
+}
+
+/// One core, and everything it says.
+pub(crate) struct Stage {
+    pub(crate) core: Document,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        let id = DocumentId::Note(NoteId::from_bytes([7; 12]));
+        Self { core: Document::new(id, State::default(), limits, 1), effects: Vec::new() }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
+        self.core.handle(NOW, input, &mut self.effects);
+        self.core.flush(NOW, &mut self.effects);
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(crate) fn joins(&mut self, person: &Person, permission: Permission) {
+        let peer = person.peer();
+        self.input(Input::Join { peer, user: person.user, permission });
+        self.input(Input::Step1 { peer, vector: person.vector() });
+    }
+
+    pub(crate) fn sends(&mut self, person: &Person, update: Bytes) -> Vec<Effect> {
+        self.sends_as(person, update, false)
+    }
+
+    pub(crate) fn sends_as(&mut self, person: &Person, update: Bytes, step2: bool) -> Vec<Effect> {
+        let scan = guard::update_v1(&update).expect("people send well-formed updates");
+        self.input(Input::Update { peer: person.peer(), update, scan, step2 })
+    }
+
+    pub(crate) fn stored(&mut self) -> Vec<Effect> {
+        self.input(Input::Outcome(Outcome::Stored))
+    }
+}
+
+pub(crate) fn appended(effects: &[Effect]) -> Option<&Append> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Append(append) | Effect::Retry(append) => Some(append),
+        _ => None,
+    })
+}
+
+pub(crate) fn acks(effects: &[Effect], person: &Person) -> usize {
+    let is_theirs =
+        |effect: &&Effect| matches!(effect, Effect::Ack { peer, .. } if *peer == person.peer());
+    effects.iter().filter(is_theirs).count()
+}
+
+pub(crate) fn shown(effects: &[Effect]) -> Option<&Bytes> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::FanOut { update, .. } => Some(update),
+        _ => None,
+    })
+}

@@ -1,0 +1,234 @@
+//! What the core promises, one plot each.
+
+use bytes::Bytes;
+use studyhall_schema::access::Permission;
+use studyhall_store::{
+    StoreError,
+    log::{Entry, LoggedUpdate, Outcome},
+};
+use studyhall_sync::document::{EditId, Effect, Input, Limits, Refusal};
+
+use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
+
+fn cast() -> (Stage, Person, Person) {
+    let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&ben, Permission::Write);
+    (stage, ada, ben)
+}
+
+fn refusal(effects: &[Effect]) -> Option<Refusal> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Refuse { reason, .. } => Some(*reason),
+        _ => None,
+    })
+}
+
+#[test]
+fn nobody_is_told_or_shown_anything_before_it_is_durable() {
+    let (mut stage, ada, _) = cast();
+    let sent = stage.sends(&ada, ada.types("Hello"));
+    assert!(appended(&sent).is_some());
+    assert!(shown(&sent).is_none() && acks(&sent, &ada) == 0, "{sent:?}");
+    // A joiner's Step2 is made from durable state only.
+    let cleo = Person::new(3);
+    stage.input(Input::Join { peer: cleo.peer(), user: cleo.user, permission: Permission::Read });
+    let step = stage.input(Input::Step1 { peer: cleo.peer(), vector: cleo.vector() });
+    for effect in &step {
+        if let Effect::Difference { update, .. } = effect {
+            cleo.hears(update);
+        }
+    }
+    assert_eq!(cleo.reads(), "");
+    let stored = stage.stored();
+    cleo.hears(shown(&stored).expect("it is shown now"));
+    assert_eq!((cleo.reads().as_str(), acks(&stored, &ada)), ("Hello", 1));
+}
+
+#[test]
+fn what_waits_during_a_commit_is_one_append_and_one_frame() {
+    let (mut stage, ada, ben) = cast();
+    let first = stage.sends(&ada, ada.types("a"));
+    assert_eq!(appended(&first).map(|append| append.updates.len()), Some(1));
+    for letter in ["b", "c", "d"] {
+        assert!(appended(&stage.sends(&ada, ada.types(letter))).is_none());
+    }
+    assert!(appended(&stage.sends(&ben, ben.types("z"))).is_none());
+    let stored = stage.stored();
+    let next = appended(&stored).expect("what waited follows at once");
+    assert_eq!((next.seq, next.updates.len()), (2, 4));
+    let stored = stage.stored();
+    assert_eq!((acks(&stored, &ada), acks(&stored, &ben)), (3, 1));
+    assert_eq!(stored.iter().filter(|effect| matches!(effect, Effect::FanOut { .. })).count(), 1);
+    assert_eq!(text_of(stage.core.state().doc()).len(), 5);
+}
+
+#[test]
+fn an_update_above_a_hole_is_kept_aside_until_the_hole_fills() {
+    let (mut stage, ada, _) = cast();
+    let (first, second, third) = (ada.types("1"), ada.types("2"), ada.types("3"));
+    let held = stage.sends(&ada, third);
+    assert!(appended(&held).is_none() && acks(&held, &ada) == 0);
+    assert!(held.iter().any(|effect| matches!(effect, Effect::Step1 { .. })), "the client is asked");
+    assert!(appended(&stage.sends(&ada, second)).is_none());
+    let sent = stage.sends(&ada, first);
+    assert_eq!(appended(&sent).map(|append| append.updates.len()), Some(3));
+    assert_eq!(acks(&stage.stored(), &ada), 3);
+    assert_eq!(text_of(stage.core.state().doc()), "123");
+}
+
+#[test]
+fn a_hole_that_never_fills_costs_a_mebibyte_and_then_is_refused() {
+    let (mut stage, ada, _) = cast();
+    ada.types("the lost one");
+    let large = "x".repeat(300 << 10);
+    let refusals: Vec<_> =
+        (0..6).map(|_| refusal(&stage.sends(&ada, ada.types(&large)))).collect();
+    assert_eq!(refusals[..3], [None, None, None]);
+    assert_eq!(refusals[5], Some(Refusal::HoleTooLarge));
+    assert_eq!(stage.core.unsaved_bytes(), 0);
+}
+
+#[test]
+fn nobody_writes_under_somebody_elses_client_id() {
+    let (mut stage, ada, ben) = cast();
+    stage.sends(&ada, ada.types("mine"));
+    stage.stored();
+    let forged = ada.types("forged");
+    let refused = stage.sends(&ben, forged);
+    assert_eq!(refusal(&refused), Some(Refusal::ForeignClient));
+    assert!(refused.iter().any(|effect| matches!(effect, Effect::Audit { client: 1001, .. })));
+    // What everybody has already may come from anybody: that is how clients answer a Step1.
+    let again = Person::new(2);
+    again.hears(&ada.all());
+    let known = stage.sends_as(&ben, Bytes::from(stage.core.snapshot(NOW).state), true);
+    assert_eq!((acks(&known, &ben), refusal(&known)), (1, None));
+}
+
+#[test]
+fn a_reader_is_acknowledged_for_what_it_has_and_refused_what_it_makes() {
+    let (mut stage, ada, _) = cast();
+    let reader = Person::new(4);
+    stage.sends(&ada, ada.types("read me"));
+    stage.stored();
+    stage.sends(&ada, ada.deletes_first());
+    let frames = stage.stored();
+    assert!(shown(&frames).is_some());
+    stage.joins(&reader, Permission::Read);
+    reader.hears(&stage.core.snapshot(NOW).state);
+    assert_eq!(acks(&stage.sends_as(&reader, Bytes::from_static(&[0, 0]), true), &reader), 1);
+    assert_eq!(acks(&stage.sends_as(&reader, reader.all(), true), &reader), 1, "nothing is new");
+    assert_eq!(refusal(&stage.sends(&reader, reader.types("!"))), Some(Refusal::ReadOnly));
+    assert_eq!(refusal(&stage.sends(&reader, reader.deletes_first())), Some(Refusal::ReadOnly));
+    assert_eq!(text_of(stage.core.state().doc()), "ead me");
+}
+
+#[test]
+fn what_is_sent_twice_is_written_once_and_acknowledged_twice() {
+    let (mut stage, ada, _) = cast();
+    let update = ada.types("once");
+    assert!(appended(&stage.sends(&ada, update.clone())).is_some());
+    let twice = stage.sends(&ada, update.clone());
+    assert_eq!(acks(&twice, &ada), 0, "it is not durable yet");
+    assert_eq!(acks(&stage.stored(), &ada), 2);
+    let late = stage.sends(&ada, update);
+    assert!(appended(&late).is_none() && acks(&late, &ada) == 1);
+}
+
+#[test]
+fn a_store_that_fails_pauses_everybody_and_loses_nothing() {
+    let (mut stage, ada, _) = cast();
+    stage.sends(&ada, ada.types("kept"));
+    let down = Outcome::Failed(StoreError::Unavailable("disk full".into()));
+    let failed = stage.input(Input::Outcome(down.clone()));
+    assert!(failed.iter().any(|effect| matches!(effect, Effect::Paused(true))));
+    let again = appended(&failed).expect("the same append is tried again").batch;
+    let failed = stage.input(Input::Outcome(down));
+    assert_eq!(appended(&failed).map(|append| append.batch), Some(again));
+    let stored = stage.stored();
+    assert!(stored.iter().any(|effect| matches!(effect, Effect::Paused(false))));
+    assert_eq!(acks(&stored, &ada), 1);
+}
+
+#[test]
+fn a_node_that_was_second_reads_what_it_missed_and_appends_at_the_tail() {
+    let (mut stage, ada, _) = cast();
+    let elsewhere = Person::new(9);
+    stage.sends(&ada, ada.types("here"));
+    let behind = stage.input(Input::Outcome(Outcome::Behind));
+    assert!(behind.iter().any(|effect| matches!(effect, Effect::ReadLog { from: 1 })));
+    let logged = LoggedUpdate { by: elsewhere.user, data: elsewhere.types("there") };
+    let missed = Entry { seq: 1, batch: 99, at: NOW, updates: vec![logged] };
+    let caught_up = stage.input(Input::Missed(vec![missed]));
+    assert!(shown(&caught_up).is_some(), "what another node has written is durable");
+    assert_eq!(appended(&caught_up).map(|append| append.seq), Some(2));
+    assert_eq!(acks(&stage.stored(), &ada), 1);
+    assert_eq!(stage.core.state().seq(), 2);
+}
+
+#[test]
+fn too_much_that_waits_is_refused_until_the_store_returns() {
+    let mut stage = Stage::with_limits(Limits { waiting_bytes: 1000, ..Limits::default() });
+    let ada = Person::new(1);
+    stage.joins(&ada, Permission::Write);
+    stage.sends(&ada, ada.types(&"x".repeat(900)));
+    let refused = ada.types(&"y".repeat(900));
+    assert_eq!(refusal(&stage.sends(&ada, refused.clone())), Some(Refusal::Overloaded));
+    stage.stored();
+    assert!(appended(&stage.sends(&ada, refused)).is_some(), "the same is taken later");
+}
+
+#[test]
+fn a_full_document_takes_no_more_and_is_still_read() {
+    let limits = Limits { soft_bytes: 2_000, hard_bytes: 4_000, ..Limits::default() };
+    let (mut stage, ada) = (Stage::with_limits(limits), Person::new(1));
+    stage.joins(&ada, Permission::Write);
+    stage.sends(&ada, ada.types(&"x".repeat(1_900)));
+    stage.stored();
+    let near = stage.sends(&ada, ada.types(&"x".repeat(500)));
+    assert!(near.iter().any(|effect| matches!(effect, Effect::NearlyFull)));
+    stage.stored();
+    let full = stage.sends(&ada, ada.types(&"x".repeat(3_000)));
+    assert_eq!(refusal(&full), Some(Refusal::DocumentFull));
+    assert_eq!(text_of(stage.core.state().doc()).len(), 2_400);
+}
+
+#[test]
+fn a_slow_reader_gets_one_difference_without_a_hole() {
+    let (mut stage, ada, ben) = cast();
+    stage.sends(&ada, ada.types("a"));
+    let shown_before = stage.stored();
+    ben.hears(shown(&shown_before).expect("the first is shown"));
+    for letter in ["b", "c", "d"] {
+        stage.sends(&ada, ada.types(letter));
+        stage.stored();
+        stage.input(Input::Lagging { peer: ben.peer(), missed: None });
+        assert!(!stage.core.is_fed(ben.peer()));
+    }
+    let drained = stage.input(Input::Drained { peer: ben.peer() });
+    let [Effect::Difference { update, missed, .. }] = &drained[..] else { panic!("{drained:?}") };
+    assert!(!missed.step2);
+    ben.hears(update);
+    assert_eq!(ben.reads(), "abcd");
+    assert!(stage.core.is_fed(ben.peer()));
+}
+
+#[test]
+fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
+    let (mut stage, ada, _) = cast();
+    stage.sends(&ada, ada.types("Hello world"));
+    stage.stored();
+    stage.sends(&ada, ada.types("!"));
+    let change = Box::new(|state: &mut studyhall_sync::document::State, client| {
+        let format = studyhall_schema::note::Format::Plain;
+        Ok(studyhall_sync::text::diff_update(&state.full(), client, format, "Hello new world")
+            .expect("a text is edited"))
+    });
+    let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user, change });
+    assert!(!asked.iter().any(|effect| matches!(effect, Effect::EditDone { .. })));
+    stage.stored();
+    let stored = stage.stored();
+    let done = stored.iter().any(|effect| matches!(effect, Effect::EditDone { result: Ok(3), .. }));
+    assert!(done, "{stored:?}");
+    assert_eq!(text_of(stage.core.state().doc()), "Hello new world!");
+}

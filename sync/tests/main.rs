@@ -1,0 +1,5 @@
+//! The document core through its one door: inputs go in, effects come out, a script plays the store.
+
+mod cast;
+mod core;
+mod simulation;
