@@ -29,6 +29,8 @@ use crate::{
 
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
 const BUFFER: usize = 4096;
+/// Sockets are closed over so long when the server stops.
+const JITTER: Duration = Duration::from_millis(1500);
 
 /// CRDT documents over WebSocket.
 #[derive(Clone)]
@@ -66,13 +68,13 @@ impl Service {
             .with_state(self.clone())
     }
 
-    /// No new sockets; what is accepted is saved; then every socket closes with 1012.
+    /// No new sockets; every socket closes with 1012, spread over a moment; what is accepted is saved.
     pub async fn drain(&self, patience: Duration) {
         self.draining.store(true, Ordering::Relaxed);
+        self.node.sockets.close_all(Close::Restart, JITTER).await;
         if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
             tracing::error!("documents were not saved in time; nobody was told that they were");
         }
-        self.node.sockets.close_all(Close::Restart);
     }
 
     /// Whether a socket may be opened now, and what to answer otherwise.

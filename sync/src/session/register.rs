@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use studyhall_schema::{
     access::{AccessChange, AccessChanges, Caller, Lagged},
     document::DocumentId,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     actor::Mail,
@@ -78,9 +79,17 @@ impl Register {
         }
     }
 
-    /// Closes every socket.
-    pub(crate) fn close_all(&self, why: Close) {
-        locked(&self.sockets).values().for_each(|entry| entry.outbox.close(why));
+    /// Closes every socket, one after the other over this time, so that not all come back at once.
+    /// A map's order is random.
+    pub(crate) async fn close_all(&self, why: Close, over: Duration) {
+        let entries: Vec<Arc<Entry>> = locked(&self.sockets).values().cloned().collect();
+        let count = u32::try_from(entries.len().max(1)).unwrap_or(u32::MAX);
+        let pause = (over / count).min(Duration::from_millis(20));
+        let start = Instant::now();
+        for (number, entry) in (1..).zip(entries) {
+            entry.outbox.close(why);
+            tokio::time::sleep_until(start + pause * number).await;
+        }
     }
 
     fn revoke(&self, concerns: impl Fn(&Caller) -> bool) {
