@@ -11,13 +11,14 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     http::StatusCode,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use studyhall_api::Accounts;
 use studyhall_schema::clock::Clock;
 use studyhall_store::Store;
+use tower::ServiceExt;
 
 use crate::{
     config::{Serve, Switch},
@@ -63,9 +64,10 @@ impl Hall {
     /// What people and apps reach.
     pub fn router(&self) -> Router {
         let api = self.api.router();
+        let answer = move |request: Request| api.clone().oneshot(request);
         let router = Router::new()
-            .route_service("/api/{*rest}", api.clone())
-            .route_service("/.well-known/{*rest}", api)
+            .route("/api/{*rest}", any(answer.clone()))
+            .route("/.well-known/{*rest}", any(answer))
             .merge(self.sync.router())
             .fallback(web::asset);
         studyhall_api::harden(&self.config, router)
