@@ -135,12 +135,17 @@ export class Person {
     return `note:${(await this.send("POST", "/notes", fields)).id}`;
   }
 
-  /** A note in a room that these people have joined. */
-  async noteWith(people, fields = {}) {
-    const room = await this.send("POST", "/rooms", { name: `${this.name}'s room` });
+  /** A room that these people have joined. */
+  async roomWith(people, settings = {}) {
+    const room = await this.send("POST", "/rooms", { name: `${this.name}'s room`, settings });
     const { code } = await this.send("POST", `/rooms/${room.id}/invite-codes`, {});
     for (const person of people) await person.send("POST", "/rooms/join", { code });
-    return this.note({ room_id: room.id, is_shared: true, ...fields });
+    return room.id;
+  }
+
+  /** A note in a room that these people have joined. */
+  async noteWith(people, fields = {}) {
+    return this.note({ room_id: await this.roomWith(people), is_shared: true, ...fields });
   }
 }
 
