@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    ops::Range,
     rc::Rc,
 };
 
@@ -38,8 +39,8 @@ impl Acks {
     }
 }
 
-/// Which writers a frame moves, and up to which clock.
-pub(crate) type Moves = Rc<[(usize, u32)]>;
+/// Which writers a frame carries, from which clock up to which.
+pub(crate) type Moves = Rc<[(usize, Range<u32>)]>;
 
 /// What the people at one document know together: when each edit left.
 pub(crate) struct Board {
@@ -65,14 +66,17 @@ impl Board {
         })
     }
 
-    /// Which writers a frame moves, and up to which clock.
+    /// What a frame carries of the writers.
     pub(crate) fn moved(&self, frame: &Bytes, update: &[u8]) -> Result<Moves> {
         let mut read = self.read.borrow_mut();
         if read.0 != frame {
-            let clocks = Update::decode_v1(update)?.state_vector();
-            let known =
-                |(client, clock): (&ClientID, &u32)| Some((*self.places.get(client)?, *clock));
-            *read = (frame.clone(), clocks.iter().filter_map(known).collect());
+            let carried = Update::decode_v1(update)?.insertions(true);
+            let mut moves = Vec::new();
+            for (client, ranges) in carried.iter() {
+                let Some(place) = self.places.get(client) else { continue };
+                moves.extend(ranges.iter().map(|range| (*place, range.clone())));
+            }
+            *read = (frame.clone(), moves.into());
         }
         Ok(read.1.clone())
     }

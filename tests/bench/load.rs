@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Longer than the slowest server needs for the longest row.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Who writes where, and how.
 pub(crate) struct Load {

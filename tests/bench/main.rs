@@ -49,6 +49,9 @@ struct Arguments {
     /// Another y-websocket server to measure, `{port}` and `{dir}` filled in.
     #[arg(long, value_name = "COMMAND")]
     beside: Option<String>,
+    /// How many edits a writer who writes flat out has on the way.
+    #[arg(long, default_value_t = 16)]
+    window: usize,
     /// The folder of the editing traces.
     #[arg(long, env = "STUDYHALL_DATA", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"))]
     data: PathBuf,
@@ -102,7 +105,8 @@ async fn run(arguments: &Arguments) -> Result<(Vec<Column>, Setting)> {
     for server in &servers {
         programs.ready(*server)?;
     }
-    let material = Material::load(&arguments.data, if arguments.quick { 10 } else { 1 })?;
+    let smaller = if arguments.quick { 10 } else { 1 };
+    let material = Material::load(&arguments.data, smaller, arguments.window)?;
     let bar = ProgressBar::new((servers.len() * rows.len()) as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")?);
     let mut columns: Vec<_> =
@@ -121,9 +125,8 @@ async fn run(arguments: &Arguments) -> Result<(Vec<Column>, Setting)> {
         }
     }
     bar.finish_and_clear();
-    let setting =
-        Setting { source: material.source, smaller: material.smaller, pinned: cores::two() };
-    Ok((columns, setting))
+    let Material { source, smaller, window, .. } = material;
+    Ok((columns, Setting { source, smaller, window, pinned: cores::two() }))
 }
 
 /// What was asked for, or everything that is there.

@@ -12,6 +12,7 @@ use crate::{
 pub(crate) struct Setting {
     pub(crate) source: &'static str,
     pub(crate) smaller: usize,
+    pub(crate) window: usize,
     pub(crate) pinned: bool,
 }
 
@@ -38,10 +39,10 @@ fn preface(out: &mut String, setting: &Setting) {
     let _ = writeln!(
         out,
         "One run, one machine, each server on an empty folder. {cores}{size} Replay: {}. Flat out: \
-         each writer has 16 edits on the way. A delivery is one edit that reaches one other person; \
+         each writer has {} edits on the way. A delivery is one edit that reaches one other person; \
          the author's acknowledgement is not counted. Acknowledgement: the echo (y-websocket, hub), \
          `SyncStatus` (Hocuspocus); only Studyhall's means that the edit is on disk.\n",
-        setting.source
+        setting.source, setting.window
     );
 }
 

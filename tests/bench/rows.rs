@@ -42,12 +42,14 @@ pub(crate) struct Material {
     pub(crate) source: &'static str,
     /// 1, or 10 for a quick look.
     pub(crate) smaller: usize,
+    /// How many edits a writer who writes flat out has on the way.
+    pub(crate) window: usize,
 }
 
 impl Material {
-    pub(crate) fn load(data: &Path, smaller: usize) -> Result<Self> {
+    pub(crate) fn load(data: &Path, smaller: usize, window: usize) -> Result<Self> {
         let (paper, source) = typing::paper(data)?;
-        Ok(Self { paper, source, smaller })
+        Ok(Self { paper, source, smaller, window })
     }
 }
 
@@ -66,7 +68,6 @@ fn groups(documents: usize, writers: usize, edits: usize, pace: Pace, seed: u64)
     Load { documents, readers: 0, pace }
 }
 
-const FLAT_OUT: Pace = Pace::FlatOut { window: 16 };
 const FIVE_A_SECOND: Pace =
     Pace::Every { period: Duration::from_millis(200), phase: Duration::ZERO };
 
@@ -84,16 +85,17 @@ impl Row {
 
     pub(crate) fn prepare(self, material: &Material) -> Prepared {
         let smaller = material.smaller;
+        let flat_out = Pace::FlatOut { window: material.window };
         let load = match self {
             Self::Replay => replayed(&material.paper[..material.paper.len() / smaller]),
-            Self::Groups => groups(10, 5, 3000 / smaller, FLAT_OUT, 1000),
-            Self::Crowd => groups(1, 50, 600 / smaller, FLAT_OUT, 2000),
+            Self::Groups => groups(10, 5, 3000 / smaller, flat_out, 1000),
+            Self::Crowd => groups(1, 50, 600 / smaller, flat_out, 2000),
             Self::Typing => groups(10, 5, 100 / smaller, FIVE_A_SECOND, 3000),
-            Self::Idle => groups(1000 / smaller, 1, 1, FLAT_OUT, 4000),
-            Self::Kill => groups(10, 5, 4000, FLAT_OUT, 5000),
+            Self::Idle => groups(1000 / smaller, 1, 1, flat_out, 4000),
+            Self::Kill => groups(10, 5, 4000, flat_out, 5000),
         };
         // Runtimes that compile while they run get a moment to do so, on documents of their own.
-        Prepared { row: self, warm_up: groups(2, 5, 400 / smaller, FLAT_OUT, 90), load, smaller }
+        Prepared { row: self, warm_up: groups(2, 5, 400 / smaller, flat_out, 90), load, smaller }
     }
 }
 
@@ -112,9 +114,10 @@ impl Prepared {
     }
 }
 
+/// One person who never waits for an acknowledgement.
 fn replayed(patches: &[Patch]) -> Load {
     let script = Rc::new(typing::script(0x051A_D1E5, patches));
-    Load { documents: vec![vec![script]], readers: 2, pace: Pace::FlatOut { window: 256 } }
+    Load { documents: vec![vec![script]], readers: 2, pace: Pace::FlatOut { window: usize::MAX } }
 }
 
 async fn replay(server: &mut Running, load: &Load) -> Result<Vec<Figure>> {

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
@@ -20,6 +20,9 @@ use crate::{
     typing::Script,
     wire::{Address, Framing, Said},
 };
+
+/// Edits that leave before a person looks at what came in.
+const BURST: usize = 64;
 
 /// Where a document is reached.
 #[derive(Clone)]
@@ -91,12 +94,14 @@ impl Seat {
             if watch.finished() {
                 return Ok(());
             }
-            let first = tokio::select! {
-                frame = self.socket.next() => frame,
-                _ = ticks.tick(), if watch.paced() => { watch.allow_one(); continue }
-            };
-            self.take_in(first, &mut watch)?;
-            for _ in 0..64 {
+            if !watch.may_send() {
+                let first = tokio::select! {
+                    frame = self.socket.next() => frame,
+                    _ = ticks.tick(), if watch.paced() => { watch.allow_one(); continue }
+                };
+                self.take_in(first, &mut watch)?;
+            }
+            for _ in 0..BURST {
                 match self.socket.next().now_or_never() {
                     Some(frame) => self.take_in(frame, &mut watch)?,
                     None => break,
@@ -197,11 +202,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Hands over what may leave now; true when there was something.
+    fn may_send(&self) -> bool {
+        self.writer.as_ref().is_some_and(Writer::may_send)
+    }
+
+    /// Hands over what may leave now, but not so much that reading would wait; true when there was
+    /// something.
     async fn send(&mut self, seat: &mut Seat) -> Result<bool> {
         let Some(writer) = &mut self.writer else { return Ok(false) };
         let before = writer.sent;
-        while writer.may_send() {
+        while writer.may_send() && writer.sent - before < BURST {
             let clock = writer.script.clocks[writer.sent] as usize;
             let left = &self.board.left[writer.place][clock];
             if left.get() == 0 {
@@ -219,8 +229,9 @@ impl Watch<'_> {
         match address.read(frame)? {
             Said::Step2(update) | Said::Update(update) => {
                 let now = self.board.since.nanos();
-                for &(place, clock) in self.board.moved(frame, update)?.iter() {
-                    self.arrived(address.framing(), place, clock, now);
+                for (place, clocks) in self.board.moved(frame, update)?.iter() {
+                    ensure!(clocks.start <= self.seen[*place], "an edit was left out");
+                    self.arrived(address.framing(), *place, clocks.end, now);
                 }
             }
             Said::Saved(true) => self.saved_next(),
