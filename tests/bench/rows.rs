@@ -1,0 +1,198 @@
+//! The rows of the table in the design page on documents: each plays its load on one server and gives
+//! figures. Knows neither other servers nor how figures are shown.
+
+use std::{path::Path, rc::Rc, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use tokio::time::{sleep, timeout};
+use yrs::{Update, updates::decoder::Decode};
+
+use crate::{
+    board::Acks,
+    clock::Since,
+    figures::{Figure, Measure},
+    load::{Load, Played},
+    seat::{Door, Pace, Seat},
+    servers::Running,
+    typing::{self, Patch},
+};
+
+const MICRO: f64 = 1e6;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Row {
+    /// One person replays a whole paper, two read along.
+    Replay,
+    /// 10 documents × 5 writers, flat out.
+    Groups,
+    /// 1 document × 50 writers, flat out.
+    Crowd,
+    /// 10 documents × 5 people who type 5 edits a second each.
+    Typing,
+    /// 1,000 idle sockets with a document each.
+    Idle,
+    /// Acknowledged, then `kill -9`.
+    Kill,
+}
+
+/// What every row needs besides a server: the trace and the size.
+pub(crate) struct Material {
+    paper: Vec<Patch>,
+    pub(crate) source: &'static str,
+    /// 1, or 10 for a quick look.
+    pub(crate) smaller: usize,
+    /// How many edits a writer who writes flat out has on the way.
+    pub(crate) window: usize,
+}
+
+impl Material {
+    pub(crate) fn load(data: &Path, smaller: usize, window: usize) -> Result<Self> {
+        let (paper, source) = typing::paper(data)?;
+        Ok(Self { paper, source, smaller, window })
+    }
+}
+
+/// A row with its load, made once and played on every server.
+pub(crate) struct Prepared {
+    row: Row,
+    warm_up: Load,
+    load: Load,
+    smaller: usize,
+}
+
+fn groups(documents: usize, writers: usize, edits: usize, pace: Pace, seed: u64) -> Load {
+    let all = typing::people(documents * writers, edits, seed);
+    let mut all = all.into_iter().map(Rc::new);
+    let documents = (0..documents).map(|_| all.by_ref().take(writers).collect()).collect();
+    Load { documents, readers: 0, pace }
+}
+
+const FIVE_A_SECOND: Pace =
+    Pace::Every { period: Duration::from_millis(200), phase: Duration::ZERO };
+
+impl Row {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Replay => "replay of a paper, 3 clients",
+            Self::Groups => "10 documents × 5 writers, flat out",
+            Self::Crowd => "1 document × 50 writers, flat out",
+            Self::Typing => "10 × 5 people, 5 edits/s each",
+            Self::Idle => "idle sockets, a document each",
+            Self::Kill => "acknowledged, then kill -9",
+        }
+    }
+
+    pub(crate) fn prepare(self, material: &Material) -> Prepared {
+        let smaller = material.smaller;
+        let flat_out = Pace::FlatOut { window: material.window };
+        let load = match self {
+            Self::Replay => replayed(&material.paper[..material.paper.len() / smaller]),
+            Self::Groups => groups(10, 5, 3000 / smaller, flat_out, 1000),
+            Self::Crowd => groups(1, 50, 600 / smaller, flat_out, 2000),
+            Self::Typing => groups(10, 5, 100 / smaller, FIVE_A_SECOND, 3000),
+            Self::Idle => groups(1000 / smaller, 1, 1, flat_out, 4000),
+            Self::Kill => groups(10, 5, 4000, flat_out, 5000),
+        };
+        // Runtimes that compile while they run get a moment to do so, on documents of their own.
+        Prepared { row: self, warm_up: groups(2, 5, 400 / smaller, flat_out, 90), load, smaller }
+    }
+}
+
+impl Prepared {
+    pub(crate) async fn measure(&self, server: &mut Running) -> Result<Vec<Figure>> {
+        self.warm_up.play(server).await?;
+        let load = &self.load;
+        match self.row {
+            Row::Replay => replay(server, load).await,
+            Row::Groups => Ok(shared(&load.play(server).await?, Measure::GROUPS)),
+            Row::Crowd => Ok(shared(&load.play(server).await?, Measure::CROWD)),
+            Row::Typing => Ok(shared(&load.play(server).await?, Measure::TYPING)),
+            Row::Idle => idle(server, load).await,
+            Row::Kill => kill(server, load, 700 / self.smaller as u64).await,
+        }
+    }
+}
+
+/// One person who never waits for an acknowledgement.
+fn replayed(patches: &[Patch]) -> Load {
+    let script = Rc::new(typing::script(0x051A_D1E5, patches));
+    Load { documents: vec![vec![script]], readers: 2, pace: Pace::FlatOut { window: usize::MAX } }
+}
+
+async fn replay(server: &mut Running, load: &Load) -> Result<Vec<Figure>> {
+    let updates = load.documents[0][0].updates.len();
+    let played = load.play(server).await?;
+    Ok(vec![
+        Measure::ReplayCpu.is(played.cpu_seconds * MICRO / float(updates)),
+        Measure::ReplayRate.is(float(updates) / played.seconds),
+    ])
+}
+
+fn shared(played: &Played, measures: [Measure; 4]) -> Vec<Figure> {
+    let [cpu, arrival, saved_half, saved] = measures;
+    let deliveries = usize::try_from(played.deliveries).unwrap_or(usize::MAX);
+    vec![
+        cpu.is(played.cpu_seconds * MICRO / float(deliveries)),
+        arrival.is(played.arrival.percentile(99)),
+        saved_half.is(played.saved.percentile(50)),
+        saved.is(played.saved.percentile(99)),
+    ]
+}
+
+/// Memory a socket: each has a document of one edit, loaded, and says nothing more.
+async fn idle(server: &mut Running, load: &Load) -> Result<Vec<Figure>> {
+    let sockets = load.documents.len();
+    let doors = server.documents(sockets).await?;
+    sleep(Duration::from_millis(500)).await;
+    let before = server.process().resident_kib()?;
+    let mut seats = Vec::with_capacity(sockets);
+    for (door, writers) in doors.iter().zip(&load.documents) {
+        let mut seat = Seat::take(door).await?;
+        seat.write_once(&writers[0].updates[0]).await?;
+        seats.push(seat);
+    }
+    sleep(Duration::from_secs(2)).await;
+    let each = (server.process().resident_kib()? - before) / float(sockets);
+    drop(seats);
+    Ok(vec![Measure::IdleMemory.is(each)])
+}
+
+/// People write flat out; after so many acknowledgements the server is killed and started again.
+async fn kill(server: &mut Running, load: &Load, enough: u64) -> Result<Vec<Figure>> {
+    let doors = server.documents(load.documents.len()).await?;
+    let acks = Acks::until(enough);
+    let crew = load.seat(&doors, acks.clone()).await?;
+    let playing = tokio::task::spawn_local(crew.play());
+    timeout(Duration::from_mins(1), acks.reached()).await.context("nothing is acknowledged")?;
+    server.kill_and_restart().await?;
+    let (mut promised, mut kept) = (0, 0);
+    let acked = playing.await?;
+    for (door, writers) in doors.iter().zip(&load.documents) {
+        let found = found(door).await?;
+        for writer in writers {
+            let said = acked.iter().find(|(client, ..)| *client == Some(writer.client));
+            let said = said.map_or(0, |(_, tally, _)| tally.acked);
+            promised += said;
+            kept += said.min(found.get(&writer.client));
+        }
+    }
+    ensure!(promised > 0, "nothing was acknowledged before the kill");
+    Ok(vec![Measure::Kept.is(f64::from(kept) / f64::from(promised)).of(promised)])
+}
+
+/// The state vector of a document, asked for until the server answers: it has just started.
+async fn found(door: &Door) -> Result<yrs::StateVector> {
+    let started = Since::now();
+    loop {
+        match Seat::take(door).await {
+            Ok(seat) => return Ok(Update::decode_v1(&seat.found)?.state_vector()),
+            Err(refused) if started.seconds() > 20.0 => return Err(refused),
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

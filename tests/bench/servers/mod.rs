@@ -1,0 +1,197 @@
+//! The servers that are measured, behind one face: start on an empty folder, give documents, die.
+
+mod peers;
+mod studyhall;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use tempfile::TempDir;
+
+use crate::{
+    process::{Process, free_port},
+    seat::Door,
+    wire::{Address, Framing},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Server {
+    /// This server through `/sync/yjs`.
+    Studyhall,
+    /// This server through `/sync/hocuspocus`.
+    StudyhallHocuspocus,
+    /// The server of `y-websocket` 2.1.
+    YWebsocket,
+    /// `@hocuspocus/server` 4.7 with `extension-sqlite`.
+    Hocuspocus,
+    /// Relays frames and holds no document.
+    Hub,
+    /// What `--beside` starts.
+    Beside,
+}
+
+impl Server {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Studyhall => "Studyhall",
+            Self::StudyhallHocuspocus => "Studyhall, Hocuspocus socket",
+            Self::YWebsocket => "y-websocket 2.1",
+            Self::Hocuspocus => "Hocuspocus 4.7 + SQLite",
+            Self::Hub => "hub without documents",
+            Self::Beside => "beside",
+        }
+    }
+
+    pub(crate) fn ours(self) -> bool {
+        matches!(self, Self::Studyhall | Self::StudyhallHocuspocus)
+    }
+
+    /// Whether its acknowledgement claims that the edit is kept.
+    pub(crate) fn promises(self) -> bool {
+        !matches!(self, Self::YWebsocket | Self::Hub)
+    }
+
+    fn framing(self) -> Framing {
+        match self {
+            Self::StudyhallHocuspocus | Self::Hocuspocus => Framing::Hocuspocus,
+            _ => Framing::Yjs,
+        }
+    }
+}
+
+/// Where the programs are.
+pub(crate) struct Programs {
+    /// Our release binary.
+    pub(crate) studyhall: PathBuf,
+    /// `tests/bench/peers`.
+    pub(crate) peers: PathBuf,
+    /// A y-websocket server of the person who runs the bench; `{port}` and `{dir}` are filled in.
+    pub(crate) beside: Option<String>,
+}
+
+impl Programs {
+    /// Whether the program is there; peers from npm are installed when they are not.
+    pub(crate) fn ready(&self, server: Server) -> Result<()> {
+        match server {
+            Server::Studyhall | Server::StudyhallHocuspocus => {
+                anyhow::ensure!(
+                    self.studyhall.exists(),
+                    "{} is missing: `cargo build --release` first, or --studyhall PATH",
+                    self.studyhall.display()
+                );
+            }
+            Server::YWebsocket | Server::Hocuspocus => peers::install(&self.peers)?,
+            Server::Beside => {
+                self.beside.as_ref().context("--server beside needs --beside 'COMMAND'")?;
+            }
+            Server::Hub => {}
+        }
+        Ok(())
+    }
+}
+
+/// A server that runs, on a folder of its own that goes with it.
+pub(crate) struct Running {
+    server: Server,
+    process: Process,
+    command: Vec<String>,
+    port: u16,
+    account: Option<studyhall::Account>,
+    made: usize,
+    dir: TempDir,
+}
+
+impl Running {
+    pub(crate) async fn start(server: Server, programs: &Programs) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let port = free_port()?;
+        let command = command(server, programs, port, dir.path())?;
+        let process = Process::start(&command, &dir.path().join("server.log"))?;
+        let mut running = Self { server, process, command, port, account: None, made: 0, dir };
+        running.listening().await?;
+        if server.ours() {
+            running.account = Some(studyhall::Account::register(port).await?);
+        }
+        Ok(running)
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// `kill -9`, then the same program on the same folder and port.
+    pub(crate) async fn kill_and_restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = Process::start(&self.command, &self.log())?;
+        self.listening().await
+    }
+
+    async fn listening(&mut self) -> Result<()> {
+        let listening = self.process.listening(self.port).await;
+        listening.with_context(|| {
+            let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let from = said.len().saturating_sub(2000);
+            format!("{}\n{}", self.server.name(), said.get(from..).unwrap_or(&said))
+        })
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("server.log")
+    }
+
+    /// Doors to so many new documents.
+    pub(crate) async fn documents(&mut self, count: usize) -> Result<Vec<Door>> {
+        let mut doors = Vec::with_capacity(count);
+        for _ in 0..count {
+            self.made += 1;
+            let document = match &self.account {
+                Some(account) => account.note(self.port).await?,
+                None => format!("bench-{}", self.made),
+            };
+            doors.push(self.door(&document));
+        }
+        Ok(doors)
+    }
+
+    fn door(&self, document: &str) -> Door {
+        let Self { server, port, account, .. } = self;
+        let ticket = account.as_ref().map(|a| a.ticket.clone());
+        let base = format!("ws://127.0.0.1:{port}");
+        let (url, token) = match (server, ticket) {
+            (Server::Studyhall, Some(ticket)) => {
+                (format!("{base}/sync/yjs/{document}?ticket={ticket}"), None)
+            }
+            (Server::StudyhallHocuspocus, Some(ticket)) => {
+                (format!("{base}/sync/hocuspocus"), Some(ticket))
+            }
+            (Server::Hocuspocus, _) => (format!("{base}/"), Some(String::from("bench"))),
+            _ => (format!("{base}/{document}"), None),
+        };
+        Door { url, token, address: Address::new(server.framing(), document) }
+    }
+}
+
+fn command(server: Server, programs: &Programs, port: u16, dir: &Path) -> Result<Vec<String>> {
+    let dir = dir.join("data").display().to_string();
+    let words = |line: &str| {
+        let filled = |w: &str| w.replace("{port}", &port.to_string()).replace("{dir}", &dir);
+        line.split_whitespace().map(filled).collect::<Vec<_>>()
+    };
+    let path = |path: &Path| path.display().to_string();
+    Ok(match server {
+        Server::Studyhall | Server::StudyhallHocuspocus => {
+            let admin = free_port()?;
+            let mut line = vec![path(&programs.studyhall)];
+            line.extend(words("serve --listen 127.0.0.1:{port} --data {dir} --rate-limit off"));
+            line.extend([String::from("--admin-listen"), format!("127.0.0.1:{admin}")]);
+            line
+        }
+        Server::YWebsocket => peers::node(&programs.peers.join("y-websocket.cjs"), port, &dir),
+        Server::Hocuspocus => peers::node(&programs.peers.join("hocuspocus.js"), port, &dir),
+        Server::Beside => words(programs.beside.as_deref().unwrap_or_default()),
+        Server::Hub => {
+            vec![path(&std::env::current_exe()?), "hub".into(), "--port".into(), port.to_string()]
+        }
+    })
+}

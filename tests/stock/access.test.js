@@ -1,0 +1,101 @@
+// Rights while connected: a token that ends, a login that is revoked, a member who may only read.
+import assert from "node:assert/strict";
+import test from "node:test";
+import WebSocket from "ws";
+import { hocuspocusClients, yWebsocketClients } from "./clients.js";
+import { cast } from "./hall.js";
+import { until } from "./until.js";
+
+for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: when the token ends it is asked for a fresh one, on the same socket`, async (t) => {
+    const { ada } = await cast(t, ["ada"], "--access-ttl", "5s");
+    const note = await ada.note();
+    let asked = 0;
+    let opened = 0;
+    const token = async () => (asked++ ? ada.refresh() : ada.access);
+    const desk = sit(t, ada, note, { token, onOpen: () => opened++ });
+    await desk.synced();
+    await until(() => asked >= 3, () => `asked for a fresh token twice, ${asked} times in all`, 30);
+    desk.write("after two tokens");
+    await desk.saved();
+    assert.equal(opened, 1, "the socket stayed open");
+    const other = sit(t, ada, note);
+    await other.reads("after two tokens");
+  });
+
+  test(`${name}: an unknown note is refused, with a reason`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    let refusal = null;
+    const onAuthenticationFailed = ({ reason }) => (refusal = reason);
+    sit(t, ada, "note:000000000000000000000000", { onAuthenticationFailed });
+    await until(() => refusal === "not-found", () => `refused as not-found, but ${refusal}`);
+  });
+
+  test(`${name}: a stranger is refused as if the note were not there`, async (t) => {
+    const { ada, eve } = await cast(t, ["ada", "eve"]);
+    const note = await ada.note();
+    let refusal = null;
+    const onAuthenticationFailed = ({ reason }) => (refusal = reason);
+    sit(t, eve, note, { onAuthenticationFailed });
+    await until(() => refusal === "not-found", () => `refused as not-found, but ${refusal}`);
+  });
+}
+
+/** A WebSocket class that counts: the client stays as it is, its attempts are seen. */
+function counting() {
+  const attempts = [];
+  class Counting extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      attempts.push(Date.now());
+    }
+  }
+  return { attempts, Counting };
+}
+
+const [three, two] = yWebsocketClients;
+
+test(`${three.name}: a revoked login stops it for good`, async (t) => {
+  const { ada } = await cast(t, ["ada"]);
+  const note = await ada.note();
+  const { attempts, Counting } = counting();
+  const desk = await three.sit(t, ada, note, { WebSocketPolyfill: Counting });
+  await desk.synced();
+  let closed = null;
+  desk.provider.on("closed", ({ code }) => (closed = code));
+  await ada.logout();
+  await until(() => closed === 4401, () => `closed with 4401, but ${closed}`);
+  assert.equal(desk.provider.shouldConnect, false);
+  assert.equal(attempts.length, 1);
+});
+
+test(`${two.name}: a revoked login does not make it spin`, async (t) => {
+  const { ada } = await cast(t, ["ada"]);
+  const note = await ada.note();
+  const { attempts, Counting } = counting();
+  const desk = await two.sit(t, ada, note, { WebSocketPolyfill: Counting });
+  await desk.synced();
+  await ada.logout();
+  // It tries again after every code: an upgrade that is refused makes it wait longer each time.
+  await until(() => attempts.length >= 6, () => `six attempts, there are ${attempts.length}`, 30);
+  const waits = attempts.slice(2, 6).map((at, n) => at - attempts[n + 1]);
+  for (const [n, wait] of waits.entries()) {
+    assert.ok(wait >= 100 * 2 ** (n + 1) - 20, `waited ${waits} ms between attempts`);
+  }
+  assert.equal(desk.provider.wsconnected, false);
+});
+
+test(`${two.name}: a revoked login cannot be used for a new socket`, async (t) => {
+  const { ada } = await cast(t, ["ada"]);
+  const note = await ada.note();
+  const url = `${ada.hall.sockets}/yjs/${note}?ticket=${await ada.ticket()}`;
+  await ada.logout();
+  const status = await new Promise((resolve) => {
+    const socket = new WebSocket(url);
+    socket.on("unexpected-response", (_, answer) => resolve(answer.statusCode));
+    socket.on("open", () => resolve(101));
+    socket.on("error", () => {});
+    t.after(() => socket.terminate());
+  });
+  assert.equal(status, 401);
+});

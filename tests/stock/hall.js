@@ -1,0 +1,165 @@
+// The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "./until.js";
+
+const binary = process.env.STUDYHALL_BIN;
+if (!binary) throw new Error("STUDYHALL_BIN must name the studyhall binary (tests/run sets it)");
+
+/** A hall and its cast: `const { hall, ada, ben } = await cast(t, ["ada", "ben"])`. */
+export async function cast(t, names, ...flags) {
+  const hall = await Hall.open(t, flags);
+  const people = {};
+  for (const name of names) people[name] = await hall.register(name);
+  return { hall, ...people };
+}
+
+export class Hall {
+  static async open(t, flags) {
+    const hall = new Hall();
+    hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
+    hall.ports = [await freePort(), await freePort()];
+    hall.flags = flags;
+    t.after(() => hall.close());
+    await hall.start();
+    return hall;
+  }
+
+  get sockets() {
+    return `ws://127.0.0.1:${this.ports[0]}/sync`;
+  }
+
+  /** Starts the program, on the same ports and folder each time. */
+  async start() {
+    const log = openSync(this.logFile, "a");
+    const args = ["serve", "--rate-limit", "off", "--data", join(this.dir, "data"), ...this.flags];
+    const [port, adminPort] = this.ports;
+    args.push("--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${adminPort}`);
+    this.program = spawn(binary, args, { stdio: ["ignore", log, log] });
+    this.gone = once(this.program, "exit");
+    const ready = async () => {
+      if (this.program.exitCode !== null) throw new Error(`the hall ended: ${this.said}`);
+      return (await this.admin("GET", "/readyz").catch(() => null))?.ok;
+    };
+    await until(ready, () => `the hall is ready: ${this.said}`);
+  }
+
+  /** `kill -9`. */
+  async kill() {
+    this.program.kill("SIGKILL");
+    await this.gone;
+  }
+
+  async close() {
+    this.program?.kill("SIGKILL");
+    await this.gone;
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get logFile() {
+    return join(this.dir, "log");
+  }
+
+  get said() {
+    return readFileSync(this.logFile, "utf8").slice(-3000);
+  }
+
+  /** From here on nothing reaches the disk, until `releaseJournal`. Needs `--debug-doors`. */
+  async holdJournal() {
+    await expectOk(await this.admin("POST", "/debug/journal/hold"));
+  }
+
+  async releaseJournal() {
+    await expectOk(await this.admin("POST", "/debug/journal/release"));
+  }
+
+  admin(method, path) {
+    return fetch(`http://127.0.0.1:${this.ports[1]}${path}`, { method });
+  }
+
+  async register(name) {
+    const person = new Person(this, name);
+    const answer = await person.send("POST", "/auth/register", {
+      email: `${name}@example.org`,
+      username: name,
+      password: `seven geese over the ${name} lake`,
+    });
+    person.signedIn(answer);
+    return person;
+  }
+}
+
+export class Person {
+  constructor(hall, name) {
+    this.hall = hall;
+    this.name = name;
+  }
+
+  signedIn({ user, access_token, refresh_token }) {
+    this.id = user?.id ?? this.id;
+    this.access = access_token;
+    this.refreshToken = refresh_token ?? this.refreshToken;
+  }
+
+  /** One REST call; the answer's body, or an error that says what was refused. */
+  async send(method, path, body) {
+    const headers = { "content-type": "application/json", "x-token-delivery": "body" };
+    if (this.access) headers.authorization = `Bearer ${this.access}`;
+    const url = `http://127.0.0.1:${this.hall.ports[0]}/api/v1${path}`;
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    return expectOk(await fetch(url, { method, headers, body: sent }));
+  }
+
+  /** A fresh access token. */
+  async refresh() {
+    delete this.access;
+    this.signedIn(await this.send("POST", "/auth/refresh", { refresh_token: this.refreshToken }));
+    return this.access;
+  }
+
+  /** A ticket that lives as long as this login. */
+  async ticket() {
+    return (await this.send("POST", "/auth/ws-ticket", { reusable: true })).ticket;
+  }
+
+  logout() {
+    return this.send("POST", "/auth/logout");
+  }
+
+  /** A new note's document name. */
+  async note(fields = {}) {
+    return `note:${(await this.send("POST", "/notes", fields)).id}`;
+  }
+
+  /** A room that these people have joined. */
+  async roomWith(people, settings = {}) {
+    const room = await this.send("POST", "/rooms", { name: `${this.name}'s room`, settings });
+    const { code } = await this.send("POST", `/rooms/${room.id}/invite-codes`, {});
+    for (const person of people) await person.send("POST", "/rooms/join", { code });
+    return room.id;
+  }
+
+  /** A note in a room that these people have joined. */
+  async noteWith(people, fields = {}) {
+    return this.note({ room_id: await this.roomWith(people), is_shared: true, ...fields });
+  }
+}
+
+async function expectOk(answer) {
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${text}`);
+  return text && answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}

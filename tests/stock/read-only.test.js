@@ -1,0 +1,61 @@
+// A member who may only read: sees everything, shows as synced, and cannot write.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { clients, hocuspocusClients } from "./clients.js";
+import { cast } from "./hall.js";
+import { until } from "./until.js";
+
+const readersOnly = { members_can_edit_notes: false };
+
+for (const { name, sit } of clients) {
+  test(`${name}: a reader is synced, reads along, and what they type goes nowhere`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben], readersOnly);
+    const note = await ada.note({ room_id: room, is_shared: true });
+    const [writer, reader] = [await sit(t, ada, note), await sit(t, ben, note)];
+    await reader.synced();
+    writer.write("read me ");
+    await reader.reads("read me ");
+
+    reader.write("not mine to change");
+    reader.awareness.setLocalStateField("mark", "after the edit");
+    await writer.notices("mark", "after the edit");
+    writer.write("still ");
+    await writer.saved();
+    assert.equal(writer.words, "read me still ");
+    const late = await sit(t, ada, note);
+    await late.reads("read me still ");
+  });
+}
+
+for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: a reader's empty Step2 is acknowledged, their edit is not`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben], readersOnly);
+    const note = await ada.note({ room_id: room, is_shared: true, text: "read me" });
+    const reader = sit(t, ben, note);
+    await reader.reads("read me");
+    await reader.saved();
+    assert.equal(reader.provider.authorizedScope, "readonly");
+    reader.write("not mine to change");
+    reader.awareness.setLocalStateField("mark", "after the edit");
+    const writer = sit(t, ada, note);
+    await writer.notices("mark", "after the edit");
+    assert.equal(reader.provider.unsyncedChanges, 1);
+  });
+
+  test(`${name}: a writer becomes a reader without losing the socket`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben]);
+    const note = await ada.note({ room_id: room, is_shared: true });
+    let opened = 0;
+    const [writer, other] = [sit(t, ada, note), sit(t, ben, note, { onOpen: () => opened++ })];
+    other.write("mine ");
+    await writer.reads("mine ");
+    await ada.send("PUT", `/rooms/${room}`, { settings: readersOnly });
+    await until(() => other.provider.authorizedScope === "readonly", "downgraded in place");
+    writer.write("yours");
+    await other.reads("mine yours");
+    assert.equal(opened, 1);
+  });
+}

@@ -1,0 +1,63 @@
+// "Saved" is true: while the journal is held, nobody is told that an edit is saved and nobody sees it.
+// Awareness does not wait for the journal; it follows the edit on the same socket, so whoever has seen
+// the awareness would have seen the edit.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { clients, hocuspocusClients } from "./clients.js";
+import { cast } from "./hall.js";
+import { RawSocket } from "./raw.js";
+
+for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: unsyncedChanges reaches 0 only after the save`, async (t) => {
+    const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+    const note = await ada.noteWith([ben]);
+    const [here, there] = [sit(t, ada, note), sit(t, ben, note)];
+    await Promise.all([here.synced(), there.synced()]);
+    await Promise.all([here.saved(), there.saved()]);
+
+    await hall.holdJournal();
+    here.write("held ");
+    here.awareness.setLocalStateField("mark", "after the edit");
+    await there.notices("mark", "after the edit");
+    assert.equal(here.provider.unsyncedChanges, 1);
+    assert.equal(there.words, "");
+
+    await hall.releaseJournal();
+    await there.reads("held ");
+    await here.saved();
+  });
+}
+
+test("y-websocket: the author's echo comes only after the save", async (t) => {
+  const { hall, ada } = await cast(t, ["ada"], "--debug-doors");
+  const note = await ada.note();
+  const [here, there] = [await RawSocket.open(t, ada, note), await RawSocket.open(t, ada, note)];
+  await Promise.all([here.step2(), there.step2()]);
+
+  await hall.holdJournal();
+  here.edit("held");
+  here.mark("after the edit");
+  await Promise.all([here.marked("after the edit"), there.marked("after the edit")]);
+  assert.deepEqual([here.updates, there.updates], [[], []]);
+
+  await hall.releaseJournal();
+  await Promise.all([here.hasText("held"), there.hasText("held")]);
+});
+
+for (const { name, sit } of clients) {
+  test(`${name}: who joins while an edit waits does not see it either`, async (t) => {
+    const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+    const note = await ada.noteWith([ben]);
+    const here = await sit(t, ada, note);
+    await here.synced();
+    await hall.holdJournal();
+    here.write("held ");
+    here.awareness.setLocalStateField("mark", "after the edit");
+    const late = await sit(t, ben, note);
+    await late.synced();
+    await late.notices("mark", "after the edit");
+    assert.equal(late.words, "");
+    await hall.releaseJournal();
+    await late.reads("held ");
+  });
+}
