@@ -13,7 +13,8 @@ use axum::{
     Router,
     extract::{Request, State},
     http::StatusCode,
-    routing::{any, get, post},
+    response::IntoResponse,
+    routing::{get, post},
 };
 use studyhall_api::Accounts;
 use studyhall_schema::clock::Clock;
@@ -64,12 +65,16 @@ impl Hall {
     /// What people and apps reach.
     pub fn router(&self) -> Router {
         let api = self.api.router();
-        let answer = move |request: Request| api.clone().oneshot(request);
-        let router = Router::new()
-            .route("/api/{*rest}", any(answer.clone()))
-            .route("/.well-known/{*rest}", any(answer))
-            .merge(self.sync.router())
-            .fallback(web::asset);
+        // No route with a capture here: it would count among the parameters of the API's own routes.
+        let answer = move |request: Request| async move {
+            let path = request.uri().path();
+            if path.starts_with("/api/") || path.starts_with("/.well-known/") {
+                api.oneshot(request).await.into_response()
+            } else {
+                web::asset(request.method(), request.uri())
+            }
+        };
+        let router = self.sync.router().fallback(answer);
         studyhall_api::harden(&self.config, router)
     }
 

@@ -11,8 +11,8 @@ use rust_embed::RustEmbed;
 struct Files;
 
 /// Answers with a file of the web app. What has no dot in its last part is a place in the app.
-pub(crate) async fn asset(method: Method, uri: Uri) -> Response {
-    if method != Method::GET && method != Method::HEAD {
+pub(crate) fn asset(method: &Method, uri: &Uri) -> Response {
+    if *method != Method::GET && *method != Method::HEAD {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
     }
     let path = uri.path().trim_start_matches('/');

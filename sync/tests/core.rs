@@ -69,7 +69,10 @@ fn an_update_above_a_hole_is_kept_aside_until_the_hole_fills() {
     let (first, second, third) = (ada.types("1"), ada.types("2"), ada.types("3"));
     let held = stage.sends(&ada, third);
     assert!(appended(&held).is_none() && acks(&held, &ada) == 0);
-    assert!(held.iter().any(|effect| matches!(effect, Effect::Step1 { .. })), "the client is asked");
+    assert!(
+        held.iter().any(|effect| matches!(effect, Effect::Step1 { .. })),
+        "the client is asked"
+    );
     assert!(appended(&stage.sends(&ada, second)).is_none());
     let sent = stage.sends(&ada, first);
     assert_eq!(appended(&sent).map(|append| append.updates.len()), Some(3));
@@ -82,8 +85,7 @@ fn a_hole_that_never_fills_costs_a_mebibyte_and_then_is_refused() {
     let (mut stage, ada, _) = cast();
     ada.types("the lost one");
     let large = "x".repeat(300 << 10);
-    let refusals: Vec<_> =
-        (0..6).map(|_| refusal(&stage.sends(&ada, ada.types(&large)))).collect();
+    let refusals: Vec<_> = (0..6).map(|_| refusal(&stage.sends(&ada, ada.types(&large)))).collect();
     assert_eq!(refusals[..3], [None, None, None]);
     assert_eq!(refusals[5], Some(Refusal::HoleTooLarge));
     assert_eq!(stage.core.unsaved_bytes(), 0);

@@ -9,11 +9,7 @@ mod store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use studyhall_schema::{
-    access::Permission,
-    document::DocumentId,
-    ids::NoteId,
-};
+use studyhall_schema::{access::Permission, document::DocumentId, ids::NoteId};
 use studyhall_store::log::{Append, Outcome};
 use studyhall_sync::{
     document::{Document, Effect, Input, Limits, PeerId},

@@ -56,8 +56,6 @@ pub(crate) enum Mail {
     Edit(Box<Edit>),
     /// Bring the row up to date, then answer.
     Project(oneshot::Sender<Result<(), SyncFault>>),
-    /// Other nodes have news, or the document's record has changed.
-    News,
     /// Leave memory if nobody has it open.
     Evict,
     /// The document is gone for good: its connections are closed so.
@@ -265,7 +263,6 @@ impl Actor {
                 self.upkeep.touched(self.outlets.is_empty());
                 self.project_for(reply);
             }
-            Mail::News => self.read_log(),
             Mail::Evict => self.upkeep.evict(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
             Mail::Stop(why, done) => self.stopping = Some((why, done)),

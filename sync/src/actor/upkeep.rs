@@ -40,7 +40,8 @@ pub(super) struct Upkeep {
     next_poll: Option<Instant>,
     project: Option<Instant>,
     projecting: bool,
-    projected_seq: u64,
+    /// What the row shows; `None` when it was not looked at yet.
+    projected_seq: Option<u64>,
     waiting_for_row: Vec<oneshot::Sender<Result<(), SyncFault>>>,
     compacting: bool,
     compact_again: Option<Instant>,
@@ -63,7 +64,7 @@ impl Upkeep {
             // The row may be behind what a crash left in the log.
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
-            projected_seq: 0,
+            projected_seq: None,
             waiting_for_row: Vec::new(),
             compacting: false,
             compact_again: None,
@@ -175,7 +176,7 @@ impl Actor {
     }
 
     pub(super) fn project_for(&mut self, reply: oneshot::Sender<Result<(), SyncFault>>) {
-        let current = self.upkeep.projected_seq == self.document.state().seq();
+        let current = self.upkeep.projected_seq == Some(self.document.state().seq());
         if current && self.upkeep.project.is_none() && !self.upkeep.projecting {
             let _ = reply.send(Ok(())); // the request may have gone
             return;
@@ -188,7 +189,7 @@ impl Actor {
     pub(super) fn projected(&mut self, result: Result<u64, SyncFault>) {
         self.upkeep.projecting = false;
         match result {
-            Ok(seq) => self.upkeep.projected_seq = seq,
+            Ok(seq) => self.upkeep.projected_seq = Some(seq),
             Err(_) => {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
             }

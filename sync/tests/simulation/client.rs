@@ -67,7 +67,8 @@ impl Client {
 
     /// Types a token that nobody types again.
     pub(super) fn edits(&mut self, random: &mut StdRng) {
-        let token = format!("<{}.{}.{:x}>", self.peer_number(), self.typed.len(), random.random::<u32>());
+        let token =
+            format!("<{}.{}.{:x}>", self.peer_number(), self.typed.len(), random.random::<u32>());
         let update = self.person.types(&token);
         self.typed.push(token.clone());
         if self.connection.is_some() {

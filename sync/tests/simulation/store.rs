@@ -66,7 +66,8 @@ impl Store {
     pub(super) fn compact(&mut self) {
         let authors: HashMap<u64, UserId> = self.durable.authors().clone();
         let (seq, state) = (self.tail(), self.durable.full());
-        self.snapshot = Some(Snapshot { seq, at: NOW, state, authors: authors.into_iter().collect() });
+        self.snapshot =
+            Some(Snapshot { seq, at: NOW, state, authors: authors.into_iter().collect() });
         self.log.clear();
     }
 
