@@ -299,6 +299,36 @@ mod tests {
         assert_eq!(room.join(ben, Timestamp::default()), Err(RoomFault::NotFound));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_people_do_nobody_is_in_twice_and_an_open_room_has_one_owner(
+            places in 1u32..6,
+            steps in proptest::collection::vec((0usize..8, proptest::bool::ANY), 0..60),
+        ) {
+            let (mut room, owner, clock) = room(places);
+            let mut people: Vec<UserId> = (0..7).map(|_| UserId::new(&clock)).collect();
+            people.push(owner);
+            for (who, joins) in steps {
+                let before = room.clone();
+                let refused = if joins {
+                    room.join(people[who], Timestamp::default()).is_err()
+                } else {
+                    room.leave(people[who]).is_err()
+                };
+                if refused {
+                    assert_eq!(room, before, "a refusal changes nothing");
+                }
+                let mut ids: Vec<_> = room.participants.iter().map(|one| one.user_id).collect();
+                ids.sort();
+                ids.dedup();
+                assert_eq!(ids.len(), room.participants.len());
+                assert!(ids.len() <= places as usize);
+                assert_eq!(room.is_active, !ids.is_empty());
+                assert_eq!(room.role(owner).is_some(), room.is_active);
+            }
+        }
+    }
+
     #[test]
     fn members_read_notes_when_the_owner_says_so() {
         let (mut room, owner, clock) = room(5);

@@ -6,7 +6,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, Uri, header};
 
 use crate::{api::Api, config::Config, fault::Fault};
 
@@ -15,12 +15,24 @@ use crate::{api::Api, config::Config, fault::Fault};
 pub fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
     if let Some(origin) = headers.get(header::ORIGIN) {
         let Ok(origin) = origin.to_str() else { return false };
-        return origin == config.origin() || config.cors_origins.iter().any(|one| one == origin);
+        let is_listed = config.cors_origins.iter().any(|one| one == origin);
+        return is_listed || origin == config.origin() || is_same_loopback(config, origin);
     }
     match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
         None | Some(b"same-origin" | b"none") => true,
         Some(_) => false,
     }
+}
+
+/// Whether `origin` is this machine by another of its names: people type `localhost` for an
+/// installation that calls itself `127.0.0.1`.
+fn is_same_loopback(config: &Config, origin: &str) -> bool {
+    let Ok(origin) = origin.parse::<Uri>() else { return false };
+    let is_loopback = |uri: &Uri| matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let own = &config.public_url;
+    is_loopback(own)
+        && is_loopback(&origin)
+        && (own.scheme(), own.port_u16()) == (origin.scheme(), origin.port_u16())
 }
 
 /// Refuses requests that could change something and come from a foreign page. Who sends a bearer

@@ -35,7 +35,11 @@ pub(crate) struct Register {
     password: String,
     /// The name others see; the username when it is missing.
     #[garde(inner(custom(validation::name)))]
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     display_name: Option<String>,
 }
 
@@ -55,7 +59,7 @@ pub(crate) struct Login {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Refresh {
-    #[garde(length(max = 512))]
+    #[garde(inner(length(chars, max = 512)))]
     #[schema(max_length = 512)]
     refresh_token: Option<String>,
 }

@@ -36,10 +36,10 @@ pub(crate) struct PostNote {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
     id: Option<NoteId>,
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
-    #[schema(max_length = 1_048_576)]
+    #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
     #[garde(inner(length(chars, max = 200)), inner(custom(validation::line)))]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     title: Option<String>,
     #[garde(skip)]
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
@@ -78,7 +78,7 @@ pub(crate) enum FormatName {
 pub(crate) struct PutNote {
     /// Merged into what others write: only the differences become operations.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
-    #[schema(max_length = 1_048_576)]
+    #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
     /// Whether the room's members may open it.
     #[garde(skip)]
@@ -141,7 +141,7 @@ fn listed(page: PageOf<Note>) -> Listed<NoteView> {
 
 /// Make a note.
 #[utoipa::path(post, path = "/api/v1/notes", tag = "notes",
-    params(("Idempotency-Key" = Option<String>, Header)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255)),
     responses((status = 201, body = NoteView), (status = 200, body = NoteView)))]
 pub(super) async fn create(
     State(api): State<Api>,

@@ -8,8 +8,9 @@ use http::header;
 use utoipa::{
     OpenApi as _,
     openapi::{
-        ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+        Content, ContentBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema,
         path::Operation,
+        request_body::RequestBody,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -42,12 +43,38 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-studyhall-access"));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    let optional = all_optional(&document);
     for item in document.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
-        operations.into_iter().flatten().for_each(add_problem);
+        for operation in operations.into_iter().flatten() {
+            add_problem(operation);
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && reads_as_empty(body, &optional)
+            {
+                body.required = Some(Required::False);
+            }
+        }
     }
     document
+}
+
+/// Schemas whose fields may all be missing.
+fn all_optional(document: &OpenApi) -> Vec<String> {
+    let schemas = document.components.iter().flat_map(|components| &components.schemas);
+    let is_optional = |schema: &RefOr<Schema>| matches!(schema, RefOr::T(Schema::Object(object)) if object.required.is_empty());
+    schemas.filter(|(_, schema)| is_optional(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+/// No body at all reads as `{}`, which is enough for these.
+fn reads_as_empty(body: &RequestBody, optional: &[String]) -> bool {
+    body.content.values().any(|content| {
+        let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else {
+            return false;
+        };
+        let name = schema.ref_location.rsplit('/').next().unwrap_or_default();
+        optional.iter().any(|one| one == name)
+    })
 }
 
 fn add_problem(operation: &mut Operation) {

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
     /// `next_cursor` of the page before this one.
-    #[garde(length(max = 4096))]
+    #[garde(inner(length(chars, max = 4096)))]
     #[param(max_length = 4096)]
     pub(crate) cursor: Option<String>,
     /// How many items, 1 to 100.
@@ -34,10 +34,13 @@ impl Paging {
     }
 }
 
-/// A cursor of another list is what was sent, not the store's trouble.
+/// A cursor of another list fits the schema and not the list.
 pub(crate) fn refused(error: StoreError) -> Fault {
     match error {
-        StoreError::Invalid(_) => Fault::invalid("?cursor", "this cursor is not of this list"),
+        StoreError::Invalid(_) => Fault::Conflict {
+            code: "foreign-cursor",
+            detail: "this cursor is not of this list: begin again without one",
+        },
         other => other.into(),
     }
 }

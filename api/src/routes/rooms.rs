@@ -48,10 +48,14 @@ pub(crate) struct PostRoom {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
     id: Option<RoomId>,
     #[garde(custom(validation::name))]
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     #[garde(inner(length(chars, max = 1000)), inner(custom(validation::text)))]
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
     /// `shared` when it is missing.
     #[serde(rename = "type")]
@@ -80,10 +84,14 @@ pub(crate) enum RoomKindName {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutRoom {
     #[garde(inner(custom(validation::name)))]
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
     #[garde(inner(length(chars, max = 1000)), inner(custom(validation::text)))]
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
     #[garde(dive)]
     settings: Option<Settings>,
@@ -93,7 +101,7 @@ pub(crate) struct PutRoom {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JoinByCode {
-    #[garde(length(max = 64))]
+    #[garde(length(chars, max = 64))]
     #[schema(max_length = 64)]
     code: String,
 }
@@ -102,7 +110,7 @@ pub(crate) struct JoinByCode {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JoinRoom {
-    #[garde(inner(length(max = 64)))]
+    #[garde(inner(length(chars, max = 64)))]
     #[schema(max_length = 64)]
     code: Option<String>,
 }
@@ -218,7 +226,7 @@ fn shown(room: Versioned<Room>) -> Shown<RoomView> {
 
 /// Make a room.
 #[utoipa::path(post, path = "/api/v1/rooms", tag = "rooms",
-    params(("Idempotency-Key" = Option<String>, Header)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255)),
     responses((status = 201, body = RoomView), (status = 200, body = RoomView)))]
 pub(super) async fn create(
     State(api): State<Api>,

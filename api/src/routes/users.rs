@@ -86,7 +86,11 @@ impl From<User> for UserView {
 pub(crate) struct PutMe {
     /// The name others see.
     #[garde(inner(custom(validation::name)))]
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     display_name: Option<String>,
 }
 

@@ -52,6 +52,26 @@ async fn row_14_plain_http_on_loopback_gets_cookies_that_browsers_take_there() {
 }
 
 #[tokio::test]
+async fn an_installation_on_loopback_knows_its_other_names() {
+    let hall = Hall::open_with(|config| {
+        config.public_url = "http://127.0.0.1:8080".parse().unwrap();
+    })
+    .await;
+    for (origin, allowed) in [
+        ("http://127.0.0.1:8080", true),
+        ("http://localhost:8080", true),
+        ("http://[::1]:8080", true),
+        ("http://localhost:8081", false),
+        ("https://localhost:8080", false),
+        ("http://localhost.evil.example:8080", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("origin", HeaderValue::from_static(origin));
+        assert_eq!(origin_allowed(&hall.config, &headers), allowed, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn a_browser_lives_on_its_cookies_alone() {
     let hall = Hall::open().await;
     let first = in_browser(&hall).await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
-use studyhall_api::{Accounts, Config, Documents, Secret, Service};
+use studyhall_api::{Accounts, Config, Secret, Service};
 use studyhall_schema::{
     access::{Access, AccessChange, AccessChanges, Caller, Credential},
     clock::TestClock,
@@ -22,6 +22,19 @@ pub(crate) struct Hall {
     pub(crate) accounts: Accounts,
     pub(crate) config: Config,
     folder: Arc<tempfile::TempDir>,
+}
+
+/// Sockets are not what is tested here.
+struct NoDoor;
+
+impl studyhall_sync::Door for NoDoor {
+    fn admits(&self, _: &HeaderMap) -> bool {
+        false
+    }
+
+    fn credential(&self, _: &HeaderMap) -> Option<Credential> {
+        None
+    }
 }
 
 /// What came back.
@@ -133,7 +146,9 @@ impl Hall {
         folder: Arc<tempfile::TempDir>,
     ) -> Self {
         let accounts = Accounts::new(config.clone(), store.clone()).unwrap();
-        let documents = Documents(store.clone());
+        let sync = studyhall_sync::Config::new(Arc::new(NoDoor));
+        let sync = studyhall_sync::Service::new(sync, store.clone(), accounts.access());
+        let documents = sync.documents();
         let service = Service::new(config.clone(), store.clone(), accounts.clone(), documents);
         Self { router: service.router(), clock, store, accounts, config, folder }
     }

@@ -29,6 +29,18 @@ async fn row_11_a_copied_refresh_token_ends_the_login_of_thief_and_owner() {
 }
 
 #[tokio::test]
+async fn twenty_tabs_that_refresh_at_once_get_one_successor() {
+    let hall = Hall::open().await;
+    let ada = hall.register("ada").await;
+    let asks = (0..20).map(|_| hall.refresh(&ada.refresh));
+    let answers = futures_util::future::join_all(asks).await;
+    let successors: std::collections::HashSet<String> =
+        answers.into_iter().map(|answer| answer.is(200).text("refresh_token")).collect();
+    assert_eq!(successors.len(), 1);
+    hall.refresh(successors.iter().next().unwrap()).await.is(200);
+}
+
+#[tokio::test]
 async fn made_up_refresh_tokens_end_nobodys_login() {
     let hall = Hall::open().await;
     let ada = hall.register("ada").await;
