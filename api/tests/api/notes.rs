@@ -25,6 +25,17 @@ async fn the_same_create_twice_is_one_note() {
 }
 
 #[tokio::test]
+async fn a_note_that_was_made_offline_is_posted_without_text_and_listed() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let body = json!({ "id": "6553f100bbbbbbbbbbbbbbbb", "format": "rich" });
+    let made = ada.post(&hall, "/notes", body).await.is(201);
+    assert_eq!((&made.body["text"], &made.body["title"]), (&json!(""), &json!("")));
+    let listed = ada.get(&hall, "/notes").await.is(200);
+    assert_eq!(listed.body["items"][0], made.body);
+    ada.put(&hall, "/notes/6553f100bbbbbbbbbbbbbbbb", json!({ "text": "later" })).await.is(200);
+}
+
+#[tokio::test]
 async fn a_note_is_its_owners_until_it_is_shared_with_a_room() {
     let (hall, [ada, ben, eve]) = Hall::with(["ada", "ben", "eve"]).await;
     let room = ada.opens_room(&hall).await;
