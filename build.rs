@@ -12,7 +12,14 @@ const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 then build again with <code>cargo build --release</code>. The API works without it.</p></body></html>";
 
 fn main() {
-    for watched in ["clients/sdk/src", "clients/web", "clients/package-lock.json"] {
+    for watched in [
+        "clients/sdk/src",
+        "clients/web/src",
+        "clients/web/index.html",
+        "clients/web/public",
+        "clients/web/vite.config.ts",
+        "clients/package-lock.json",
+    ] {
         println!("cargo:rerun-if-changed={watched}");
     }
     println!("cargo:rerun-if-env-changed=STUDYHALL_WEB");
