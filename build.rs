@@ -1,6 +1,11 @@
 //! Builds the web app into `OUT_DIR`, in release or with `STUDYHALL_WEB=1`. Without npm the program
 //! is built all the same, with a page that says how to get it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script through its environment"
+)]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -146,6 +146,7 @@ impl Default for Limits {
 }
 
 /// An open document.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of one another")]
 pub struct Document {
     id: DocumentId,
     limits: Limits,

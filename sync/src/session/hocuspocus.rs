@@ -90,7 +90,10 @@ impl Session {
                     None => None,
                 },
                 () = self.registered.recheck() => self.recheck().await,
-                () = sleep => self.look_around(),
+                () = sleep => {
+                    self.look_around();
+                    Some(())
+                }
             };
             if going_on.is_none() {
                 break;
@@ -308,7 +311,7 @@ impl Session {
     }
 
     /// Asks for fresh tokens, and ends what has waited or lived too long.
-    fn look_around(&mut self) -> Option<()> {
+    fn look_around(&mut self) {
         let now = Instant::now();
         let (mut next, mut asked, mut over) = (None::<Instant>, Vec::new(), Vec::new());
         for (address, place) in &mut self.places {
@@ -334,7 +337,6 @@ impl Session {
         for address in over {
             self.expire(&address);
         }
-        Some(())
     }
 
     fn expire(&mut self, address: &Arc<str>) {

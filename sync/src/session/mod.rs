@@ -35,8 +35,8 @@ pub(crate) const FRAME_BYTES: usize = (16 << 20) + 1024;
 const LARGE_FRAME: usize = 256 << 10;
 /// A ping is sent after so long without a word.
 const PING: Duration = Duration::from_secs(30);
-/// Without a word for so long the socket is given up.
-const SILENCE: Duration = Duration::from_secs(75);
+/// Without an answer to it for so long the socket is given up.
+const AFTER_PING: Duration = Duration::from_secs(45);
 /// What is queued when a socket is closed has so long to go out.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -52,7 +52,7 @@ impl Reader {
         self.outbox.room().await;
         let mut pinged = false;
         while frames.is_empty() {
-            let wait = if pinged { SILENCE - PING } else { PING };
+            let wait = if pinged { AFTER_PING } else { PING };
             match tokio::time::timeout(wait, self.stream.next()).await {
                 Ok(Some(Ok(message))) => {
                     pinged = false;

@@ -109,7 +109,7 @@ pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) 
                 node.sockets.revoke(|caller| caller.login == login);
             }
             Ok(AccessChange::UserRevoked(user)) => {
-                node.sockets.revoke(|caller| caller.user == user)
+                node.sockets.revoke(|caller| caller.user == user);
             }
             Ok(AccessChange::UserChanged(user)) => {
                 node.sockets.ask_again(|caller| caller.user == user);
