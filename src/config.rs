@@ -16,6 +16,7 @@ pub struct Cli {
 
 /// What the program does.
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, at the start")]
 pub enum Command {
     /// Serve the web app, the API and the documents.
     Serve(Serve),

@@ -16,7 +16,7 @@ use axum::{
     routing::get,
 };
 use serde::Deserialize;
-use studyhall_schema::access::{Credential, SharedAccess};
+use studyhall_schema::access::{AccessError, Credential, SharedAccess};
 use studyhall_store::Store;
 
 use crate::{
@@ -106,7 +106,23 @@ async fn yjs(
     let ticket = ticket.map(Credential::Ticket);
     let credential = ticket.or_else(|| service.node.config.door.credential(request.headers()));
     let node = service.node.clone();
-    upgrade(&service, request, |socket| session::yjs::serve(node, socket, credential, name)).await
+    // A refusal before the upgrade makes y-websocket 2 wait longer each time; after it, it would not.
+    let caller = match credential {
+        None => Err(AccessError::Invalid),
+        Some(credential) => node.access.authenticate(credential).await,
+    };
+    match caller {
+        Ok(caller) => {
+            upgrade(&service, request, |socket| session::yjs::serve(node, socket, caller, name))
+                .await
+        }
+        Err(AccessError::Invalid) => {
+            problem(StatusCode::UNAUTHORIZED, "not-signed-in", "Sign in, or take a new ticket.")
+        }
+        Err(AccessError::Unavailable) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a moment.")
+        }
+    }
 }
 
 async fn hocuspocus(State(service): State<Service>, request: Request) -> Response {

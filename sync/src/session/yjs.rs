@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use studyhall_schema::{
-    access::{AccessError, Caller, Credential, Permission},
+    access::{AccessError, Caller, Permission},
     document::DocumentId,
 };
 
@@ -18,18 +18,13 @@ use crate::{
     wire::yjs::YjsFrame,
 };
 
-/// Somebody at the door, after the upgrade: only a close code can say why they are not let in.
-pub(crate) async fn serve(
-    node: Arc<Node>,
-    socket: WebSocket,
-    credential: Option<Credential>,
-    name: String,
-) {
+/// Somebody who was let in, after the upgrade: only a close code can say why a document is not theirs.
+pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket, caller: Caller, name: String) {
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
         |reader| async move {
-            match admit(&node, &outbox, credential, &name).await {
+            match admit(&node, &outbox, caller, &name).await {
                 Ok(attached) => attached.read(reader).await,
                 Err(why) => outbox.close(why),
             }
@@ -52,12 +47,10 @@ struct Attached {
 async fn admit(
     node: &Arc<Node>,
     outbox: &Arc<Outbox>,
-    credential: Option<Credential>,
+    caller: Caller,
     name: &str,
 ) -> Result<Attached, Close> {
-    let credential = credential.ok_or(Close::LoginRevoked)?;
     let registered = Registered::new(node, outbox.clone());
-    let caller = node.access.authenticate(credential).await.map_err(refused)?;
     // A socket lives as long as its sign-in, not as its access token.
     let caller = Caller { expires_at: None, ..caller };
     registered.speaks_for(caller);
