@@ -113,8 +113,10 @@ async fn yjs(
     };
     match caller {
         Ok(caller) => {
-            upgrade(&service, request, |socket| session::yjs::serve(node, socket, caller, name))
-                .await
+            upgrade(&service, request, move |socket| {
+                session::yjs::serve(node, socket, caller, name)
+            })
+            .await
         }
         Err(AccessError::Invalid) => {
             problem(StatusCode::UNAUTHORIZED, "not-signed-in", "Sign in, or take a new ticket.")
