@@ -103,7 +103,8 @@ fn nobody_writes_under_somebody_elses_client_id() {
     // What everybody has already may come from anybody: that is how clients answer a Step1.
     let again = Person::new(2);
     again.hears(&ada.all());
-    let known = stage.sends_as(&ben, Bytes::from(stage.core.snapshot(NOW).state), true);
+    let everything = stage.core.snapshot(NOW).state;
+    let known = stage.sends_as(&ben, everything, true);
     assert_eq!((acks(&known, &ben), refusal(&known)), (1, None));
 }
 
