@@ -129,7 +129,7 @@ impl World {
 
     fn client_hears(&mut self, who: usize) {
         self.clients[who].hears();
-        let ahead = self.clients[who].sees_ahead_of(self.store.durable());
+        let ahead = self.clients[who].sees_ahead_of(&self.store.durable());
         assert!(!ahead, "somebody sees what is not durable");
     }
 

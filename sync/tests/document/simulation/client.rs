@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// Whether this client has content of others that the store does not have.
-    pub(super) fn sees_ahead_of(&self, durable: StateVector) -> bool {
+    pub(super) fn sees_ahead_of(&self, durable: &StateVector) -> bool {
         let own = self.person.doc.client_id();
         let vector = self.person.doc.transact().state_vector();
         vector.iter().any(|(client, clock)| *client != own && *clock > durable.get(client))

@@ -9,16 +9,11 @@ use yrs::{ReadTxn, StateVector, Transact};
 
 use crate::cast::NOW;
 
+#[derive(Default)]
 pub(super) struct Store {
     log: Vec<Entry>,
     snapshot: Option<Snapshot>,
     durable: State,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { log: Vec::new(), snapshot: None, durable: State::default() }
-    }
 }
 
 impl Store {
