@@ -66,6 +66,7 @@ impl Refusal {
             Self::DocumentFull => "document-full",
             Self::Overloaded => "overloaded",
             Self::HoleTooLarge => "hole-too-large",
+            Self::TooDeep => "too-deep",
             Self::Undecodable => "undecodable",
         }
     }

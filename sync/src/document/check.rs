@@ -7,7 +7,11 @@ use bytes::Bytes;
 use studyhall_schema::{access::Permission, ids::UserId};
 use yrs::{Update, updates::decoder::Decode};
 
-use super::{Document, Effect, PeerId, Refusal, State, commit::Waiting, peer::Aside};
+use super::{
+    Document, Effect, PeerId, Refusal, State,
+    commit::{Flight, Waiting},
+    peer::Aside,
+};
 use crate::guard::{self, Scan};
 
 /// How far each client's content is accepted, and whose client it is.
@@ -131,6 +135,9 @@ impl Document {
                 if let Some(reason) = self.no_room(message.update.len(), effects) {
                     return effects.push(Effect::Refuse { peer, reason });
                 }
+                if !self.is_shallow(&message.scan, &message.update) {
+                    return effects.push(Effect::Refuse { peer, reason: Refusal::TooDeep });
+                }
                 self.accept(user, Some(peer), message.update, &message.scan, decoded);
                 self.promise(Some(peer), None, effects);
             }
@@ -187,6 +194,18 @@ impl Document {
         }
         self.told_nearly_full = near;
         None
+    }
+
+    /// Whether the document, with all that is on its way into it, stays within the nesting that the
+    /// CRDT library can walk without overflowing its stack.
+    fn is_shallow(&mut self, scan: &Scan, update: &Bytes) -> bool {
+        let Self { state, waiting, flight, nesting, .. } = self;
+        let everything = || {
+            let flying = flight.iter().flat_map(Flight::updates);
+            let ahead = flying.chain(waiting.iter()).map(|waiting| waiting.data.clone());
+            std::iter::once(state.full()).chain(ahead).collect::<Vec<_>>()
+        };
+        nesting.admit(scan, update, everything).unwrap_or(false)
     }
 
     pub(super) fn accept(

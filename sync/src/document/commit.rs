@@ -26,6 +26,13 @@ pub(super) struct Flight {
     through: u64,
 }
 
+impl Flight {
+    /// What is under way.
+    pub(super) fn updates(&self) -> std::slice::Iter<'_, Waiting> {
+        self.updates.iter()
+    }
+}
+
 /// Somebody is told when everything up to an ordinal is durable.
 pub(super) struct PendingAck {
     ordinal: u64,

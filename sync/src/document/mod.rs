@@ -22,7 +22,10 @@ pub use edit::{Change, EditFailure, EditId};
 pub use peer::Missed;
 pub use state::{State, Unreadable};
 
-use crate::{awareness::Awareness, guard::Scan};
+use crate::{
+    awareness::Awareness,
+    guard::{Scan, nesting::Nesting},
+};
 use check::Accepted;
 use commit::{Flight, PendingAck, Waiting};
 use edit::Edits;
@@ -78,6 +81,8 @@ pub enum Refusal {
     Overloaded,
     /// More content above a hole than a connection may keep aside.
     HoleTooLarge,
+    /// Types nested deeper than the CRDT library can walk.
+    TooDeep,
     /// The CRDT library cannot decode what the guard let pass.
     Undecodable,
 }
@@ -152,6 +157,7 @@ pub struct Document {
     limits: Limits,
     state: State,
     accepted: Accepted,
+    nesting: Nesting,
     peers: HashMap<PeerId, Peer>,
     awareness: Awareness,
     waiting: Vec<Waiting>,
@@ -173,11 +179,12 @@ pub struct Document {
 
 impl Document {
     /// Opens a document over its loaded state.
-    pub fn new(id: DocumentId, state: State, limits: Limits, seed: u64) -> Self {
+    pub fn new(id: DocumentId, mut state: State, limits: Limits, seed: u64) -> Self {
         Self {
             id,
             limits,
             accepted: Accepted::from_state(&state),
+            nesting: Nesting::of(&state.full()).unwrap_or_default(),
             state,
             peers: HashMap::new(),
             awareness: Awareness::default(),
