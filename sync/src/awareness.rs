@@ -134,7 +134,8 @@ impl Awareness {
             return false;
         }
         let is_taken = match entry.owner {
-            Some(_) => update.clock > entry.received,
+            // A tab that joins sends back what it was shown: that is no reason to take an id over.
+            Some(_) => u64::from(update.clock) > entry.published && update.clock > entry.received,
             // Back again, perhaps with the clock that it had.
             None => update.clock >= entry.received && update.state.is_some(),
         };
@@ -201,14 +202,11 @@ impl Awareness {
             entry.seen = now;
             return;
         }
-        // Behind what others have seen, the two clocks stay at least two apart: a renewal is then
-        // never taken for such a repetition. It also lifts a first clock of 0 to one that stock
-        // clients take in.
-        entry.published = if clock > entry.published {
-            clock
-        } else {
-            entry.published.saturating_add(1).max(clock + 2)
-        };
+        // What others have seen is lifted by one where that makes stock clients take it in (a first
+        // clock of 0, or a clock that they have seen before), and never by more: an author who hears
+        // its own state with a clock above its own takes that state for newer than what it has.
+        // With one, that is the very state that it has.
+        entry.published = entry.published.max(clock).max((entry.published + 1).min(clock + 1));
         self.put(now, update.id, update.state);
     }
 
@@ -240,7 +238,6 @@ impl Awareness {
                 ids.stands_by.retain(|own| *own != id);
                 ids.owns.push(id);
             } else if entry.state.is_some() {
-                entry.published = entry.published.saturating_add(1);
                 self.put(now, id, None);
                 self.changed.remove(&id);
                 gone.push(id);
@@ -255,7 +252,6 @@ impl Awareness {
         self.entries.retain(|&id, entry| {
             let silence = now.since(entry.seen);
             if entry.state.is_some() && silence >= EXPIRY {
-                entry.published = entry.published.saturating_add(1);
                 gone.push(id);
             }
             entry.state.is_some() || entry.owner.is_some() || silence < MEMORY

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import WebSocket from "ws";
-import { hocuspocusClients, yWebsocketClients } from "./clients.js";
+import { counting, hocuspocusClients, yWebsocketClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
 
@@ -11,14 +11,14 @@ for (const { name, sit } of hocuspocusClients) {
     const { ada } = await cast(t, ["ada"], "--access-ttl", "5s");
     const note = await ada.note();
     let asked = 0;
-    let opened = 0;
     const token = async () => (asked++ ? ada.refresh() : ada.access);
-    const desk = sit(t, ada, note, { token, onOpen: () => opened++ });
+    const { attempts, Counting } = counting();
+    const desk = sit(t, ada, note, { token, WebSocketPolyfill: Counting });
     await desk.synced();
     await until(() => asked >= 3, () => `asked for a fresh token twice, ${asked} times in all`, 30);
     desk.write("after two tokens");
     await desk.saved();
-    assert.equal(opened, 1, "the socket stayed open");
+    assert.equal(attempts.length, 1, "the socket stayed open");
     const other = sit(t, ada, note);
     await other.reads("after two tokens");
   });
@@ -39,18 +39,6 @@ for (const { name, sit } of hocuspocusClients) {
     sit(t, eve, note, { onAuthenticationFailed });
     await until(() => refusal === "not-found", () => `refused as not-found, but ${refusal}`);
   });
-}
-
-/** A WebSocket class that counts: the client stays as it is, its attempts are seen. */
-function counting() {
-  const attempts = [];
-  class Counting extends WebSocket {
-    constructor(...args) {
-      super(...args);
-      attempts.push(Date.now());
-    }
-  }
-  return { attempts, Counting };
 }
 
 const [three, two] = yWebsocketClients;

@@ -115,6 +115,18 @@ function yWebsocket(Provider) {
   };
 }
 
+/** A WebSocket class that counts: the client stays as it is, its attempts are seen. */
+export function counting() {
+  const attempts = [];
+  class Counting extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      attempts.push(Date.now());
+    }
+  }
+  return { attempts, Counting };
+}
+
 /** Both have the same words, and these. */
 export async function agree(desks, words) {
   await until(

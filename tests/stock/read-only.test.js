@@ -1,7 +1,7 @@
 // A member who may only read: sees everything, shows as synced, and cannot write.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { clients, hocuspocusClients } from "./clients.js";
+import { clients, counting, hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
 
@@ -48,14 +48,15 @@ for (const { name, sit } of hocuspocusClients) {
     const { ada, ben } = await cast(t, ["ada", "ben"]);
     const room = await ada.roomWith([ben]);
     const note = await ada.note({ room_id: room, is_shared: true });
-    let opened = 0;
-    const [writer, other] = [sit(t, ada, note), sit(t, ben, note, { onOpen: () => opened++ })];
+    const { attempts, Counting } = counting();
+    const writer = sit(t, ada, note);
+    const other = sit(t, ben, note, { WebSocketPolyfill: Counting });
     other.write("mine ");
     await writer.reads("mine ");
     await ada.send("PUT", `/rooms/${room}`, { settings: readersOnly });
     await until(() => other.provider.authorizedScope === "readonly", "downgraded in place");
     writer.write("yours");
     await other.reads("mine yours");
-    assert.equal(opened, 1);
+    assert.equal(attempts.length, 1);
   });
 }
