@@ -84,18 +84,8 @@ pub(crate) async fn create(api: &Api, by: UserId, new: NewNote) -> Result<Create
     };
     api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
-    let note = row(api, new.id).await?;
+    let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
     Ok(Created { note, is_new: held.is_none() })
-}
-
-/// A note's row. A document in which nobody has written yet, or whose row was lost with a crash, gets
-/// it from its record.
-async fn row(api: &Api, id: NoteId) -> Result<Versioned<Note>, Fault> {
-    if let Some(row) = api.documents.note(id).await? {
-        return Ok(row);
-    }
-    api.documents.revise_record(DocumentId::Note(id), |_| {}).await?.ok_or(Fault::NotFound)?;
-    api.documents.note(id).await?.ok_or(Fault::NotFound)
 }
 
 /// What `user` may do with a note that they may at least read.
@@ -109,7 +99,7 @@ async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fau
 /// A note.
 pub(crate) async fn show(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
     readable(api, user, id).await?;
-    row(api, id).await
+    api.documents.note(id).await?.ok_or(Fault::NotFound)
 }
 
 /// Changes a note: text is merged into what others write, sharing is the owner's to change.

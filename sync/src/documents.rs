@@ -84,14 +84,20 @@ impl Documents {
     /// A note's row, which shows all that is durable in its document.
     pub async fn note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
         let rows = self.node.store.records::<Note>();
-        let Some(row) = rows.get(&id).await? else { return Ok(None) };
         let document = DocumentId::Note(id);
-        let log = self.node.store.log();
-        if log.read(document, row.projected_seq + 1, 1).await?.is_empty() {
-            return Ok(Some(row));
+        if let Some(row) = rows.get(&id).await? {
+            let log = self.node.store.log();
+            if log.read(document, row.projected_seq + 1, 1).await?.is_empty() {
+                return Ok(Some(row));
+            }
         }
-        self.project(document).await?;
-        Ok(rows.get(&id).await?)
+        match self.project(document).await {
+            Err(SyncFault::NotFound) => Ok(None),
+            projected => {
+                projected?;
+                Ok(rows.get(&id).await?)
+            }
+        }
     }
 
     /// A document's record, when it exists and is not in the trash.

@@ -18,6 +18,7 @@ use axum::{
 use serde::Deserialize;
 use studyhall_schema::access::{AccessError, Credential, SharedAccess};
 use studyhall_store::Store;
+use tokio::time::Instant;
 
 use crate::{
     Config, Documents,
@@ -29,6 +30,8 @@ use crate::{
 
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
 const BUFFER: usize = 4096;
+/// Close frames have so long to go out.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// Sockets are closed over so long when the server stops.
 const JITTER: Duration = Duration::from_millis(1500);
 
@@ -74,6 +77,10 @@ impl Service {
         self.node.sockets.close_all(Close::Restart, JITTER).await;
         if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
             tracing::error!("documents were not saved in time; nobody was told that they were");
+        }
+        let goodbye = Instant::now() + GOODBYE;
+        while !self.node.sockets.is_empty() && Instant::now() < goodbye {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

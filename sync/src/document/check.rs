@@ -110,7 +110,7 @@ impl Document {
         let (user, permission) = (known.user, known.permission);
         let mut refuse = |reason| effects.push(Effect::Refuse { peer, reason });
         if message.scan.is_empty() {
-            return self.promise(Some(peer), message.echo(), effects);
+            return self.promise_unwritten(peer, message.echo(), effects);
         }
         match self.accepted.judge(user, &message.scan) {
             _ if permission == Permission::None => refuse(Refusal::ReadOnly),
@@ -127,7 +127,7 @@ impl Document {
                     return refuse(Refusal::Undecodable);
                 };
                 if verdict == Verdict::Covered && self.state.has_deleted(&decoded) {
-                    return self.promise(Some(peer), message.echo(), effects);
+                    return self.promise_unwritten(peer, message.echo(), effects);
                 }
                 if permission != Permission::Write {
                     return refuse(Refusal::ReadOnly);
@@ -150,7 +150,7 @@ impl Document {
         let vector = self.state.vector();
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let size = known.aside_bytes + message.update.len();
-        if size > limit {
+        if size > limit || known.aside.len() >= self.limits.aside_updates {
             effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
             return;
         }

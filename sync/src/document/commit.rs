@@ -6,7 +6,7 @@ use studyhall_schema::{Timestamp, ids::UserId};
 use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
 use yrs::Update;
 
-use super::{Document, Effect, PeerId, State};
+use super::{Document, Effect, PeerId, Refusal, State};
 
 /// An accepted update.
 pub(super) struct Waiting {
@@ -52,7 +52,23 @@ impl Document {
         if self.durable == self.ordinal {
             effects.push(Effect::Ack { peer, echo });
         } else {
+            self.echo_bytes += echo.as_ref().map_or(0, Bytes::len);
             self.acks.push_back(PendingAck { ordinal: self.ordinal, peer, echo });
+        }
+    }
+
+    /// The same for a message that adds nothing to the log: nothing else bounds how many wait.
+    pub(super) fn promise_unwritten(
+        &mut self,
+        peer: PeerId,
+        echo: Option<Bytes>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let bytes = self.echo_bytes + echo.as_ref().map_or(0, Bytes::len);
+        if self.acks.len() >= self.limits.promises || bytes > self.limits.waiting_bytes {
+            effects.push(Effect::Refuse { peer, reason: Refusal::Overloaded });
+        } else {
+            self.promise(Some(peer), echo, effects);
         }
     }
 
@@ -118,6 +134,7 @@ impl Document {
         self.durable = flight.through;
         effects.push(Effect::FanOut { update, only_author });
         while let Some(ack) = self.acks.pop_front_if(|ack| ack.ordinal <= flight.through) {
+            self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
             effects.push(Effect::Ack { peer: ack.peer, echo: ack.echo });
         }
         effects.push(Effect::Committed { seq: through, local: true });

@@ -134,6 +134,10 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// What a connection may keep above a hole.
     pub aside_bytes: usize,
+    /// Updates that a connection may keep above a hole: each is looked at again with every change.
+    pub aside_updates: usize,
+    /// Acknowledgements that may wait for a commit, of messages that need none of their own.
+    pub promises: usize,
     /// REST edits that may wait.
     pub edits: usize,
 }
@@ -145,6 +149,8 @@ impl Default for Limits {
             hard_bytes: 16 << 20,
             waiting_bytes: 4 << 20,
             aside_bytes: 1 << 20,
+            aside_updates: 256,
+            promises: 16_384,
             edits: 256,
         }
     }
@@ -167,6 +173,7 @@ pub struct Document {
     ordinal: u64,
     durable: u64,
     acks: VecDeque<PendingAck>,
+    echo_bytes: usize,
     edits: Edits,
     paused: bool,
     /// A read of the log is under way.
@@ -194,6 +201,7 @@ impl Document {
             ordinal: 0,
             durable: 0,
             acks: VecDeque::new(),
+            echo_bytes: 0,
             edits: Edits::default(),
             paused: false,
             reading: false,

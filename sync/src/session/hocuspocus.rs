@@ -2,7 +2,11 @@
 //!
 //! A client sends Step1 and awareness before it is authenticated: they wait, within bounds.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
@@ -23,6 +27,8 @@ use crate::{
 
 /// What may wait for authentication on one socket.
 const QUEUED_BYTES: usize = 16 << 20;
+/// Refused addresses that are remembered.
+const REFUSED: usize = 1024;
 const QUEUED_FOR: Duration = Duration::from_mins(1);
 /// A client is asked for a fresh token so long before its token ends, or at half of what is left.
 const ASK_BEFORE: Duration = Duration::from_secs(30);
@@ -35,6 +41,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket) {
         node,
         outbox: outbox.clone(),
         places: HashMap::new(),
+        refused: HashSet::new(),
         queued: 0,
         due: None,
     };
@@ -47,6 +54,8 @@ struct Session {
     registered: Registered,
     /// By address: a document's name, or `name\0session`.
     places: HashMap<Arc<str>, Place>,
+    /// Addresses that were refused, so that what a client had sent before it heard is dropped.
+    refused: HashSet<Arc<str>>,
     /// Bytes that wait for authentication.
     queued: usize,
     /// When some place has to be looked at.
@@ -61,6 +70,12 @@ enum Place {
         until: Instant,
     },
     Attached(Attached),
+}
+
+impl Place {
+    fn is_at(&self, id: DocumentId) -> bool {
+        matches!(self, Self::Attached(attached) if attached.document.id == id)
+    }
 }
 
 struct Attached {
@@ -118,8 +133,8 @@ impl Session {
     /// Frames that follow one another to one document go on as one mail.
     async fn pass_on(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
         let mut run: Option<(Arc<str>, Vec<Inbound>)> = None;
+        let _room = large(&self.node, frames).await;
         for frame in frames.drain(..) {
-            let _room = large(&self.node, &frame).await;
             let Ok(decoded) = Frame::decode(&frame) else {
                 metrics::counter!("studyhall_sync_malformed_total").increment(1);
                 return self.close(Close::Protocol);
@@ -176,22 +191,25 @@ impl Session {
         }
     }
 
-    /// Keeps what came before the token.
+    /// Keeps what came before the token. What comes for a document that was refused, or for one more
+    /// than a socket may attach, is dropped: the token's answer says so.
     fn queue(&mut self, address: &Arc<str>, more: Vec<Inbound>) -> Option<()> {
+        let full = self.places.len() >= self.node.config.attached;
+        if self.refused.contains(address) || (full && !self.places.contains_key(address)) {
+            return Some(());
+        }
         let size: usize = more.iter().map(Inbound::size).sum();
         self.queued += size;
         if self.queued > QUEUED_BYTES {
             return self.close(Close::TooLarge);
         }
         let until = Instant::now() + QUEUED_FOR;
-        let full = self.places.len() >= self.node.config.attached;
         match self.places.get_mut(address) {
             Some(Place::Waiting { inbound, bytes, .. }) => {
                 inbound.extend(more);
                 *bytes += size;
             }
             Some(Place::Attached(_)) => {}
-            None if full => return self.close(Close::TooLarge),
             None => {
                 let waiting = Place::Waiting { inbound: more, bytes: size, until };
                 self.places.insert(address.clone(), waiting);
@@ -225,6 +243,12 @@ impl Session {
             Some(Place::Waiting { bytes, .. }) => self.queued -= bytes,
             None => {}
         }
+        // Two addresses may be of one document.
+        if let Ok(id) = Address(address).document().parse()
+            && !self.places.values().any(|place| place.is_at(id))
+        {
+            self.registered.leaves(id);
+        }
     }
 
     async fn token(&mut self, address: Address<'_>, token: &str) -> Option<()> {
@@ -232,6 +256,10 @@ impl Session {
             Ok((caller, id, permission)) => self.attach(address, caller, id, permission).await,
             Err(Refused::Denied(reason)) => {
                 self.leave(address.0).await;
+                if self.refused.len() >= REFUSED {
+                    self.refused.clear();
+                }
+                self.refused.insert(Arc::from(address.0));
                 self.say(address.0, &Message::PermissionDenied(reason));
                 Some(())
             }
@@ -248,6 +276,7 @@ impl Session {
         self.registered.speaks_for(caller);
         let id: DocumentId =
             address.document().parse().map_err(|_| Refused::Denied("not-found"))?;
+        self.registered.attends(id);
         let permission = permission(&self.node, caller, id).await?;
         if permission == Permission::None {
             return Err(Refused::Denied("not-found"));
@@ -266,6 +295,7 @@ impl Session {
         id: DocumentId,
         permission: Permission,
     ) -> Option<()> {
+        self.refused.remove(address.0);
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
         if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)

@@ -175,12 +175,15 @@ fn inbound(message: SyncMessage) -> Option<Inbound> {
     })
 }
 
-/// Takes room for a large frame from the node's budget, for as long as it is looked at.
-async fn large(node: &Node, frame: &Bytes) -> Option<tokio::sync::OwnedSemaphorePermit> {
-    if frame.len() <= LARGE_FRAME {
+/// Takes room for the large ones of these frames from the node's budget, for as long as they are
+/// looked at: for all at once, since two sockets that each hold some and wait for more never end.
+async fn large(node: &Node, frames: &[Bytes]) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    let sizes = frames.iter().map(Bytes::len).filter(|size| *size > LARGE_FRAME);
+    let bytes = sizes.sum::<usize>().min(node.config.large_frames);
+    if bytes == 0 {
         return None;
     }
-    let kib = u32::try_from(frame.len() >> 10).unwrap_or(u32::MAX);
+    let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
     node.large_frames.clone().acquire_many_owned(kib).await.ok()
 }
 

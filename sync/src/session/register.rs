@@ -1,7 +1,7 @@
 //! Which sockets are open, and whose: so that a change of access finds those that it concerns.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Register {
 struct Entry {
     outbox: Arc<Outbox>,
     callers: Mutex<Vec<Caller>>,
+    documents: Mutex<HashSet<DocumentId>>,
     recheck: Notify,
 }
 
@@ -43,7 +44,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Registered {
     pub(crate) fn new(node: &Arc<Node>, outbox: Arc<Outbox>) -> Self {
-        let entry = Arc::new(Entry { outbox, callers: Mutex::default(), recheck: Notify::new() });
+        let entry = Arc::new(Entry {
+            outbox,
+            callers: Mutex::default(),
+            documents: Mutex::default(),
+            recheck: Notify::new(),
+        });
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
         metrics::gauge!("studyhall_ws_connections").increment(1.0);
@@ -55,6 +61,16 @@ impl Registered {
         let mut callers = locked(&self.entry.callers);
         callers.retain(|known| known.login != caller.login);
         callers.push(caller);
+    }
+
+    /// From now on changes of this document's rights reach the socket: say so before asking for them.
+    pub(crate) fn attends(&self, document: DocumentId) {
+        locked(&self.entry.documents).insert(document);
+    }
+
+    /// The socket has left a document.
+    pub(crate) fn leaves(&self, document: DocumentId) {
+        locked(&self.entry.documents).remove(&document);
     }
 
     /// Waits until some caller's access has to be asked again.
@@ -71,12 +87,13 @@ impl Drop for Registered {
 }
 
 impl Register {
-    fn each(&self, concerns: impl Fn(&Caller) -> bool, act: impl Fn(&Entry)) {
-        for entry in locked(&self.sockets).values() {
-            if locked(&entry.callers).iter().any(&concerns) {
-                act(entry);
-            }
-        }
+    fn each(&self, concerns: impl Fn(&Entry) -> bool, act: impl Fn(&Entry)) {
+        locked(&self.sockets).values().filter(|entry| concerns(entry)).for_each(|entry| act(entry));
+    }
+
+    /// Whether every socket has ended.
+    pub(crate) fn is_empty(&self) -> bool {
+        locked(&self.sockets).is_empty()
     }
 
     /// Closes every socket, one after the other over this time, so that not all come back at once.
@@ -93,11 +110,22 @@ impl Register {
     }
 
     fn revoke(&self, concerns: impl Fn(&Caller) -> bool) {
-        self.each(concerns, |entry| entry.outbox.close(Close::LoginRevoked));
+        self.each(
+            |entry| entry.speaks_for(&concerns),
+            |entry| {
+                entry.outbox.close(Close::LoginRevoked);
+            },
+        );
     }
 
-    fn ask_again(&self, concerns: impl Fn(&Caller) -> bool) {
+    fn ask_again(&self, concerns: impl Fn(&Entry) -> bool) {
         self.each(concerns, |entry| entry.recheck.notify_one());
+    }
+}
+
+impl Entry {
+    fn speaks_for(&self, concerns: impl Fn(&Caller) -> bool) -> bool {
+        locked(&self.callers).iter().any(concerns)
     }
 }
 
@@ -112,11 +140,12 @@ pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) 
                 node.sockets.revoke(|caller| caller.user == user);
             }
             Ok(AccessChange::UserChanged(user)) => {
-                node.sockets.ask_again(|caller| caller.user == user);
+                node.sockets.ask_again(|entry| entry.speaks_for(|caller| caller.user == user));
             }
-            Ok(AccessChange::DocumentChanged(_)) | Err(Lagged) => {
-                node.sockets.ask_again(|_| true);
+            Ok(AccessChange::DocumentChanged(id)) => {
+                node.sockets.ask_again(|entry| locked(&entry.documents).contains(&id));
             }
+            Err(Lagged) => node.sockets.ask_again(|_| true),
             Ok(AccessChange::DocumentDeleted(id)) => deleted(&node, id).await,
         }
     }

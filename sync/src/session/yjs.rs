@@ -55,6 +55,7 @@ async fn admit(
     let caller = Caller { expires_at: None, ..caller };
     registered.speaks_for(caller);
     let id: DocumentId = name.parse().map_err(|_| Close::NotFound)?;
+    registered.attends(id);
     let permission = match permission(node, caller, id).await.map_err(refused)? {
         Permission::None => return Err(Close::NotFound),
         permission => permission,
@@ -97,9 +98,8 @@ impl Attached {
 
     async fn pass_on(&self, frames: &mut Vec<Bytes>) -> Option<()> {
         let mut passed = Vec::with_capacity(frames.len());
-        let mut room = Vec::new();
+        let _room = large(&self.node, frames).await;
         for frame in frames.drain(..) {
-            room.extend(large(&self.node, &frame).await);
             if let Some(message) = decode(&frame) {
                 passed.push(message);
             } else {

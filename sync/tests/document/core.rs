@@ -139,6 +139,18 @@ fn what_is_sent_twice_is_written_once_and_acknowledged_twice() {
 }
 
 #[test]
+fn repeats_without_end_are_refused_while_the_store_is_away() {
+    let mut stage = Stage::with_limits(Limits { promises: 10, ..Limits::default() });
+    let ada = Person::new(1);
+    stage.joins(&ada, Permission::Write);
+    let update = ada.types("again and again");
+    stage.sends(&ada, update.clone());
+    let refusals = (0..50).filter(|_| refusal(&stage.sends(&ada, update.clone())).is_some());
+    assert_eq!(refusals.count(), 41);
+    assert_eq!(acks(&stage.stored(), &ada), 10);
+}
+
+#[test]
 fn a_store_that_fails_pauses_everybody_and_loses_nothing() {
     let (mut stage, ada, _) = cast();
     stage.sends(&ada, ada.types("kept"));
