@@ -1,0 +1,79 @@
+// F1: fifty people type, the server dies by `kill -9` at a random moment. What anybody was told is saved,
+// or was shown of somebody else, is there when it returns, before any client has spoken again.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { agree, clients } from "./clients.js";
+import { cast } from "./hall.js";
+import { until } from "./until.js";
+
+const rounds = process.env.STUDYHALL_LONG ? 20 : 5;
+const people = 50;
+const perSecond = 20;
+const token = /<\d+\.\d+>/g;
+
+/** Somebody who types tokens, and remembers which of them are acknowledged. */
+class Typist {
+  constructor(desk, place) {
+    Object.assign(this, { desk, place, typed: [], saved: 0 });
+    // A Hocuspocus client knows what is saved; y-websocket's knows only what it is shown.
+    desk.provider.on("unsyncedChanges", ({ number }) => {
+      if (number === 0) this.saved = this.typed.length;
+    });
+  }
+
+  type() {
+    const word = `<${this.place}.${this.typed.length}>`;
+    this.typed.push(word);
+    this.desk.write(word);
+  }
+
+  get acknowledged() {
+    return this.typed.slice(0, this.saved);
+  }
+
+  /** What it reads of others. */
+  get shown() {
+    return (this.desk.words.match(token) ?? []).filter((word) => !word.startsWith(`<${this.place}.`));
+  }
+}
+
+function assertOnce(text, words, what) {
+  const count = new Map();
+  for (const word of text.match(token) ?? []) count.set(word, (count.get(word) ?? 0) + 1);
+  const wrong = [...new Set(words)].filter((word) => count.get(word) !== 1);
+  assert.deepEqual(wrong, [], `${what}: not there exactly once`);
+}
+
+test(`kill -9 while ${people} people type, ${rounds} rounds: nothing told is lost`, async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = await ada.noteWith([ben]);
+  const sit = (place) => clients[place % 4].sit(t, place % 2 ? ben : ada, note);
+  const desks = await Promise.all(Array.from({ length: people }, (_, place) => sit(place)));
+  const typists = desks.map((desk, place) => new Typist(desk, place));
+  let told = 0;
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(desks.map((desk) => desk.synced()));
+    const typing = typists.map((one) => setInterval(() => one.type(), 1000 / perSecond));
+    const before = told;
+    await until(() => typists.some((one) => one.shown.length > 20), "they read one another");
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 1500)); // the random moment
+    await hall.kill();
+    typing.forEach(clearInterval);
+    await Promise.all(desks.map((desk) => desk.leave()));
+    const acknowledged = typists.flatMap((one) => one.acknowledged);
+    const shown = typists.flatMap((one) => one.shown);
+    told = new Set([...acknowledged, ...shown]).size;
+    assert.ok(told > before, "people were told something in this round");
+    await hall.start();
+    const { text } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+    assertOnce(text, acknowledged, `round ${round}, acknowledged`);
+    assertOnce(text, shown, `round ${round}, shown to somebody else`);
+    desks.forEach((desk) => desk.comeBack());
+    await agree(desks, []);
+    await until(() => typists.every((one) => desks[0].words.includes(one.typed.at(-1))), "all is there");
+    await agree(desks, []);
+  }
+  const everything = typists.flatMap((one) => one.typed);
+  assertOnce(desks[0].words, everything, "in the end, everything");
+  t.diagnostic(`${everything.length} edits, ${told} told before a kill, ${rounds} kills, none lost`);
+});
