@@ -21,9 +21,10 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// A socket's token field carries either: a JWT has two dots (RFC 7515), a ticket has none.
+    /// A socket's token field carries either: a JWT has exactly two dots (RFC 7515, 3.1), a ticket has
+    /// one or four.
     pub fn of_socket(token: &str) -> Self {
-        if token.contains('.') {
+        if token.matches('.').count() == 2 {
             Self::AccessToken(token.to_owned())
         } else {
             Self::Ticket(token.to_owned())
@@ -121,3 +122,17 @@ pub trait Access: Send + Sync + 'static {
 
 /// Shared by the services.
 pub type SharedAccess = Arc<dyn Access>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sockets_token_is_a_jwt_or_a_ticket() {
+        let jwt = "eyJh.eyJz.c2ln".to_owned();
+        assert!(Credential::of_socket(&jwt) == Credential::AccessToken(jwt.clone()));
+        for ticket in ["s.secret", "r.user.login.secret.tag", ""] {
+            assert!(Credential::of_socket(ticket) == Credential::Ticket(ticket.to_owned()));
+        }
+    }
+}

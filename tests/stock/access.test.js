@@ -23,6 +23,22 @@ for (const { name, sit } of hocuspocusClients) {
     await other.reads("after two tokens");
   });
 
+  test(`${name}: a reusable ticket is a token as well, and ends with its login`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    const note = await ada.note();
+    const ticket = await ada.ticket();
+    const desk = sit(t, ada, note, { token: ticket });
+    desk.write("by ticket");
+    await desk.saved();
+    await desk.synced();
+    await ada.logout();
+    let refusal = null;
+    const onAuthenticationFailed = ({ reason }) => (refusal = reason);
+    sit(t, ada, note, { token: ticket, onAuthenticationFailed });
+    await until(() => refusal, "the ticket has ended");
+    assert.equal(refusal, "not-authenticated");
+  });
+
   test(`${name}: an unknown note is refused, with a reason`, async (t) => {
     const { ada } = await cast(t, ["ada"]);
     let refusal = null;
