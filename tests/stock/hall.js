@@ -22,6 +22,7 @@ export class Hall {
   static async open(t, flags) {
     const hall = new Hall();
     hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
+    hall.data = join(hall.dir, "data");
     hall.ports = [await freePort(), await freePort()];
     hall.flags = flags;
     t.after(() => hall.close());
@@ -36,7 +37,7 @@ export class Hall {
   /** Starts the program, on the same ports and folder each time. */
   async start() {
     const log = openSync(this.logFile, "a");
-    const args = ["serve", "--rate-limit", "off", "--data", join(this.dir, "data"), ...this.flags];
+    const args = ["serve", "--rate-limit", "off", "--data", this.data, ...this.flags];
     const [port, adminPort] = this.ports;
     args.push("--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${adminPort}`);
     this.program = spawn(binary, args, { stdio: ["ignore", log, log] });
@@ -46,6 +47,13 @@ export class Hall {
       return (await this.admin("GET", "/readyz").catch(() => null))?.ok;
     };
     await until(ready, () => `the hall is ready: ${this.said}`);
+  }
+
+  /** SIGTERM; what it exits with. */
+  async stop() {
+    this.program.kill("SIGTERM");
+    const [code] = await this.gone;
+    return code;
   }
 
   /** `kill -9`. */

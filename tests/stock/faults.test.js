@@ -1,0 +1,169 @@
+// Faults of reliability.md that a stock client sees: F10 (disk full), F14 (frames lost, doubled, out of
+// order), F15 (SIGTERM under load).
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import WebSocket, { WebSocketServer } from "ws";
+import { agree, clients, yWebsocketClients } from "./clients.js";
+import { cast } from "./hall.js";
+import { until } from "./until.js";
+
+test("F15: SIGTERM while people type: 1012 for everybody, exit 0, nothing acknowledged is lost", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = await ada.noteWith([ben]);
+  const codes = [];
+  class Listening extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      // Only of sockets that were open: attempts to come back meanwhile count for nothing.
+      this.on("open", () => this.on("close", (code) => codes.push(code)));
+    }
+  }
+  const sit = (n) => clients[n % 4].sit(t, n % 2 ? ben : ada, note, { WebSocketPolyfill: Listening });
+  const desks = await Promise.all(Array.from({ length: 12 }, (_, n) => sit(n)));
+  await Promise.all(desks.map((desk) => desk.synced()));
+  let count = 0;
+  const acknowledged = new Set();
+  const typing = desks.map((desk, n) => {
+    const typed = [];
+    desk.provider.on("unsyncedChanges", ({ number }) => {
+      if (number === 0) typed.forEach((word) => acknowledged.add(word));
+    });
+    return setInterval(() => {
+      typed.push(`<${n}.${count++}>`);
+      desk.write(typed.at(-1));
+    }, 20);
+  });
+  await until(() => acknowledged.size > 100, "people are told that they are saved");
+  const ended = hall.stop();
+  await until(() => codes.length >= desks.length, () => `every socket closes, ${codes.length} did`, 30);
+  typing.forEach(clearInterval);
+  assert.equal(await ended, 0);
+  await Promise.all(desks.map((desk) => desk.leave()));
+  assert.deepEqual([...new Set(codes)], [1012]);
+  const told = [...acknowledged];
+  await hall.start();
+  const { text } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  assert.deepEqual(told.filter((word) => text.split(word).length !== 2), []);
+  desks.forEach((desk) => desk.comeBack());
+  await agree(desks, told);
+});
+
+test("F10: the disk is full: nothing is acknowledged, reading goes on, and it works again without a restart", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  await hall.stop();
+  const disk = mkdtempSync(join(tmpdir(), "studyhall-disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]); // needs root, as CI has
+  t.after(async () => {
+    await hall.kill();
+    execFileSync("umount", [disk]);
+    rmSync(disk, { recursive: true });
+  });
+  hall.data = join(disk, "data");
+  await hall.start();
+  const [cleo, dan] = [await hall.register("cleo"), await hall.register("dan")];
+  assert.ok(ada && ben, "they were here before the disk");
+  const note = await cleo.noteWith([dan]);
+  const [here, there] = [await clients[0].sit(t, cleo, note), await clients[2].sit(t, dan, note)];
+  here.write("before ");
+  await there.reads("before ");
+  await here.saved();
+
+  const ballast = join(disk, "ballast");
+  const { bavail, bsize } = statfsSync(disk);
+  writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+  let paused = false;
+  here.provider.on("stateless", ({ payload }) => (paused ||= JSON.parse(payload).type === "saving-paused"));
+  // SQLite's log is reused while there is room in it: write until the disk says no.
+  for (let n = 0; !paused && n < 400; n++) {
+    here.write("y".repeat(64 << 10));
+    await new Promise(setImmediate);
+    await until(() => paused || here.provider.unsyncedChanges === 0, "saved, or told that it is not", 20);
+  }
+  assert.ok(paused, "people are told");
+  const shown = there.words;
+  here.write("while full ");
+  assert.ok(here.provider.unsyncedChanges > 0);
+  const late = await clients[3].sit(t, dan, note);
+  await late.reads(shown);
+  assert.ok(!there.words.includes("while full "), "nobody sees what is not saved");
+  assert.ok(here.provider.unsyncedChanges > 0, "nothing is acknowledged");
+  const ready = await hall.admin("GET", "/readyz");
+  assert.equal(ready.status, 503);
+
+  rmSync(ballast);
+  await here.saved();
+  await there.reads(here.words);
+  assert.ok(there.words.includes("while full "));
+  await hall.kill();
+  await hall.start();
+  const again = await clients[0].sit(t, cleo, note);
+  await again.reads(here.words);
+});
+
+/** Stands between clients and the hall, and loses, doubles and swaps frames while it is bad. */
+async function badLine(t, hall) {
+  const line = { bad: true, seed: 7 };
+  const chance = () => (line.seed = (line.seed * 48271) % 2147483647) / 2147483647;
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await once(server, "listening");
+  t.after(() => server.close());
+  server.on("connection", (near, request) => {
+    const far = new WebSocket(`ws://127.0.0.1:${hall.ports[0]}${request.url}`);
+    const pipe = (from, to) => {
+      let kept = null;
+      const pass = (data) => to.readyState === WebSocket.OPEN && to.send(data);
+      const open = new Promise((resolve) => (to.readyState === WebSocket.OPEN ? resolve() : to.once("open", resolve)));
+      from.on("message", async (data) => {
+        await open;
+        const luck = line.bad ? chance() : 1;
+        if (luck < 0.15) return;
+        if (luck < 0.3) pass(data);
+        if (luck < 0.45 && kept === null) return void (kept = data);
+        pass(data);
+        if (kept !== null) pass(kept);
+        kept = null;
+      });
+      from.on("close", () => to.close());
+      from.on("error", () => to.terminate());
+    };
+    pipe(near, far);
+    pipe(far, near);
+  });
+  line.sockets = `ws://127.0.0.1:${server.address().port}/sync`;
+  line.cut = () => server.clients.forEach((socket) => socket.terminate());
+  return line;
+}
+
+for (const { name, sit } of yWebsocketClients) {
+  test(`F14: ${name}: frames are lost, doubled and out of order; after a reconnect all is there once`, async (t) => {
+    const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+    const note = await ada.noteWith([ben]);
+    const line = await badLine(t, hall);
+    const through = (person) => {
+      const behind = Object.create(person);
+      behind.hall = { sockets: line.sockets };
+      behind.ticket = () => person.ticket();
+      return behind;
+    };
+    const [here, there] = [await sit(t, through(ada), note), await sit(t, through(ben), note)];
+    await until(() => here.provider.wsconnected && there.provider.wsconnected, "they are connected");
+    const words = [];
+    for (let n = 0; n < 200; n++) {
+      const [one, other] = [`<a${n}>`, `<b${n}>`];
+      here.write(one);
+      there.write(other);
+      words.push(one, other);
+      await new Promise(setImmediate);
+    }
+    line.bad = false;
+    line.cut();
+    await agree([here, there], words);
+    const { text } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+    assert.equal(text, here.words);
+  });
+}

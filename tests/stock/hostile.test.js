@@ -1,0 +1,206 @@
+// Hostile clients: whatever a member sends, the program stays up, the others write on, and memory does not
+// grow by more than 32 MiB over all of it.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import WebSocket from "ws";
+import * as Y from "yjs";
+import { awareness, frames, goodUpdate, malformed, nestedUpdates, vectorBomb } from "./attacks.js";
+import { agree, clients } from "./clients.js";
+import { cast } from "./hall.js";
+import { until } from "./until.js";
+
+const [SYNC, AWARENESS, AUTH] = [0, 1, 2];
+const [STEP1, STEP2, UPDATE] = [0, 1, 2];
+const MiB = 1 << 20;
+
+/** A socket of Mallory's, in one of the two protocols, that has synced like anybody. */
+class Attack {
+  static async open(t, mallory, note, protocol) {
+    const ticket = await mallory.ticket();
+    const path = protocol === "yjs" ? `yjs/${note}?ticket=${ticket}` : "hocuspocus";
+    const attack = new Attack(new WebSocket(`${mallory.hall.sockets}/${path}`), note, protocol);
+    t.after(() => attack.socket.terminate());
+    await until(() => attack.socket.readyState === WebSocket.OPEN, "Mallory's socket opens");
+    if (protocol === "hocuspocus") attack.send(AUTH, 0, ticket, "4.8.0");
+    attack.send(SYNC, STEP1, Uint8Array.from([0]));
+    await until(() => attack.heard > 0, "Mallory hears the server");
+    return attack;
+  }
+
+  heard = 0;
+  code = null;
+  refused = 0;
+
+  constructor(socket, note, protocol) {
+    Object.assign(this, { socket, note, protocol });
+    socket.on("message", (data) => {
+      this.heard += 1;
+      // address, SyncStatus, 0
+      if (protocol === "hocuspocus" && data.at(-2) === 8 && data.at(-1) === 0) this.refused += 1;
+    });
+    socket.on("close", (code) => (this.code = code));
+    socket.on("error", () => {});
+  }
+
+  send(...body) {
+    this.sendTo(this.note, ...body);
+  }
+
+  sendTo(address, ...body) {
+    this.socket.send(frames[this.protocol](address, ...body));
+  }
+
+  closed(code) {
+    return until(() => this.code !== null, `closed with ${code}`).then(() => {
+      assert.equal(this.code, code);
+    });
+  }
+
+  /** The server has read everything that was sent: it answers a Step1. */
+  async answered() {
+    const before = this.heard;
+    this.send(SYNC, STEP1, Uint8Array.from([0]));
+    await until(() => this.heard > before || this.code !== null, "an answer");
+  }
+}
+
+function memory(hall) {
+  const status = readFileSync(`/proc/${hall.program.pid}/status`, "utf8");
+  return Number(status.match(/VmRSS:\s+(\d+)/)[1]) * 1024;
+}
+
+/** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
+async function scene(t) {
+  const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+  const note = await ada.noteWith([ben, mallory]);
+  const [here, there] = [await clients[0].sit(t, ada, note), await clients[2].sit(t, ben, note)];
+  let words = 0;
+  const goesOn = async () => {
+    assert.equal(hall.program.exitCode, null, "the program is up");
+    const word = `<${words++}>`;
+    here.write(word);
+    await there.reads(here.words);
+    await agree([here, there], [word]);
+  };
+  await goesOn();
+  return { hall, ada, ben, mallory, note, here, there, goesOn };
+}
+
+for (const protocol of ["yjs", "hocuspocus"]) {
+  test(`${protocol}: malformed content closes its sender, and nobody else notices`, async (t) => {
+    const { hall, mallory, note, goesOn } = await scene(t);
+    const before = memory(hall);
+    const attacks = [
+      ...Object.values(malformed).flatMap((update) => [[SYNC, UPDATE, update], [SYNC, STEP2, update]]),
+      [SYNC, STEP1, vectorBomb],
+      [SYNC, 9, goodUpdate()],
+      [77],
+      ...(protocol === "hocuspocus" ? [[4, goodUpdate()], [6, "{}"]] : []),
+    ];
+    for (const attack of attacks) {
+      const line = await Attack.open(t, mallory, note, protocol);
+      line.send(...attack);
+      await line.closed(1002);
+    }
+    const text = await Attack.open(t, mallory, note, protocol);
+    text.socket.send("not binary");
+    await text.closed(1002);
+    const large = await Attack.open(t, mallory, note, protocol);
+    large.socket.send(new Uint8Array(50 * MiB));
+    await until(() => large.code !== null, "50 MiB close the socket");
+    await goesOn();
+    assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+  });
+
+  test(`${protocol}: awareness beyond its limits is dropped, and nobody else notices`, async (t) => {
+    const { hall, mallory, note, here, goesOn } = await scene(t);
+    const before = memory(hall);
+    for (const update of Object.values(awareness)) {
+      const line = await Attack.open(t, mallory, note, protocol);
+      line.send(AWARENESS, update);
+      await line.answered();
+    }
+    here.awareness.setLocalStateField("cursor", 1);
+    await goesOn();
+    assert.ok(here.awareness.getStates().size <= 50, "not 10,000 cursors");
+    assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+  });
+
+  test(`${protocol}: a hole that never fills and a client id of somebody else's`, async (t) => {
+    const { hall, mallory, note, here, there, goesOn } = await scene(t);
+    const before = memory(hall);
+    const line = await Attack.open(t, mallory, note, protocol);
+    const doc = new Y.Doc();
+    doc.getText("content").insert(0, "the update that is never sent");
+    doc.on("update", (update) => line.send(SYNC, UPDATE, update));
+    for (let n = 0; n < 60; n++) doc.getText("content").insert(0, "x".repeat(200 << 10));
+    await line.answered();
+
+    // Mallory writes what Ada would write next, under Ada's client id.
+    const forged = new Y.Doc();
+    Y.applyUpdate(forged, Y.encodeStateAsUpdate(here.doc));
+    const vector = Y.encodeStateVector(forged);
+    forged.clientID = here.doc.clientID;
+    forged.getText("content").insert(0, "forged");
+    const forger = await Attack.open(t, mallory, note, protocol);
+    forger.send(SYNC, UPDATE, Y.encodeStateAsUpdate(forged, vector));
+    await forger.answered();
+    await goesOn();
+    assert.ok(!there.words.includes("forged"));
+    if (protocol === "hocuspocus") {
+      await until(() => forger.refused === 1, "the forger is told");
+      assert.ok(line.refused > 0, "what is above the hole is refused in the end");
+    }
+    assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+  });
+
+  test(`${protocol}: elements nested update by update, then deleted`, async (t) => {
+    const { hall, mallory, note, goesOn } = await scene(t);
+    const line = await Attack.open(t, mallory, note, protocol);
+    for (const update of nestedUpdates(3_000)) line.send(SYNC, UPDATE, update);
+    await line.answered();
+    const doc = new Y.Doc();
+    const reader = await clients[0].sit(t, mallory, note);
+    await reader.synced();
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(reader.doc));
+    let depth = 0;
+    for (let at = doc.getXmlFragment("default"); at.length > 0; at = at.get(0)) depth += 1;
+    assert.ok(depth > 100 && depth <= 512, `${depth} levels`);
+    reader.doc.getXmlFragment("default").delete(0, 1);
+    await reader.saved();
+    await goesOn();
+    assert.equal(hall.program.exitCode, null);
+  });
+}
+
+test("100,000 names on one Hocuspocus socket", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const before = memory(hall);
+  const line = await Attack.open(t, mallory, note, "hocuspocus");
+  for (let n = 0; n < 100_000; n++) {
+    line.sendTo(`note:${n.toString(16).padStart(24, "0")}`, SYNC, STEP1, Uint8Array.from([0]));
+  }
+  await line.answered();
+  assert.equal(line.code, null, "what is attached already goes on");
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+for (const { name, sit } of clients) {
+  test(`${name}: a reader who is away for a while gets all of it, without a hole`, async (t) => {
+    const { ada, note, here, goesOn } = await scene(t);
+    const slow = await sit(t, ada, note);
+    const socket = () => slow.provider.ws ?? slow.provider.configuration.websocketProvider.webSocket;
+    await until(() => socket()?._socket, "the slow reader is connected");
+    socket()._socket.pause();
+    // More than the buffers of both ends of a connection hold.
+    for (let n = 0; n < 40; n++) {
+      here.write(`<slow ${n}>${"b".repeat(250 << 10)}`);
+      await goesOn();
+    }
+    socket()._socket.resume();
+    await until(() => slow.words === here.words, "the slow reader has all of it", 30);
+    await goesOn();
+  });
+}
