@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "studyhall-tests",
-        &["studyhall-api", "studyhall-schema", "studyhall-store", "studyhall-sync"],
+        &["studyhall", "studyhall-api", "studyhall-schema", "studyhall-store", "studyhall-sync"],
     ),
 ];
 
