@@ -137,7 +137,7 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver
         let record = load::record(&node.store, me.id).await?;
         Ok((record, load::state(&node.store, me.id).await?))
     };
-    match loaded.await {
+    match Box::pin(loaded).await {
         Ok((record, state)) => Actor::new(node, me, &record, state).live(mailbox).await,
         Err(failure) => {
             tracing::debug!(document = %me.id, %failure, "a document could not be opened");
@@ -197,7 +197,7 @@ impl Actor {
                 () = &mut sleep => self.upkeep(Instant::now(), mailbox.is_empty()),
             }
         };
-        self.end(end, mailbox).await;
+        Box::pin(self.end(end, mailbox)).await;
     }
 
     /// After everything that waited was handled: the next append, and what the core says.

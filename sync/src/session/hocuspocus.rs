@@ -69,7 +69,7 @@ enum Place {
         bytes: usize,
         until: Instant,
     },
-    Attached(Attached),
+    Attached(Box<Attached>),
 }
 
 impl Place {
@@ -104,7 +104,7 @@ impl Session {
                     Some(()) => self.pass_on(&mut frames).await,
                     None => None,
                 },
-                () = self.registered.recheck() => self.recheck().await,
+                () = self.registered.recheck() => Box::pin(self.recheck()).await,
                 () = sleep => {
                     self.look_around();
                     Some(())
@@ -157,7 +157,8 @@ impl Session {
                     if let Some((address, inbound)) = run.take() {
                         self.deliver(&address, inbound).await?;
                     }
-                    self.control(address, other).await?;
+                    // Boxed, like all that is rare: an idle socket's task stays small.
+                    Box::pin(self.control(address, other)).await?;
                     continue;
                 }
             };
@@ -327,7 +328,7 @@ impl Session {
         let join = Join { peer, user: caller.user, permission, outlet };
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;
         let attached = Attached { caller, permission, peer, document, ask, ends };
-        self.places.insert(name.clone(), Place::Attached(attached));
+        self.places.insert(name.clone(), Place::Attached(Box::new(attached)));
         if waited.is_empty() { Some(()) } else { self.deliver(&name, waited).await }
     }
 

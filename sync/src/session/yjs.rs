@@ -24,7 +24,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket, caller: Caller, na
     let reading = {
         let outbox = outbox.clone();
         |reader| async move {
-            match admit(&node, &outbox, caller, &name).await {
+            match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => attached.read(reader).await,
                 Err(why) => outbox.close(why),
             }
@@ -86,7 +86,7 @@ impl Attached {
                     }
                 }
                 () = self.registered.recheck() => {
-                    if let Err(why) = self.recheck().await {
+                    if let Err(why) = Box::pin(self.recheck()).await {
                         self.outbox.close(why);
                         break;
                     }
