@@ -278,6 +278,11 @@ impl Awareness {
         self.encode(here.map(|(&id, _)| id))
     }
 
+    /// Whose id this is, as long as awareness remembers it.
+    pub fn person(&self, id: u64) -> Option<UserId> {
+        self.entries.get(&id).and_then(|entry| entry.person)
+    }
+
     /// Whether nobody is here.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0

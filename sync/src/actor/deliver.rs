@@ -215,7 +215,9 @@ impl Actor {
             }
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
             Effect::Awareness { to: Some(peer), update } => self.with(peer, |outlet| {
-                outlet.outbox.push(outlet.frame(Payload::Awareness(update)));
+                if outlet.outbox.has_room() {
+                    outlet.outbox.push(outlet.frame(Payload::Awareness(update)));
+                }
             }),
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),
             Effect::EditDone { edit, result } => self.edit_done(edit, result),

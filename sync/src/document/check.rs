@@ -68,6 +68,10 @@ impl Accepted {
         }
     }
 
+    fn has_author(&self, client: u64) -> bool {
+        self.authors.contains_key(&client)
+    }
+
     pub(super) fn take(&mut self, by: UserId, scan: &Scan) {
         for insert in &scan.inserts {
             let known = self.clocks.entry(insert.client).or_default();
@@ -112,7 +116,11 @@ impl Document {
         if message.scan.is_empty() {
             return self.promise_unwritten(peer, message.echo(), effects);
         }
-        match self.accepted.judge(user, &message.scan) {
+        let verdict = match self.squats(user, &message.scan) {
+            Some(client) => Verdict::Foreign(client),
+            None => self.accepted.judge(user, &message.scan),
+        };
+        match verdict {
             _ if permission == Permission::None => refuse(Refusal::ReadOnly),
             Verdict::Fits | Verdict::Hole if permission != Permission::Write => {
                 refuse(Refusal::ReadOnly);
@@ -142,6 +150,15 @@ impl Document {
                 self.promise(Some(peer), None, effects);
             }
         }
+    }
+
+    /// A client id that nobody has written under yet, and that awareness shows to be another person's:
+    /// whoever took it first would keep its owner from writing.
+    fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
+        let unwritten = scan.inserts.iter().filter(|run| !self.accepted.has_author(run.client));
+        let another =
+            |client: u64| self.awareness.person(client).is_some_and(|person| person != by);
+        unwritten.map(|run| run.client).find(|client| another(*client))
     }
 
     /// Keeps an update above a hole until the hole fills, and asks the client for what is missing.

@@ -274,7 +274,9 @@ impl Session {
         token: &str,
     ) -> Result<(Caller, DocumentId, Permission), Refused> {
         let caller = self.node.access.authenticate(Credential::of_socket(token)).await?;
-        self.registered.speaks_for(caller);
+        if !self.registered.speaks_for(caller) {
+            return Err(Refused::Denied("too-many-logins"));
+        }
         let id: DocumentId =
             address.document().parse().map_err(|_| Refused::Denied("not-found"))?;
         self.registered.attends(id);

@@ -18,6 +18,9 @@ use crate::{
     outbox::{Close, Outbox},
 };
 
+/// Sign-ins that one socket may speak for.
+const LOGINS: usize = 64;
+
 /// The sockets of this node.
 #[derive(Default)]
 pub(crate) struct Register {
@@ -57,10 +60,12 @@ impl Registered {
     }
 
     /// From now on changes of this caller's access reach the socket: say so before asking for it.
-    pub(crate) fn speaks_for(&self, caller: Caller) {
+    /// One socket speaks for few logins: `false` when it has too many.
+    pub(crate) fn speaks_for(&self, caller: Caller) -> bool {
         let mut callers = locked(&self.entry.callers);
         callers.retain(|known| known.login != caller.login);
         callers.push(caller);
+        callers.len() <= LOGINS
     }
 
     /// From now on changes of this document's rights reach the socket: say so before asking for them.

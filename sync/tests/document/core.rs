@@ -109,6 +109,30 @@ fn nobody_writes_under_somebody_elses_client_id() {
 }
 
 #[test]
+fn nobody_takes_a_client_id_that_somebody_else_is_seen_with() {
+    let (mut stage, ada, ben) = cast();
+    // Ada is here and has written nothing yet; her client id stands in her awareness.
+    let mut here = vec![1];
+    here.extend(varint(ada.doc.client_id().get()));
+    here.extend([1, 2, b'{', b'}']);
+    stage.input(Input::Awareness { peer: ada.peer(), update: here.into() });
+    let squatter = Person::new(1); // the same client id as Ada's
+    let refused = stage.sends(&ben, squatter.types("mine now"));
+    assert_eq!(refusal(&refused), Some(Refusal::ForeignClient));
+    assert!(appended(&stage.sends(&ada, ada.types("mine"))).is_some());
+}
+
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 127 {
+        bytes.push(u8::try_from(number & 127).expect("seven bits") | 128);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).expect("seven bits"));
+    bytes
+}
+
+#[test]
 fn a_reader_is_acknowledged_for_what_it_has_and_refused_what_it_makes() {
     let (mut stage, ada, _) = cast();
     let reader = Person::new(4);
