@@ -10,6 +10,7 @@ mod block;
 mod content;
 pub mod json;
 pub mod nesting;
+pub mod parents;
 
 use smallvec::SmallVec;
 
@@ -49,6 +50,8 @@ pub struct Scan {
     pub deletes: bool,
     /// How many shared types are inserted; for [`nesting`].
     pub types: u32,
+    /// How many items say themselves in which type they live; for [`parents`].
+    pub nested: u32,
     /// About how many bytes the decoded update takes, seldom less.
     pub decoded_size: u64,
 }
@@ -177,6 +180,7 @@ fn walk_section(
                     names.note(id);
                 }
                 scan.types += u32::from(is_type);
+                scan.nested += u32::from(parent.is_some());
             }
         }
         run.get_or_insert(Run { client, start, end: start }).end = section.clock;

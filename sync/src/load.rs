@@ -45,6 +45,31 @@ pub(crate) async fn record(store: &Store, id: DocumentId) -> Result<DocumentReco
         .ok_or(LoadFailure::NotFound)
 }
 
+/// What a node has missed of a document's log.
+pub(crate) enum Missed {
+    /// These entries, to the end; none when it has all.
+    Entries(Vec<Entry>),
+    /// So much, or so long ago, that the document was loaded again.
+    State(Box<State>),
+}
+
+/// Everything after `seq`: a compaction may have taken it out of the log.
+pub(crate) async fn missed(store: &Store, id: DocumentId, seq: u64) -> Result<Missed, LoadFailure> {
+    let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
+    let next = entries.last().map_or(seq + 1, Entry::next_seq);
+    let has_gap = entries.first().is_some_and(|entry| entry.seq > seq + 1);
+    let is_all = if entries.is_empty() {
+        record(store, id).await?.snapshot_seq <= seq
+    } else {
+        !has_gap && store.log().read(id, next, 1).await?.is_empty()
+    };
+    if is_all {
+        Ok(Missed::Entries(entries))
+    } else {
+        Ok(Missed::State(Box::new(state(store, id).await?)))
+    }
+}
+
 /// A document's state as its log has it. Entries that the library panics on go to quarantine.
 pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFailure> {
     for _ in 0..POISONED {

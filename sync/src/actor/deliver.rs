@@ -67,6 +67,7 @@ impl Refusal {
             Self::Overloaded => "overloaded",
             Self::HoleTooLarge => "hole-too-large",
             Self::TooDeep => "too-deep",
+            Self::NoParent => "no-parent",
             Self::Undecodable => "undecodable",
         }
     }
@@ -197,7 +198,7 @@ impl Actor {
                 self.upkeep.retries = self.upkeep.retries.saturating_add(1);
                 self.append(append, pause);
             }
-            Effect::ReadLog { .. } => self.read_log(),
+            Effect::ReadLog => self.read_log(Duration::ZERO),
             Effect::Reload => self.reload(),
             Effect::Ack { peer, echo } => {
                 self.with(peer, |outlet| outlet.ack(echo));

@@ -16,10 +16,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{access::Permission, document::DocumentRecord, ids::UserId};
-use studyhall_store::{
-    StoreError,
-    log::{Append, Entry, Outcome},
-};
+use studyhall_store::log::{Append, Outcome};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -27,9 +24,9 @@ use tokio::{
 
 use crate::{
     SyncFault,
-    document::{Change, Document, EditFailure, EditId, Effect, Input, PeerId, State},
+    document::{Change, Document, EditFailure, EditId, Effect, Input, Limits, PeerId, State},
     guard::Scan,
-    load::{self, LoadFailure},
+    load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
 };
@@ -42,8 +39,8 @@ pub(crate) const MAILBOX: usize = 512;
 const EMPTY_BYTES: usize = 8 << 10;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
-/// The log is read in pieces of this size.
-const READ_BYTES: usize = 4 << 20;
+/// A log that could not be read is read again after so long.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is sent to a document's actor.
 pub(crate) enum Mail {
@@ -101,8 +98,7 @@ pub(crate) struct Edit {
 /// What ends outside of the actor and comes back to it.
 enum Done {
     Outcome(Outcome),
-    Missed(Result<Vec<Entry>, StoreError>),
-    Reloaded(Result<State, LoadFailure>),
+    Missed(Result<Missed, LoadFailure>),
     Projected(Result<u64, SyncFault>),
     Compacted(Result<u64, SyncFault>),
 }
@@ -154,10 +150,11 @@ impl Actor {
     fn new(node: Arc<Node>, me: Opened, record: &DocumentRecord, state: State) -> Self {
         let seed = node.clock.random_u64();
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
+        let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
         me.set_bytes(&node.registry, state.bytes() + EMPTY_BYTES);
         Self {
-            document: Document::new(me.id, state, node.config.limits, seed),
+            document: Document::new(me.id, state, limits, seed),
             node,
             outlets: HashMap::new(),
             edits: HashMap::new(),
@@ -296,11 +293,7 @@ impl Actor {
     fn done(&mut self, done: Done) {
         match done {
             Done::Outcome(outcome) => self.feed(Input::Outcome(outcome)),
-            Done::Missed(Ok(entries)) => self.feed(Input::Missed(entries)),
-            Done::Reloaded(Ok(state)) => self.feed(Input::Reloaded(Box::new(state))),
-            Done::Missed(Err(_)) | Done::Reloaded(Err(_)) => {
-                self.ended = Some(End::Close(Close::TryLater));
-            }
+            Done::Missed(missed) => self.missed(missed),
             Done::Projected(result) => self.projected(result),
             Done::Compacted(result) => self.compacted(result),
         }
@@ -319,17 +312,36 @@ impl Actor {
         );
     }
 
-    fn read_log(&mut self) {
-        let (store, id, from) =
-            (self.node.store.clone(), self.me.id, self.document.state().seq() + 1);
+    /// Reads what other nodes wrote since.
+    fn read_log(&mut self, after: Duration) {
+        let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         self.work.push(
-            async move { Done::Missed(store.log().read(id, from, READ_BYTES).await) }.boxed(),
+            async move {
+                if !after.is_zero() {
+                    tokio::time::sleep(after).await;
+                }
+                Done::Missed(load::missed(&store, id, seq).await)
+            }
+            .boxed(),
         );
     }
 
     fn reload(&mut self) {
         let (store, id) = (self.node.store.clone(), self.me.id);
-        self.work.push(async move { Done::Reloaded(load::state(&store, id).await) }.boxed());
+        let state = async move { load::state(&store, id).await.map(Box::new).map(Missed::State) };
+        self.work.push(async move { Done::Missed(state.await) }.boxed());
+    }
+
+    /// What was read of the log. While the store is away people go on reading and typing here.
+    fn missed(&mut self, missed: Result<Missed, LoadFailure>) {
+        match missed {
+            Ok(Missed::Entries(entries)) => self.feed(Input::Missed(entries)),
+            Ok(Missed::State(state)) => self.feed(Input::Reloaded(state)),
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
+            Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
+            Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
+            Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
+        }
     }
 
     /// Nothing is left to do here but to say goodbye.

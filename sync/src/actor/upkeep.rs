@@ -115,7 +115,7 @@ impl Actor {
         }
         if passed(&mut self.upkeep.next_poll, now) {
             self.upkeep.next_poll = self.upkeep.poll.map(|poll| now + poll);
-            self.read_log();
+            self.read_log(Duration::ZERO);
         }
         if self.upkeep.project.is_some_and(|due| due <= now) {
             self.project();

@@ -1,7 +1,8 @@
 //! The check of what a client sends, against what is accepted (applied, in flight or waiting): no
-//! hole may come before it, and nobody writes under somebody else's client id.
+//! hole may come before it, nobody writes under somebody else's client id, and nothing is put into
+//! what is no type.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use studyhall_schema::{access::Permission, ids::UserId};
@@ -12,13 +13,16 @@ use super::{
     commit::{Flight, Waiting},
     peer::Aside,
 };
-use crate::guard::{self, Scan};
+use crate::guard::{self, Id, Scan, parents::Parents};
 
-/// How far each client's content is accepted, and whose client it is.
+/// How far each client's content is accepted, and what of it is not durable yet.
 #[derive(Default)]
 pub(super) struct Accepted {
     clocks: HashMap<u64, u32>,
+    /// Whose the clients are that nothing durable was written under.
     authors: HashMap<u64, UserId>,
+    /// Types that are not durable.
+    types: HashSet<Id>,
 }
 
 /// What the check says of an update.
@@ -32,63 +36,67 @@ pub(super) enum Verdict {
     Hole,
     /// It inserts under a client id of somebody else's.
     Foreign(u64),
+    /// It inserts under a client id that somebody else has used, and only the log will tell who first.
+    Contested,
 }
 
 impl Accepted {
     pub(super) fn from_state(state: &State) -> Self {
-        let mut accepted = Self::default();
-        accepted.merge(state);
-        accepted
+        let clocks = state.state_vector().iter().map(|(id, clock)| (id.get(), *clock)).collect();
+        Self { clocks, ..Self::default() }
     }
 
-    /// Takes in what another node or the log has.
-    pub(super) fn merge(&mut self, state: &State) {
-        for (client, clock) in state.state_vector().iter() {
-            let known = self.clocks.entry(client.get()).or_default();
-            *known = (*known).max(*clock);
-        }
-        for (client, user) in state.authors() {
-            self.authors.entry(*client).or_insert(*user);
-        }
+    fn clock(&self, client: u64) -> u32 {
+        self.clocks.get(&client).copied().unwrap_or(0)
     }
 
-    pub(super) fn judge(&self, by: UserId, scan: &Scan) -> Verdict {
-        let known = |client: u64| self.clocks.get(&client).copied().unwrap_or(0);
-        let mut new = scan.inserts.iter().filter(|run| run.end > known(run.client)).peekable();
-        let fits = new.peek().is_some();
-        if let Some(foreign) =
-            new.find(|run| self.authors.get(&run.client).is_some_and(|author| *author != by))
-        {
-            return Verdict::Foreign(foreign.client);
+    pub(super) fn judge(&self, state: &State, by: UserId, scan: &Scan) -> Verdict {
+        let mut is_contested = false;
+        let mut fits = false;
+        for run in scan.inserts.iter().filter(|run| run.end > self.clock(run.client)) {
+            fits = true;
+            match state.authors().get(&run.client) {
+                Some(author) if *author != by => return Verdict::Foreign(run.client),
+                Some(_) => {}
+                None => {
+                    let another = |author: &UserId| *author != by;
+                    is_contested |= self.authors.get(&run.client).is_some_and(another);
+                }
+            }
         }
-        match scan.missing(known) {
+        match scan.missing(|client| self.clock(client)) {
+            _ if is_contested => Verdict::Contested,
             Some(_) => Verdict::Hole,
             None if fits => Verdict::Fits,
             None => Verdict::Covered,
         }
     }
 
-    fn has_author(&self, client: u64) -> bool {
-        self.authors.contains_key(&client)
-    }
-
-    pub(super) fn take(&mut self, by: UserId, scan: &Scan) {
+    pub(super) fn take(&mut self, state: &State, by: UserId, scan: &Scan, types: &[Id]) {
+        for id in types {
+            if id.clock >= self.clock(id.client) {
+                self.types.insert(*id);
+            }
+        }
         for insert in &scan.inserts {
             let known = self.clocks.entry(insert.client).or_default();
             *known = (*known).max(insert.end);
-            self.authors.entry(insert.client).or_insert(by);
+            if !state.authors().contains_key(&insert.client) {
+                self.authors.entry(insert.client).or_insert(by);
+            }
         }
     }
 
-    /// Authors of applied content, in order, for the snapshot.
-    pub(super) fn authors_applied(&self, state: &State) -> Vec<(u64, UserId)> {
-        let vector = state.state_vector();
-        let applied = vector.iter().map(|(client, _)| client.get());
-        let mut authors: Vec<_> = applied
-            .filter_map(|client| self.authors.get(&client).map(|user| (client, *user)))
-            .collect();
-        authors.sort_unstable_by_key(|(client, _)| *client);
-        authors
+    /// What an update brought is durable now, and in the state.
+    pub(super) fn settle(&mut self, scan: &Scan, types: &[Id]) {
+        if !self.authors.is_empty() {
+            for insert in &scan.inserts {
+                self.authors.remove(&insert.client);
+            }
+        }
+        for id in types {
+            self.types.remove(id);
+        }
     }
 }
 
@@ -103,7 +111,7 @@ impl Document {
         effects: &mut Vec<Effect>,
     ) {
         let inserts = !scan.inserts.is_empty();
-        self.consider(peer, Aside { update, scan, step2 }, effects);
+        self.consider(peer, Aside { update, scan, step2, read: None }, effects);
         if inserts {
             self.reconsider(effects);
         }
@@ -118,18 +126,24 @@ impl Document {
         }
         let verdict = match self.squats(user, &message.scan) {
             Some(client) => Verdict::Foreign(client),
-            None => self.accepted.judge(user, &message.scan),
+            None => self.accepted.judge(&self.state, user, &message.scan),
         };
         match verdict {
             _ if permission == Permission::None => refuse(Refusal::ReadOnly),
-            Verdict::Fits | Verdict::Hole if permission != Permission::Write => {
-                refuse(Refusal::ReadOnly);
+            Verdict::Foreign(_) | Verdict::Fits | Verdict::Hole | Verdict::Contested
+                if permission != Permission::Write =>
+            {
+                self.after_reading(peer, message, Refusal::ReadOnly, effects);
             }
             Verdict::Foreign(client) => {
-                refuse(Refusal::ForeignClient);
-                effects.push(Effect::Audit { user, client });
+                if self.after_reading(peer, message, Refusal::ForeignClient, effects) {
+                    effects.push(Effect::Audit { user, client });
+                }
             }
-            Verdict::Hole => self.keep_aside(peer, message, effects),
+            Verdict::Contested => {
+                self.keep_aside(peer, message, effects);
+            }
+            Verdict::Hole => self.ask_for_missing(peer, message, effects),
             verdict => {
                 let Ok(decoded) = Update::decode_v1(&message.update) else {
                     return refuse(Refusal::Undecodable);
@@ -143,10 +157,10 @@ impl Document {
                 if let Some(reason) = self.no_room(message.update.len(), effects) {
                     return effects.push(Effect::Refuse { peer, reason });
                 }
-                if !self.is_shallow(&message.scan, &message.update) {
-                    return effects.push(Effect::Refuse { peer, reason: Refusal::TooDeep });
+                if let Some(reason) = self.misplaced(&message) {
+                    return effects.push(Effect::Refuse { peer, reason });
                 }
-                self.accept(user, Some(peer), message.update, &message.scan, decoded);
+                self.accept(user, Some(peer), message.update, message.scan, decoded);
                 self.promise(Some(peer), None, effects);
             }
         }
@@ -155,36 +169,68 @@ impl Document {
     /// A client id that nobody has written under yet, and that awareness shows to be another person's:
     /// whoever took it first would keep its owner from writing.
     fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
-        let unwritten = scan.inserts.iter().filter(|run| !self.accepted.has_author(run.client));
+        let written = |client: u64| {
+            self.state.authors().contains_key(&client)
+                || self.accepted.authors.contains_key(&client)
+        };
+        let unwritten = scan.inserts.iter().filter(|run| !written(run.client));
         let another =
             |client: u64| self.awareness.person(client).is_some_and(|person| person != by);
         unwritten.map(|run| run.client).find(|client| another(*client))
     }
 
     /// Keeps an update above a hole until the hole fills, and asks the client for what is missing.
-    fn keep_aside(&mut self, peer: PeerId, message: Aside, effects: &mut Vec<Effect>) {
-        let limit = self.limits.aside_bytes;
-        let vector = self.state.vector();
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        let size = known.aside_bytes + message.update.len();
-        if size > limit || known.aside.len() >= self.limits.aside_updates {
-            effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
-            return;
+    fn ask_for_missing(&mut self, peer: PeerId, message: Aside, effects: &mut Vec<Effect>) {
+        let is_first = self.peers.get(&peer).is_some_and(|peer| peer.aside.is_empty());
+        if self.keep_aside(peer, message, effects) && is_first {
+            effects.push(Effect::Step1 { peer, vector: self.state.vector() });
         }
-        if known.aside.is_empty() {
-            effects.push(Effect::Step1 { peer, vector });
+    }
+
+    /// Keeps an update until it can be judged.
+    fn keep_aside(&mut self, peer: PeerId, message: Aside, effects: &mut Vec<Effect>) -> bool {
+        let Some(known) = self.peers.get_mut(&peer) else { return false };
+        let size = known.aside_bytes + message.update.len();
+        if size > self.limits.aside_bytes || known.aside.len() >= self.limits.aside_updates {
+            effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
+            return false;
         }
         known.aside_bytes = size;
         known.aside.push(message);
+        true
     }
 
-    /// Looks again at what is kept aside, for as long as something fits.
-    fn reconsider(&mut self, effects: &mut Vec<Effect>) {
+    /// Refuses an update: but where other nodes write to the log as well, only after it was read, since
+    /// what looks new here may be there. Returns whether it was refused.
+    fn after_reading(
+        &mut self,
+        peer: PeerId,
+        mut message: Aside,
+        reason: Refusal,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        if self.limits.alone || message.read.is_some_and(|read| read <= self.reads.ended) {
+            effects.push(Effect::Refuse { peer, reason });
+            return true;
+        }
+        message.read = Some(self.reads.started + 1);
+        if self.keep_aside(peer, message, effects) {
+            self.read_for_asides(effects);
+        }
+        false
+    }
+
+    /// Looks again at what is kept aside, for as long as something can be judged.
+    pub(super) fn reconsider(&mut self, effects: &mut Vec<Effect>) {
         loop {
-            let accepted = &self.accepted;
+            let Self { accepted, state, reads, .. } = self;
             let found = self.peers.iter_mut().find_map(|(id, peer)| {
                 let at = peer.aside.iter().position(|message| {
-                    accepted.judge(peer.user, &message.scan) != Verdict::Hole
+                    message.read.is_none_or(|read| read <= reads.ended)
+                        && !matches!(
+                            accepted.judge(state, peer.user, &message.scan),
+                            Verdict::Hole | Verdict::Contested
+                        )
                 })?;
                 let message = peer.aside.remove(at);
                 peer.aside_bytes -= message.update.len();
@@ -213,6 +259,28 @@ impl Document {
         None
     }
 
+    /// What is wrong with where an update puts its items, if anything; else it counts as placed.
+    fn misplaced(&mut self, message: &Aside) -> Option<Refusal> {
+        if message.scan.nested > 0 && !self.puts_into_types(&message.update) {
+            return Some(Refusal::NoParent);
+        }
+        (!self.is_shallow(&message.scan, &message.update)).then_some(Refusal::TooDeep)
+    }
+
+    /// Whether everything that items are put into is a type, here or in the update itself.
+    fn puts_into_types(&mut self, update: &[u8]) -> bool {
+        let Ok(Parents { types, named }) = guard::parents::parents(update) else { return false };
+        let own: HashSet<Id> = types.into_iter().collect();
+        let Self { accepted, state, .. } = self;
+        named.into_iter().all(|id| {
+            if id.clock < accepted.clock(id.client) {
+                accepted.types.contains(&id) || state.is_type(id)
+            } else {
+                own.contains(&id)
+            }
+        })
+    }
+
     /// Whether the document, with all that is on its way into it, stays within the nesting that the
     /// CRDT library can walk without overflowing its stack.
     fn is_shallow(&mut self, scan: &Scan, update: &Bytes) -> bool {
@@ -230,20 +298,25 @@ impl Document {
         by: UserId,
         peer: Option<PeerId>,
         update: Bytes,
-        scan: &Scan,
+        scan: Scan,
         decoded: Update,
     ) {
-        self.accepted.take(by, scan);
+        let types = if scan.types == 0 {
+            Vec::new()
+        } else {
+            guard::parents::parents(&update).unwrap_or_default().types
+        };
+        self.accepted.take(&self.state, by, &scan, &types);
         self.ordinal += 1;
         self.waiting_bytes += update.len();
-        let starts = scan.inserts.iter().map(|insert| (insert.client, insert.start)).collect();
-        self.waiting.push(Waiting { by, peer, data: update, starts, decoded });
+        let ordinal = self.ordinal;
+        self.waiting.push(Waiting { by, peer, ordinal, data: update, scan, types, decoded });
     }
 
     /// Scans and judges an update that the server makes itself for somebody.
     pub(super) fn judge_own(&self, by: UserId, update: &[u8]) -> Option<(Scan, Verdict)> {
         let scan = guard::update_v1(update).ok()?;
-        let verdict = self.accepted.judge(by, &scan);
+        let verdict = self.accepted.judge(&self.state, by, &scan);
         Some((scan, verdict))
     }
 }

@@ -3,27 +3,35 @@
 use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::{Timestamp, ids::UserId};
-use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
+use studyhall_store::log::{Append, LoggedUpdate, Outcome};
 use yrs::Update;
 
-use super::{Document, Effect, PeerId, Refusal, State};
+use super::{Document, Effect, PeerId, Refusal};
+use crate::guard::{Id, Scan};
 
 /// An accepted update.
 pub(super) struct Waiting {
     pub(super) by: UserId,
     pub(super) peer: Option<PeerId>,
+    pub(super) ordinal: u64,
     pub(super) data: Bytes,
-    /// Where its content starts, by client.
-    pub(super) starts: Vec<(u64, u32)>,
+    pub(super) scan: Scan,
+    pub(super) types: Vec<Id>,
     pub(super) decoded: Update,
 }
 
 /// An append under way.
 pub(super) struct Flight {
-    append: Append,
-    updates: Vec<Waiting>,
+    pub(super) append: Append,
+    pub(super) updates: Vec<Waiting>,
     /// The ordinal of its last update.
-    through: u64,
+    pub(super) through: u64,
+}
+
+impl Waiting {
+    pub(super) fn logged(&self) -> LoggedUpdate {
+        LoggedUpdate { by: self.by, data: self.data.clone() }
+    }
 }
 
 impl Flight {
@@ -77,16 +85,12 @@ impl Document {
             return;
         }
         let updates = std::mem::take(&mut self.waiting);
-        let logged = updates
-            .iter()
-            .map(|waiting| LoggedUpdate { by: waiting.by, data: waiting.data.clone() })
-            .collect();
         let append = Append {
             document: self.id,
             seq: self.state.seq() + 1,
             batch: self.random.random(),
             at: now,
-            updates: logged,
+            updates: updates.iter().map(Waiting::logged).collect(),
         };
         effects.push(Effect::Append(append.clone()));
         self.flight = Some(Flight { append, updates, through: self.ordinal });
@@ -97,7 +101,7 @@ impl Document {
             Outcome::Stored => self.stored(effects),
             Outcome::Behind => {
                 self.reading = true;
-                effects.push(Effect::ReadLog { from: self.state.seq() + 1 });
+                effects.push(Effect::ReadLog);
             }
             Outcome::Fenced { .. } => {
                 self.reading = true;
@@ -125,67 +129,38 @@ impl Document {
         let alone = (flight.updates.len() == 1).then(|| flight.updates[0].data.clone());
         let mut starts = Vec::with_capacity(flight.updates.len());
         let mut decoded = Vec::with_capacity(flight.updates.len());
-        for waiting in flight.updates {
-            self.waiting_bytes -= waiting.data.len();
-            starts.extend(waiting.starts);
-            decoded.push(waiting.decoded);
+        for Waiting { by, data, scan, types, decoded: update, .. } in flight.updates {
+            self.waiting_bytes -= data.len();
+            starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
+            self.state.attribute(&scan, by);
+            self.accepted.settle(&scan, &types);
+            decoded.push(update);
         }
         let update = self.state.commit(decoded, &starts, through, alone);
-        self.durable = flight.through;
         effects.push(Effect::FanOut { update, only_author });
-        while let Some(ack) = self.acks.pop_front_if(|ack| ack.ordinal <= flight.through) {
+        self.keep_promises(flight.through, effects);
+        effects.push(Effect::Committed { seq: through, local: true });
+        self.finish_edit(effects);
+        self.reconsider(effects);
+        self.read_on(effects);
+    }
+
+    /// Everything up to this ordinal is durable.
+    pub(super) fn keep_promises(&mut self, through: u64, effects: &mut Vec<Effect>) {
+        self.durable = through;
+        while let Some(ack) = self.acks.pop_front_if(|ack| ack.ordinal <= through) {
             self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
             effects.push(Effect::Ack { peer: ack.peer, echo: ack.echo });
         }
-        effects.push(Effect::Committed { seq: through, local: true });
-        self.finish_edit(effects);
     }
 
-    /// Entries that this node had not seen: they are durable, so they are applied and shown.
-    pub(super) fn missed(&mut self, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
-        let own = self.flight.as_ref().map(|flight| flight.append.batch);
-        let before = self.state.seq();
-        for entry in entries {
-            if Some(entry.batch) == own {
-                break; // our own append: its outcome will say so
-            }
-            match self.state.apply_entry(&entry) {
-                Ok(Some(update)) => effects.push(Effect::FanOut { update, only_author: None }),
-                Ok(None) => {}
-                Err(_) => {
-                    effects.push(Effect::Reload);
-                    return;
-                }
-            }
+    /// The update with this ordinal was refused after all: its author is not to be acknowledged.
+    pub(super) fn break_promise(&mut self, ordinal: u64, peer: PeerId, effects: &mut Vec<Effect>) {
+        let theirs = |ack: &PendingAck| ack.ordinal == ordinal && ack.peer == peer;
+        if let Some(ack) = self.acks.iter().position(theirs).and_then(|at| self.acks.remove(at)) {
+            self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
         }
-        self.caught_up(before, effects);
-    }
-
-    /// The document as it was loaded again, after this node had slept through a compaction.
-    pub(super) fn reloaded(&mut self, mut state: State, effects: &mut Vec<Effect>) {
-        let before = self.state.seq();
-        let update = state.difference(&self.state.state_vector());
-        self.state = state;
-        effects.push(Effect::FanOut { update, only_author: None });
-        self.caught_up(before, effects);
-    }
-
-    /// After the log was read: what is in flight and lost its place goes to the tail.
-    fn caught_up(&mut self, before: u64, effects: &mut Vec<Effect>) {
-        let seq = self.state.seq();
-        if seq > before {
-            self.accepted.merge(&self.state);
-            effects.push(Effect::Committed { seq, local: false });
-        }
-        if !std::mem::replace(&mut self.reading, false) {
-            return;
-        }
-        let batch = self.random.random();
-        if let Some(flight) = &mut self.flight {
-            flight.append.seq = seq + 1;
-            flight.append.batch = batch;
-            effects.push(Effect::Append(flight.append.clone()));
-        }
+        effects.push(Effect::Refuse { peer, reason: Refusal::ForeignClient });
     }
 }
 

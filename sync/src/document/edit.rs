@@ -89,7 +89,7 @@ impl Document {
         let (scan, verdict) = self.judge_own(by, &update).ok_or(Refusal::Undecodable)?;
         let decoded = Update::decode_v1(&update).map_err(|_| Refusal::Undecodable)?;
         match verdict {
-            Verdict::Foreign(_) => return Err(Refusal::ForeignClient),
+            Verdict::Foreign(_) | Verdict::Contested => return Err(Refusal::ForeignClient),
             Verdict::Hole => return Err(Refusal::Undecodable),
             // What is accepted already may still be in flight: then the edit waits for it.
             Verdict::Covered if self.state.has_deleted(&decoded) => {
@@ -100,8 +100,16 @@ impl Document {
         if let Some(reason) = self.no_room(update.len(), effects) {
             return Err(reason);
         }
-        self.accept(by, None, update.into(), &scan, decoded);
+        self.accept(by, None, update.into(), scan, decoded);
         Ok(true)
+    }
+
+    /// The edit with this ordinal was refused after all.
+    pub(super) fn refuse_edit(&mut self, ordinal: u64, effects: &mut Vec<Effect>) {
+        if let Some((edit, _)) = self.edits.running.take_if(|running| running.1 == ordinal) {
+            let result = Err(EditFailure::Refused(Refusal::ForeignClient));
+            effects.push(Effect::EditDone { edit, result });
+        }
     }
 
     pub(super) fn finish_edit(&mut self, effects: &mut Vec<Effect>) {

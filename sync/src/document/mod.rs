@@ -5,6 +5,7 @@
 //! an edit that could still be lost. Must not await, lock, read a clock, or know a socket or a wire
 //! protocol.
 
+mod catch_up;
 mod check;
 mod commit;
 mod edit;
@@ -26,6 +27,7 @@ use crate::{
     awareness::Awareness,
     guard::{Scan, nesting::Nesting},
 };
+use catch_up::Reads;
 use check::Accepted;
 use commit::{Flight, PendingAck, Waiting};
 use edit::Edits;
@@ -55,9 +57,10 @@ pub enum Input {
     Edit { edit: EditId, by: UserId, change: Change },
     /// What became of the append in flight.
     Outcome(Outcome),
-    /// The log from `applied + 1` on, asked for by `Effect::ReadLog` or because of news.
+    /// The log from `applied + 1` to its end, asked for by `Effect::ReadLog` or because of news.
     Missed(Vec<Entry>),
-    /// The document as it was loaded again, asked for by `Effect::Reload`.
+    /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
+    /// reach back.
     Reloaded(Box<State>),
     /// A connection's queue was too full for the update just fanned out, or (`missed`) for the
     /// difference that it was to be sent.
@@ -83,6 +86,8 @@ pub enum Refusal {
     HoleTooLarge,
     /// Types nested deeper than the CRDT library can walk.
     TooDeep,
+    /// It puts something into what is no type.
+    NoParent,
     /// The CRDT library cannot decode what the guard let pass.
     Undecodable,
 }
@@ -94,8 +99,9 @@ pub enum Effect {
     Append(Append),
     /// Try the same append again after a pause, and come back with `Input::Outcome`.
     Retry(Append),
-    /// Read the log from here and come back with `Input::Missed`.
-    ReadLog { from: u64 },
+    /// Read what of the log is not applied and come back with `Input::Missed`, or with
+    /// `Input::Reloaded` when it is not in the log any more.
+    ReadLog,
     /// Load the document again and come back with `Input::Reloaded`.
     Reload,
     /// Everything of this client's message is durable. `echo` when the fan-out does not hold it.
@@ -140,6 +146,8 @@ pub struct Limits {
     pub promises: usize,
     /// REST edits that may wait.
     pub edits: usize,
+    /// Nobody else writes to the document's log: what is applied here is all there is.
+    pub alone: bool,
 }
 
 impl Default for Limits {
@@ -152,6 +160,7 @@ impl Default for Limits {
             aside_updates: 256,
             promises: 16_384,
             edits: 256,
+            alone: true,
         }
     }
 }
@@ -176,8 +185,9 @@ pub struct Document {
     echo_bytes: usize,
     edits: Edits,
     paused: bool,
-    /// A read of the log is under way.
+    /// What is in flight lost its place, and the log is read for it.
     reading: bool,
+    reads: Reads,
     told_nearly_full: bool,
     /// The whole node has too much that is not durable.
     overloaded: bool,
@@ -205,6 +215,7 @@ impl Document {
             edits: Edits::default(),
             paused: false,
             reading: false,
+            reads: Reads::default(),
             told_nearly_full: false,
             overloaded: false,
             random: StdRng::seed_from_u64(seed),
@@ -271,6 +282,11 @@ impl Document {
         self.durable < self.ordinal || !self.edits.is_empty()
     }
 
+    /// Whether a read of the log is waited for.
+    pub fn needs_log(&self) -> bool {
+        self.reading || self.reads.started > self.reads.ended
+    }
+
     /// Bytes accepted and not yet durable.
     pub fn unsaved_bytes(&self) -> usize {
         self.waiting_bytes
@@ -297,7 +313,7 @@ impl Document {
             seq: self.state.seq(),
             at: now,
             state: self.state.full(),
-            authors: self.accepted.authors_applied(&self.state),
+            authors: self.state.authors_in_order(),
         }
     }
 

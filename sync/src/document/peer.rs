@@ -24,16 +24,18 @@ pub(super) struct Peer {
     synced: bool,
     /// What it has missed since its queue was full.
     missed: Option<Missed>,
-    /// Updates above a hole, kept until the hole fills, oldest first.
+    /// Updates that cannot be judged yet, most of them above a hole, oldest first.
     pub(super) aside: Vec<Aside>,
     pub(super) aside_bytes: usize,
 }
 
-/// An update above a hole.
+/// An update that is looked at, or kept aside until it can be judged.
 pub(super) struct Aside {
     pub(super) update: Bytes,
     pub(super) scan: Scan,
     pub(super) step2: bool,
+    /// It can be judged when this read of the log has ended.
+    pub(super) read: Option<u64>,
 }
 
 impl Peer {

@@ -8,11 +8,14 @@ use bytes::Bytes;
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Entry, Snapshot};
 use yrs::{
-    ClientID, Doc, IdSet, ReadTxn, StateVector, Transact, Update,
+    BranchID, ClientID, Doc, ID, IdSet, ReadTxn, StateVector, Transact, Update,
     updates::{decoder::Decode, encoder::Encode},
 };
 
-use crate::{guard, text};
+use crate::{
+    guard::{self, Scan},
+    text,
+};
 
 /// Stored bytes that are not a document: a problem for this document only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,10 +85,8 @@ impl State {
         let mut starts = Vec::new();
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
             let scan = guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
-            for insert in &scan.inserts {
-                self.authors.entry(insert.client).or_insert(logged.by);
-                starts.push((insert.client, insert.start));
-            }
+            self.attribute(&scan, logged.by);
+            starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
             decoded
                 .push(Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?);
         }
@@ -167,6 +168,24 @@ impl State {
         &self.authors
     }
 
+    /// Notes whose the client ids are that an update writes under, where nobody's were known.
+    pub(super) fn attribute(&mut self, scan: &Scan, by: UserId) {
+        for insert in &scan.inserts {
+            self.authors.entry(insert.client).or_insert(by);
+        }
+    }
+
+    /// The authors of what is applied, in order, for the snapshot.
+    pub(super) fn authors_in_order(&self) -> Vec<(u64, UserId)> {
+        let vector = self.state_vector();
+        let applied = vector.iter().map(|(client, _)| client.get());
+        let mut authors: Vec<_> = applied
+            .filter_map(|client| self.authors.get(&client).map(|user| (client, *user)))
+            .collect();
+        authors.sort_unstable_by_key(|(client, _)| *client);
+        authors
+    }
+
     /// The state vector, encoded.
     pub fn vector(&self) -> Bytes {
         self.doc.transact().state_vector().encode_v1().into()
@@ -213,8 +232,17 @@ impl State {
 
     /// Whether everything that an update deletes is deleted already.
     pub(super) fn has_deleted(&mut self, update: &Update) -> bool {
+        update.delete_set().diff(self.deleted()).is_empty()
+    }
+
+    /// Whether this is a type, or was: items may be put into it.
+    pub(super) fn is_type(&mut self, id: guard::Id) -> bool {
+        let id = ID::new(ClientID::new(id.client), id.clock);
+        BranchID::get_nested(&self.doc.transact(), &id).is_some() || self.deleted().contains(&id)
+    }
+
+    fn deleted(&mut self) -> &IdSet {
         let doc = &self.doc;
-        let deleted = self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set);
-        update.delete_set().diff(deleted).is_empty()
+        self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set)
     }
 }

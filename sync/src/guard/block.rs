@@ -19,7 +19,7 @@ const BLOCK_SIZE: u64 = 48;
 const ITEM_SIZE: u64 = 288;
 
 /// The name of one tick of a document: who made it, and which of theirs it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id {
     /// The client that made it.
     pub client: u64,

@@ -122,6 +122,90 @@ fn nobody_takes_a_client_id_that_somebody_else_is_seen_with() {
     assert!(appended(&stage.sends(&ada, ada.types("mine"))).is_some());
 }
 
+#[test]
+fn who_was_first_with_a_client_id_is_what_the_log_says() {
+    // Ada writes on another node; this one has not heard of it yet.
+    let mut stage = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    let (ada, ben) = (Person::new(1), Person::new(2));
+    stage.joins(&ben, Permission::Write);
+    let hers = ada.types("hers, and durable");
+    let forger = Person::new(1); // the same client id as Ada's
+    let forged = stage.sends(&ben, forger.types("burnt clocks, longer than what is hers"));
+    assert!(appended(&forged).is_some(), "nothing tells yet that it is forged");
+    assert!(
+        stage
+            .input(Input::Outcome(Outcome::Behind))
+            .iter()
+            .any(|effect| { matches!(effect, Effect::ReadLog) })
+    );
+    let update = LoggedUpdate { by: ada.user, data: hers };
+    let entry = Entry { seq: 1, batch: 7, at: NOW, updates: vec![update] };
+    let told = stage.input(Input::Missed(vec![entry]));
+    assert_eq!((refusal(&told), acks(&told, &ben)), (Some(Refusal::ForeignClient), 0));
+    assert!(told.iter().any(|effect| matches!(effect, Effect::Audit { client: 1001, .. })));
+    assert!(appended(&told).is_none() && !stage.core.is_unsaved());
+    assert_eq!(text_of(stage.core.state().doc()), "hers, and durable");
+    // Ben's own edits go on as if nothing had been.
+    stage.sends(&ben, ben.types("his; "));
+    assert_eq!(acks(&stage.stored(), &ben), 1);
+}
+
+#[test]
+fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
+    let mut stage = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    let (ada, ben, reader) = (Person::new(1), Person::new(2), Person::new(3));
+    let update = LoggedUpdate { by: ada.user, data: ada.types("from the other node") };
+    reader.hears(&ada.all());
+    ben.hears(&ada.all());
+    let entry = || Entry { seq: 1, batch: 7, at: NOW, updates: vec![update.clone()] };
+    // A reader's Step2 holds what this node lacks: the log is read before that is refused.
+    stage.joins(&reader, Permission::Read);
+    let asked = stage.sends_as(&reader, reader.all(), true);
+    assert!(asked.iter().any(|effect| matches!(effect, Effect::ReadLog)));
+    assert_eq!((refusal(&asked), acks(&asked, &reader)), (None, 0));
+    let told = stage.input(Input::Missed(vec![entry()]));
+    assert_eq!((refusal(&told), acks(&told, &reader)), (None, 1));
+    // What a reader makes is refused after a look at the log.
+    let asked = stage.sends(&reader, reader.types("!"));
+    assert_eq!(refusal(&asked), None);
+    let told = stage.input(Input::Missed(vec![]));
+    assert_eq!(refusal(&told), Some(Refusal::ReadOnly));
+    // Ada's own client id stays hers though Ben brought her content first, to a node behind.
+    let mut behind = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    behind.joins(&ben, Permission::Write);
+    behind.joins(&ada, Permission::Write);
+    assert!(appended(&behind.sends_as(&ben, ben.all(), true)).is_some());
+    let typed = behind.sends(&ada, ada.types(", and more"));
+    assert_eq!(refusal(&typed), None, "the log will tell");
+    behind.input(Input::Outcome(Outcome::Behind));
+    behind.input(Input::Missed(vec![entry()]));
+    let mut stored = behind.stored();
+    stored.extend(behind.stored());
+    assert_eq!((acks(&stored, &ben), acks(&stored, &ada)), (1, 1));
+    assert_eq!(text_of(behind.core.state().doc()), "from the other node, and more");
+}
+
+#[test]
+fn nothing_is_put_into_what_is_no_type() {
+    let (mut stage, ada, ben) = cast();
+    stage.sends(&ada, ada.types("text"));
+    stage.stored();
+    // yrs stops half-way through such an update, when it would be durable already.
+    let into = |client: u64, clock: u64| {
+        let head = [varint(1), varint(1), varint(9), varint(0), vec![0b0000_0100, 0]].concat();
+        Bytes::from([head, varint(client), varint(clock), vec![1, b'x', 0]].concat())
+    };
+    let no_parent = stage.sends(&ben, into(ada.doc.client_id().get(), 1));
+    assert_eq!(refusal(&no_parent), Some(Refusal::NoParent));
+    assert!(appended(&no_parent).is_none());
+    // Nor into what is still on its way to the store.
+    stage.sends(&ada, ada.types("more"));
+    let no_parent = stage.sends(&ben, into(ada.doc.client_id().get(), 5));
+    assert_eq!(refusal(&no_parent), Some(Refusal::NoParent));
+    stage.stored();
+    assert_eq!(text_of(stage.core.state().doc()), "textmore");
+}
+
 fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number > 127 {
@@ -195,7 +279,7 @@ fn a_node_that_was_second_reads_what_it_missed_and_appends_at_the_tail() {
     let elsewhere = Person::new(9);
     stage.sends(&ada, ada.types("here"));
     let behind = stage.input(Input::Outcome(Outcome::Behind));
-    assert!(behind.iter().any(|effect| matches!(effect, Effect::ReadLog { from: 1 })));
+    assert!(behind.iter().any(|effect| matches!(effect, Effect::ReadLog)));
     let logged = LoggedUpdate { by: elsewhere.user, data: elsewhere.types("there") };
     let missed = Entry { seq: 1, batch: 99, at: NOW, updates: vec![logged] };
     let caught_up = stage.input(Input::Missed(vec![missed]));

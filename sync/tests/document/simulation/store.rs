@@ -47,6 +47,11 @@ impl Store {
         self.log.iter().filter(|entry| entry.next_seq() > from).cloned().collect()
     }
 
+    /// Whether what comes after this is in no log any more.
+    pub(super) fn is_compacted_beyond(&self, seq: u64) -> bool {
+        self.snapshot_seq() > seq
+    }
+
     pub(super) fn load(&self) -> State {
         let mut state = self.snapshot.as_ref().map_or_else(State::default, |snapshot| {
             State::from_snapshot(snapshot).expect("a snapshot loads")
