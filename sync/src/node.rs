@@ -22,6 +22,9 @@ use crate::{
     session::Register,
 };
 
+/// Documents in use may take so many times the budget at which idle ones leave.
+const FULL: usize = 4;
+
 /// Shared by every socket and every document.
 pub(crate) struct Node {
     pub(crate) config: Config,
@@ -167,6 +170,11 @@ impl Node {
 impl Registry {
     fn open(&self) -> MutexGuard<'_, HashMap<DocumentId, Opened>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether open documents take so much that no other may be opened, though idle ones have left.
+    pub(crate) fn is_full(&self, config: &Config) -> bool {
+        self.bytes.load(Ordering::Relaxed) > config.memory_bytes.saturating_mul(FULL)
     }
 
     /// A document has left memory.

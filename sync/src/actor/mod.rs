@@ -103,6 +103,11 @@ enum Done {
     Compacted(Result<u64, SyncFault>),
 }
 
+/// What an open document takes, about.
+fn memory(state: &State) -> usize {
+    usize::try_from(state.memory()).unwrap_or(usize::MAX).saturating_add(EMPTY_BYTES)
+}
+
 /// Why the actor ends.
 enum End {
     /// Nobody needs it; it leaves memory.
@@ -130,6 +135,10 @@ struct Actor {
 /// Opens a document and runs it until nobody needs it.
 pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver<Mail>) {
     let loaded = async {
+        if node.registry.is_full(&node.config) {
+            tracing::warn!(document = %me.id, "no memory for another open document");
+            return Err(LoadFailure::Unavailable);
+        }
         let record = load::record(&node.store, me.id).await?;
         Ok((record, load::state(&node.store, me.id).await?))
     };
@@ -152,7 +161,7 @@ impl Actor {
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
-        me.set_bytes(&node.registry, state.bytes() + EMPTY_BYTES);
+        me.set_bytes(&node.registry, memory(&state));
         Self {
             document: Document::new(me.id, state, limits, seed),
             node,

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Actor, Done, EMPTY_BYTES, End};
+use super::{Actor, Done, End, memory};
 use crate::{Config, SyncFault, compact, document::Input, projection};
 
 /// Awareness is sent once per tick, merged.
@@ -150,7 +150,7 @@ impl Actor {
         }
         self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         let bytes = self.document.state().bytes();
-        self.me.set_bytes(&self.node.registry, bytes + EMPTY_BYTES);
+        self.me.set_bytes(&self.node.registry, memory(self.document.state()));
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again

@@ -127,6 +127,7 @@ impl Document {
                 continue;
             }
             self.waiting_bytes -= waiting.data.len();
+            self.waiting_memory -= waiting.scan.decoded_size;
             match waiting.peer {
                 Some(peer) => self.break_promise(waiting.ordinal, peer, effects),
                 None => self.refuse_edit(waiting.ordinal, effects),

@@ -144,6 +144,9 @@ impl Document {
                 self.keep_aside(peer, message, effects);
             }
             Verdict::Hole => self.ask_for_missing(peer, message, effects),
+            _ if message.scan.decoded_size > self.limits.hard_memory => {
+                refuse(Refusal::DocumentFull);
+            }
             verdict => {
                 let Ok(decoded) = Update::decode_v1(&message.update) else {
                     return refuse(Refusal::Undecodable);
@@ -154,7 +157,8 @@ impl Document {
                 if permission != Permission::Write {
                     return refuse(Refusal::ReadOnly);
                 }
-                if let Some(reason) = self.no_room(message.update.len(), effects) {
+                let (bytes, memory) = (message.update.len(), message.scan.decoded_size);
+                if let Some(reason) = self.no_room(bytes, memory, effects) {
                     return effects.push(Effect::Refuse { peer, reason });
                 }
                 if let Some(reason) = self.misplaced(&message) {
@@ -241,14 +245,21 @@ impl Document {
         }
     }
 
-    /// Why there is no room for so many bytes, if so.
-    pub(super) fn no_room(&mut self, bytes: usize, effects: &mut Vec<Effect>) -> Option<Refusal> {
+    /// Why there is no room for so many bytes, and so many in memory, if so.
+    pub(super) fn no_room(
+        &mut self,
+        bytes: usize,
+        memory: u64,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Refusal> {
         let too_much = self.waiting_bytes + bytes > self.limits.waiting_bytes;
         if self.overloaded || (self.waiting_bytes > 0 && too_much) {
             return Some(Refusal::Overloaded);
         }
         let size = self.state.bytes_above(self.limits.soft_bytes) + self.waiting_bytes + bytes;
-        if size > self.limits.hard_bytes {
+        let memory = self.waiting_memory + memory;
+        let most = self.limits.hard_memory.saturating_sub(memory);
+        if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
             return Some(Refusal::DocumentFull);
         }
         let near = size > self.limits.soft_bytes;
@@ -309,6 +320,7 @@ impl Document {
         self.accepted.take(&self.state, by, &scan, &types);
         self.ordinal += 1;
         self.waiting_bytes += update.len();
+        self.waiting_memory += scan.decoded_size;
         let ordinal = self.ordinal;
         self.waiting.push(Waiting { by, peer, ordinal, data: update, scan, types, decoded });
     }

@@ -131,8 +131,9 @@ impl Document {
         let mut decoded = Vec::with_capacity(flight.updates.len());
         for Waiting { by, data, scan, types, decoded: update, .. } in flight.updates {
             self.waiting_bytes -= data.len();
+            self.waiting_memory -= scan.decoded_size;
             starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
-            self.state.attribute(&scan, by);
+            self.state.count(&scan, by);
             self.accepted.settle(&scan, &types);
             decoded.push(update);
         }

@@ -97,7 +97,7 @@ impl Document {
             }
             Verdict::Covered | Verdict::Fits => {}
         }
-        if let Some(reason) = self.no_room(update.len(), effects) {
+        if let Some(reason) = self.no_room(update.len(), scan.decoded_size, effects) {
             return Err(reason);
         }
         self.accept(by, None, update.into(), scan, decoded);

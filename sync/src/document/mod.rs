@@ -136,6 +136,9 @@ pub struct Limits {
     pub soft_bytes: usize,
     /// Edits are refused above this size.
     pub hard_bytes: usize,
+    /// Edits are refused when the document would take more memory than this: many small blocks take
+    /// thirty times their encoded size.
+    pub hard_memory: u64,
     /// What may wait for the store.
     pub waiting_bytes: usize,
     /// What a connection may keep above a hole.
@@ -155,6 +158,7 @@ impl Default for Limits {
         Self {
             soft_bytes: 8 << 20,
             hard_bytes: 16 << 20,
+            hard_memory: 256 << 20,
             waiting_bytes: 4 << 20,
             aside_bytes: 1 << 20,
             aside_updates: 256,
@@ -177,6 +181,7 @@ pub struct Document {
     awareness: Awareness,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
+    waiting_memory: u64,
     flight: Option<Flight>,
     /// The ordinal of the last update that was accepted here, and of the last that is durable.
     ordinal: u64,
@@ -207,6 +212,7 @@ impl Document {
             awareness: Awareness::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            waiting_memory: 0,
             flight: None,
             ordinal: 0,
             durable: 0,

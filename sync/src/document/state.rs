@@ -27,6 +27,9 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// Growth in memory that is worth a look at how much of it stays.
+const MEASURE_AGAIN: u64 = 1 << 20;
+
 /// A document as its log has it.
 pub struct State {
     doc: Doc,
@@ -35,6 +38,9 @@ pub struct State {
     /// Bytes of the whole when it was last encoded, and what was added since.
     exact: usize,
     added: usize,
+    /// About how many bytes it takes in memory, when that was last measured, and what was added since.
+    measured: u64,
+    grown: u64,
     /// Where the last commit started, by client: enough to tell the vector before it.
     commit: Vec<(u64, u32)>,
     full: Option<Bytes>,
@@ -49,6 +55,8 @@ impl Default for State {
             authors: HashMap::new(),
             exact: 0,
             added: 0,
+            measured: 0,
+            grown: 0,
             commit: Vec::new(),
             full: None,
             deleted: None,
@@ -62,7 +70,7 @@ impl State {
         let mut state =
             Self { authors: snapshot.authors.iter().copied().collect(), ..Self::default() };
         let unreadable = |reason: String| Unreadable { seq: 0, reason };
-        guard::update_v1(&snapshot.state).map_err(|malformed| unreadable(malformed.to_string()))?;
+        let scan = guard::update_v1(&snapshot.state).map_err(|bad| unreadable(bad.to_string()))?;
         let update =
             Update::decode_v1(&snapshot.state).map_err(|error| unreadable(error.to_string()))?;
         state
@@ -71,6 +79,7 @@ impl State {
         state.seq = snapshot.seq;
         state.exact = snapshot.state.len();
         state.added = 0;
+        state.measured = scan.decoded_size;
         Ok(state)
     }
 
@@ -85,7 +94,7 @@ impl State {
         let mut starts = Vec::new();
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
             let scan = guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
-            self.attribute(&scan, logged.by);
+            self.count(&scan, logged.by);
             starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
             decoded
                 .push(Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?);
@@ -150,6 +159,19 @@ impl State {
         self.exact + self.added
     }
 
+    /// About how many bytes it takes in memory, estimated from above between encodings.
+    pub fn memory(&self) -> u64 {
+        self.measured + self.grown
+    }
+
+    /// The same; measured again when the estimate is above `limit` and may be far off.
+    pub(super) fn memory_above(&mut self, limit: u64) -> u64 {
+        if self.memory() > limit && self.grown > self.measured / 8 {
+            self.full();
+        }
+        self.memory()
+    }
+
     /// Bytes of updates that were applied since the whole was last encoded.
     pub fn added(&self) -> usize {
         self.added
@@ -168,8 +190,10 @@ impl State {
         &self.authors
     }
 
-    /// Notes whose the client ids are that an update writes under, where nobody's were known.
-    pub(super) fn attribute(&mut self, scan: &Scan, by: UserId) {
+    /// Counts an update in: what it takes, and whose the client ids are that it writes under, where
+    /// nobody's were known.
+    pub(super) fn count(&mut self, scan: &Scan, by: UserId) {
+        self.grown += scan.decoded_size;
         for insert in &scan.inserts {
             self.authors.entry(insert.client).or_insert(by);
         }
@@ -226,6 +250,11 @@ impl State {
             self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
         self.exact = full.len();
         self.added = 0;
+        if self.grown > MEASURE_AGAIN {
+            // What stays in memory is what has been merged into longer blocks.
+            self.measured = guard::update_v1(&full).map_or(self.memory(), |scan| scan.decoded_size);
+            self.grown = 0;
+        }
         self.full = Some(full.clone());
         full
     }

@@ -7,6 +7,7 @@ use studyhall_store::{
     log::{Entry, LoggedUpdate, Outcome},
 };
 use studyhall_sync::document::{EditId, Effect, Input, Limits, Refusal};
+use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
 
@@ -204,6 +205,28 @@ fn nothing_is_put_into_what_is_no_type() {
     assert_eq!(refusal(&no_parent), Some(Refusal::NoParent));
     stage.stored();
     assert_eq!(text_of(stage.core.state().doc()), "textmore");
+}
+
+#[test]
+fn many_small_blocks_fill_a_document_by_what_they_take_in_memory() {
+    let limits = Limits { hard_memory: 2 << 20, ..Limits::default() };
+    let mut stage = Stage::with_limits(limits);
+    let ada = Person::new(1);
+    stage.joins(&ada, Permission::Write);
+    // Typed one after the other, letters become one block: the estimate is far above what they take.
+    for _ in 0..10_000 {
+        stage.sends(&ada, ada.types("x"));
+        assert_eq!(acks(&stage.stored(), &ada), 1);
+    }
+    assert!(stage.core.state().memory() < 2 << 20);
+    // Typed each before the last, they stay blocks of their own.
+    let content = ada.doc.get_or_insert_text("content");
+    let mut transaction = ada.doc.transact_mut();
+    (0..8_000).for_each(|_| content.insert(&mut transaction, 0, "x"));
+    let blocks = transaction.encode_update_v1();
+    drop(transaction);
+    assert!(blocks.len() < 200_000);
+    assert_eq!(refusal(&stage.sends(&ada, blocks.into())), Some(Refusal::DocumentFull));
 }
 
 fn varint(mut number: u64) -> Vec<u8> {
