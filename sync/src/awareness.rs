@@ -38,6 +38,15 @@ const MEMORY: Duration = Duration::from_mins(2);
 /// One connection, as the session that holds it numbers it.
 pub type Connection = u64;
 
+/// What this node says to others: ids that its connections own, or lately did, and whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// An awareness update.
+    pub update: Bytes,
+    /// Whose its ids are, in their order.
+    pub people: Vec<UserId>,
+}
+
 #[derive(Debug)]
 struct Entry {
     /// JSON; `None` when the id is gone.
@@ -48,8 +57,9 @@ struct Entry {
     published: u64,
     /// When the id was last heard of.
     seen: Timestamp,
-    /// Whose id it is; `None` for one that another node owns.
-    person: Option<UserId>,
+    person: UserId,
+    /// Another node said so last.
+    elsewhere: bool,
     owner: Option<Connection>,
     /// Another connection of the same person that sends this id as well. Tabs of one browser
     /// relay each other's ids, so the owner may leave while the id's own tab is still there.
@@ -92,16 +102,16 @@ impl Awareness {
                 json::check(state)?;
             }
             if self.fits(&update) {
-                self.own(connection, person, &update, now);
+                self.give(connection, person, &update, now);
                 self.accept(now, &update);
             }
         }
         Ok(())
     }
 
-    /// Takes what another node sends of the connections that it holds.
-    pub fn merge(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(), Malformed> {
-        for update in update::decode(bytes)? {
+    /// Takes what another node says of its connections.
+    pub fn merge(&mut self, now: Timestamp, presence: &Presence) -> Result<(), Malformed> {
+        for (update, person) in update::decode(&presence.update)?.zip(&presence.people) {
             let clock = u64::from(update.clock);
             let is_news = self.entries.get(&update.id).is_none_or(|entry| {
                 clock > entry.published
@@ -109,8 +119,9 @@ impl Awareness {
             });
             if is_news && self.fits(&update) {
                 self.disown(update.id);
-                let entry = self.entries.entry(update.id).or_insert_with(|| Entry::new(None, now));
-                entry.person = None;
+                let new = || Entry::new(*person, now);
+                let entry = self.entries.entry(update.id).or_insert_with(new);
+                (entry.person, entry.elsewhere) = (*person, true);
                 entry.published = clock;
                 self.put(now, update.id, update.state);
             }
@@ -130,12 +141,16 @@ impl Awareness {
             let ends = update.state.is_none() && entry.state.is_some();
             return update.clock > entry.received || (update.clock == entry.received && ends);
         }
-        if entry.person != Some(person) {
+        if entry.person != person {
             return false;
         }
         let is_taken = match entry.owner {
             // A tab that joins sends back what it was shown: that is no reason to take an id over.
             Some(_) => u64::from(update.clock) > entry.published && update.clock > entry.received,
+            // It may be that a tab on another node is shown, and reflected.
+            None if entry.elsewhere && entry.state.is_some() => {
+                u64::from(update.clock) > entry.published && update.state.is_some()
+            }
             // Back again, perhaps with the clock that it had.
             None => update.clock >= entry.received && update.state.is_some(),
         };
@@ -161,9 +176,16 @@ impl Awareness {
     }
 
     /// Makes the connection the owner of the update's id.
-    fn own(&mut self, connection: Connection, person: UserId, update: &Update<'_>, now: Timestamp) {
+    fn give(
+        &mut self,
+        connection: Connection,
+        person: UserId,
+        update: &Update<'_>,
+        now: Timestamp,
+    ) {
         let id = update.id;
-        let entry = self.entries.entry(id).or_insert_with(|| Entry::new(Some(person), now));
+        let entry = self.entries.entry(id).or_insert_with(|| Entry::new(person, now));
+        entry.elsewhere = false;
         let before = entry.owner.replace(connection);
         if before == Some(connection) {
             return;
@@ -222,7 +244,7 @@ impl Awareness {
 
     /// Forgets a connection. What comes back says to all others that its ids are gone; an id that
     /// another connection of the same person sends as well goes over to that one.
-    pub fn leave(&mut self, now: Timestamp, connection: Connection) -> Option<Bytes> {
+    pub fn leave(&mut self, now: Timestamp, connection: Connection) -> Option<Presence> {
         let ids = self.connections.remove(&connection)?;
         for id in ids.stands_by {
             if let Some(entry) = self.entries.get_mut(&id) {
@@ -243,7 +265,7 @@ impl Awareness {
                 gone.push(id);
             }
         }
-        self.encode(gone)
+        self.own(gone)
     }
 
     /// Ends what was not heard of for [`EXPIRY`], and forgets what is long gone.
@@ -267,6 +289,16 @@ impl Awareness {
         self.encode(changed)
     }
 
+    /// Of what changed since the last [`Self::take_changed`], what other nodes cannot know.
+    pub fn own_changed(&self) -> Option<Presence> {
+        self.own(self.changed.iter().copied())
+    }
+
+    /// Everybody who is here on this node, for a node that asks.
+    pub fn own_full(&self) -> Option<Presence> {
+        self.own(self.here())
+    }
+
     /// Whether anything changed since the last [`Self::take_changed`].
     pub fn has_changed(&self) -> bool {
         !self.changed.is_empty()
@@ -274,18 +306,28 @@ impl Awareness {
 
     /// Everybody who is here, for one who joins.
     pub fn full(&self) -> Option<Bytes> {
-        let here = self.entries.iter().filter(|(_, entry)| entry.state.is_some());
-        self.encode(here.map(|(&id, _)| id))
+        self.encode(self.here())
+    }
+
+    fn here(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().filter(|(_, entry)| entry.state.is_some()).map(|(&id, _)| id)
     }
 
     /// Whose id this is, as long as awareness remembers it.
     pub fn person(&self, id: u64) -> Option<UserId> {
-        self.entries.get(&id).and_then(|entry| entry.person)
+        self.entries.get(&id).map(|entry| entry.person)
     }
 
     /// Whether nobody is here.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    fn own(&self, ids: impl IntoIterator<Item = u64>) -> Option<Presence> {
+        let is_own = |id: &u64| self.entries.get(id).is_some_and(|entry| !entry.elsewhere);
+        let ids: Vec<u64> = ids.into_iter().filter(is_own).collect();
+        let people = ids.iter().filter_map(|id| self.person(*id)).collect();
+        Some(Presence { update: self.encode(ids)?, people })
     }
 
     fn encode(&self, ids: impl IntoIterator<Item = u64>) -> Option<Bytes> {
@@ -298,13 +340,14 @@ impl Awareness {
 }
 
 impl Entry {
-    fn new(person: Option<UserId>, now: Timestamp) -> Self {
+    fn new(person: UserId, now: Timestamp) -> Self {
         Self {
             state: None,
             received: 0,
             published: 0,
             seen: now,
             person,
+            elsewhere: false,
             owner: None,
             standby: None,
         }

@@ -14,6 +14,7 @@ mod fault;
 pub mod guard;
 mod journal;
 mod load;
+mod news;
 mod node;
 mod outbox;
 mod projection;

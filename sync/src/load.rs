@@ -53,8 +53,15 @@ pub(crate) enum Missed {
     State(Box<State>),
 }
 
-/// Everything after `seq`: a compaction may have taken it out of the log.
-pub(crate) async fn missed(store: &Store, id: DocumentId, seq: u64) -> Result<Missed, LoadFailure> {
+/// Everything after `seq`, or everything: a compaction may have taken it out of the log.
+pub(crate) async fn missed(
+    store: &Store,
+    id: DocumentId,
+    seq: Option<u64>,
+) -> Result<Missed, LoadFailure> {
+    let Some(seq) = seq else {
+        return Ok(Missed::State(Box::new(state(store, id).await?)));
+    };
     let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
     let next = entries.last().map_or(seq + 1, Entry::next_seq);
     let has_gap = entries.first().is_some_and(|entry| entry.seq > seq + 1);

@@ -8,9 +8,8 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId};
-use studyhall_store::Store;
+use studyhall_store::{Store, bus::Subscription};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
@@ -18,9 +17,14 @@ use crate::{
     actor::{self, Mail},
     document::{Document, PeerId},
     journal::Journal,
+    news::{News, NodeId},
     outbox::Close,
     session::Register,
 };
+
+fn topic(id: DocumentId) -> String {
+    format!("document:{id}")
+}
 
 /// Documents in use may take so many times the budget at which idle ones leave.
 const FULL: usize = 4;
@@ -34,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) journal: Journal,
     pub(crate) registry: Registry,
     pub(crate) sockets: Register,
+    /// Which node this is, among those that share the store.
+    pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
     pub(crate) unsaved: AtomicUsize,
     /// Room for frames that are large, in KiB.
@@ -65,6 +71,7 @@ impl Node {
         journal: Journal,
     ) -> Arc<Self> {
         Arc::new(Self {
+            id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
             large_frames: Arc::new(Semaphore::new(config.large_frames >> 10)),
             config,
@@ -127,11 +134,13 @@ impl Node {
     }
 
     /// News for other nodes: losing it delays them, it loses nothing.
-    pub(crate) fn tell_nodes(&self, id: DocumentId, seq: u64) {
-        if self.config.poll.is_some() {
-            let news = Bytes::from(seq.to_string());
-            self.store.bus().publish(&id.to_string(), news);
-        }
+    pub(crate) fn tell_nodes(&self, id: DocumentId, news: News) {
+        self.store.bus().publish(&topic(id), news.encode(self.id));
+    }
+
+    /// News of other nodes about a document, where there may be some.
+    pub(crate) fn news_of(&self, id: DocumentId) -> Option<Subscription> {
+        self.config.poll.map(|_| self.store.bus().subscribe(&topic(id)))
     }
 
     /// Least recently opened documents are asked to leave memory when all take more than the budget.

@@ -20,11 +20,12 @@ fuzz_target!(|input: &[u8]| {
             awareness.expire(now);
         }
         let left = (number % 7 == 6).then(|| awareness.leave(now, connection)).flatten();
-        for told in [awareness.take_changed(), left].into_iter().flatten() {
+        for told in [awareness.own_changed(), left].into_iter().flatten() {
             other_node.merge(now, &told).expect("what is told is an update");
         }
+        awareness.take_changed();
     }
-    if let Some(full) = awareness.full() {
+    if let Some(full) = awareness.own_full() {
         other_node.merge(now, &full).expect("what is told is an update");
     }
 });

@@ -11,6 +11,7 @@ use crate::{
     SyncFault,
     document::{Effect, Input, PeerId, Refusal},
     load::LoadFailure,
+    news::News,
     outbox::{Close, Outbox},
     wire::{
         hocuspocus::{Address, Message},
@@ -222,7 +223,9 @@ impl Actor {
             }),
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),
             Effect::EditDone { edit, result } => self.edit_done(edit, result),
-            Effect::Committed { seq, local } => self.committed(seq, local),
+            Effect::Committed { seq } => self.committed(seq),
+            Effect::Wrote(entry) => self.node.tell_nodes(self.me.id, News::Entry(entry)),
+            Effect::Here(presence) => self.node.tell_nodes(self.me.id, News::Here(presence)),
             Effect::Paused(paused) => self.tell_all(&Told::Paused(paused)),
             Effect::NearlyFull => self.tell_all(&Told::NearlyFull),
             Effect::Audit { user, client } => {

@@ -16,7 +16,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{access::Permission, document::DocumentRecord, ids::UserId};
-use studyhall_store::log::{Append, Outcome};
+use studyhall_store::{
+    bus::{Lagged, Subscription},
+    log::{Append, Outcome},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -27,6 +30,7 @@ use crate::{
     document::{Change, Document, EditFailure, EditId, Effect, Input, Limits, PeerId, State},
     guard::Scan,
     load::{self, LoadFailure, Missed},
+    news::News,
     node::{Node, Opened},
     outbox::Close,
 };
@@ -108,6 +112,23 @@ fn memory(state: &State) -> usize {
     usize::try_from(state.memory()).unwrap_or(usize::MAX).saturating_add(EMPTY_BYTES)
 }
 
+/// Whether the log is being read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    No,
+    Once,
+    /// And once more when that has ended.
+    Again,
+}
+
+/// The next news; never, where there are no other nodes.
+async fn hear(news: &mut Option<Subscription>) -> Result<Bytes, Lagged> {
+    match news {
+        Some(news) => news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Why the actor ends.
 enum End {
     /// Nobody needs it; it leaves memory.
@@ -128,12 +149,18 @@ struct Actor {
     me: Opened,
     /// What this document counts for in the node's unsaved bytes.
     unsaved: usize,
+    /// What other nodes say, where there may be some.
+    news: Option<Subscription>,
+    reading: Reading,
+    /// The next read is one of the whole document.
+    reload: bool,
     stopping: Option<(Close, oneshot::Sender<()>)>,
     ended: Option<End>,
 }
 
 /// Opens a document and runs it until nobody needs it.
 pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver<Mail>) {
+    let news = node.news_of(me.id);
     let loaded = async {
         if node.registry.is_full(&node.config) {
             tracing::warn!(document = %me.id, "no memory for another open document");
@@ -143,7 +170,7 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver
         Ok((record, load::state(&node.store, me.id).await?))
     };
     match Box::pin(loaded).await {
-        Ok((record, state)) => Actor::new(node, me, &record, state).live(mailbox).await,
+        Ok((record, state)) => Actor::new(node, me, news, &record, state).live(mailbox).await,
         Err(failure) => {
             tracing::debug!(document = %me.id, %failure, "a document could not be opened");
             node.registry.forget(&me);
@@ -156,7 +183,13 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver
 }
 
 impl Actor {
-    fn new(node: Arc<Node>, me: Opened, record: &DocumentRecord, state: State) -> Self {
+    fn new(
+        node: Arc<Node>,
+        me: Opened,
+        news: Option<Subscription>,
+        record: &DocumentRecord,
+        state: State,
+    ) -> Self {
         let seed = node.clock.random_u64();
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
@@ -173,6 +206,9 @@ impl Actor {
             upkeep,
             me,
             unsaved: 0,
+            news,
+            reading: Reading::No,
+            reload: false,
             stopping: None,
             ended: None,
         }
@@ -180,6 +216,9 @@ impl Actor {
 
     async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
         let mut mails = Vec::new();
+        if self.news.is_some() {
+            self.node.tell_nodes(self.me.id, News::WhoIsHere);
+        }
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
             self.settle();
@@ -200,6 +239,7 @@ impl Actor {
                     self.node.overload(&mut self.document);
                     mails.drain(..).for_each(|mail| self.mail(mail));
                 }
+                heard = hear(&mut self.news) => self.heard(heard),
                 () = &mut sleep => self.upkeep(Instant::now(), mailbox.is_empty()),
             }
         };
@@ -321,35 +361,66 @@ impl Actor {
         );
     }
 
-    /// Reads what other nodes wrote since.
+    /// Reads what other nodes wrote since; again, when that is under way already.
     fn read_log(&mut self, after: Duration) {
+        if self.reading != Reading::No {
+            self.reading = Reading::Again;
+            return;
+        }
+        self.reading = Reading::Once;
+        let reload = std::mem::take(&mut self.reload);
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         self.work.push(
             async move {
                 if !after.is_zero() {
                     tokio::time::sleep(after).await;
                 }
+                let seq = (!reload).then_some(seq);
                 Done::Missed(load::missed(&store, id, seq).await)
             }
             .boxed(),
         );
     }
 
+    /// Loads the whole document again.
     fn reload(&mut self) {
-        let (store, id) = (self.node.store.clone(), self.me.id);
-        let state = async move { load::state(&store, id).await.map(Box::new).map(Missed::State) };
-        self.work.push(async move { Done::Missed(state.await) }.boxed());
+        self.reload = true;
+        self.read_log(Duration::ZERO);
     }
 
     /// What was read of the log. While the store is away people go on reading and typing here.
     fn missed(&mut self, missed: Result<Missed, LoadFailure>) {
+        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         match missed {
-            Ok(Missed::Entries(entries)) => self.feed(Input::Missed(entries)),
-            Ok(Missed::State(state)) => self.feed(Input::Reloaded(state)),
+            Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
+            Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
             Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
+        }
+        if again {
+            self.read_log(Duration::ZERO);
+        }
+    }
+
+    /// What another node says. What it does not say, or is lost, the next look at the log will tell.
+    fn heard(&mut self, heard: Result<Bytes, Lagged>) {
+        let Ok(bytes) = heard else { return self.read_log(Duration::ZERO) };
+        let seq = self.document.state().seq();
+        match News::decode(&bytes) {
+            Ok((from, _)) if from == self.node.id => {}
+            Ok((_, News::Entry(entry))) if entry.seq == seq + 1 => {
+                self.feed(Input::Missed { entries: vec![entry], all: false });
+            }
+            Ok((_, News::Entry(entry))) if entry.next_seq() > seq + 1 => {
+                self.read_log(Duration::ZERO);
+            }
+            Ok((_, News::Grown(grown))) if grown > seq => self.read_log(Duration::ZERO),
+            Ok((_, News::Entry(_) | News::Grown(_))) => {}
+            Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
+            Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),
+            Err(malformed) => tracing::warn!(%malformed, "news that no node of ours sends"),
         }
     }
 

@@ -143,11 +143,8 @@ impl Actor {
         }
     }
 
-    /// The log has grown: news for other nodes, and the row and the snapshot follow.
-    pub(super) fn committed(&mut self, seq: u64, local: bool) {
-        if local {
-            self.node.tell_nodes(self.me.id, seq);
-        }
+    /// The log has grown: the row and the snapshot follow.
+    pub(super) fn committed(&mut self, seq: u64) {
         self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         let bytes = self.document.state().bytes();
         self.me.set_bytes(&self.node.registry, memory(self.document.state()));

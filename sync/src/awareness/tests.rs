@@ -36,6 +36,16 @@ fn told(bytes: Option<Bytes>) -> Vec<(u64, u32, String)> {
     told
 }
 
+/// What a leave says.
+fn left(gone: Option<Presence>) -> Vec<(u64, u32, String)> {
+    told(gone.map(|gone| gone.update))
+}
+
+/// What another node says of Ben.
+fn elsewhere(clock: u64, state: Option<&str>) -> Presence {
+    Presence { update: says(BEN_HERE, clock, state), people: vec![ben()] }
+}
+
 #[test]
 fn states_are_merged_a_tick_and_given_to_joiners() {
     let mut room = Awareness::default();
@@ -57,7 +67,7 @@ fn nobody_moves_somebody_elses_cursor() {
     room.receive(at(0), 2, ben(), &says(ADA_HERE, 9, Some("1"))).unwrap();
     room.receive(at(0), 2, ben(), &says(ADA_HERE, 3, None)).unwrap();
     assert_eq!(room.take_changed(), None);
-    assert_eq!(told(room.leave(at(1), 2)), []);
+    assert_eq!(left(room.leave(at(1), 2)), []);
     assert_eq!(told(room.full()), [(ADA_HERE, 3, "{}".into())]);
 }
 
@@ -72,7 +82,7 @@ fn a_reflection_of_a_whole_room_is_no_offence_and_counts_for_nothing() {
     room.receive(at(0), 99, ben(), &reflected).unwrap();
     assert_eq!(room.take_changed(), None);
     room.receive(at(0), 99, ben(), &says(BEN_HERE, 1, Some("{}"))).unwrap();
-    assert_eq!(told(room.leave(at(1), 99)), [(BEN_HERE, 1, String::new())]);
+    assert_eq!(left(room.leave(at(1), 99)), [(BEN_HERE, 1, String::new())]);
 }
 
 #[test]
@@ -80,7 +90,7 @@ fn a_late_reflection_does_not_bring_back_who_left() {
     let mut room = Awareness::default();
     room.receive(at(0), 1, ada(), &says(ADA_HERE, 1, Some("{}"))).unwrap();
     let reflected = room.full().unwrap();
-    assert_eq!(told(room.leave(at(1), 1)), [(ADA_HERE, 1, String::new())]);
+    assert_eq!(left(room.leave(at(1), 1)), [(ADA_HERE, 1, String::new())]);
     room.receive(at(1), 2, ben(), &reflected).unwrap();
     assert!(room.full().is_none() && room.is_empty());
     assert_eq!(room.take_changed(), None, "what a leave said is not said again");
@@ -141,7 +151,7 @@ fn a_tab_takes_over_with_a_higher_clock_and_its_twin_inherits() {
     room.receive(at(2), 3, ada(), &says(ADA_HERE, 2, Some("1"))).unwrap();
     assert_eq!(told(room.take_changed()), [(ADA_HERE, 2, "1".into())]);
     assert_eq!(room.leave(at(3), 3), None);
-    assert_eq!(told(room.leave(at(4), 2)), [(ADA_HERE, 2, String::new())]);
+    assert_eq!(left(room.leave(at(4), 2)), [(ADA_HERE, 2, String::new())]);
 }
 
 #[test]
@@ -219,13 +229,31 @@ fn what_is_no_update_is_refused_whole() {
 #[test]
 fn another_nodes_ids_come_and_go() {
     let mut room = Awareness::default();
-    room.merge(at(0), &says(BEN_HERE, 4, Some("{}"))).unwrap();
-    room.merge(at(0), &says(BEN_HERE, 3, None)).unwrap();
+    room.merge(at(0), &elsewhere(4, Some("{}"))).unwrap();
+    room.merge(at(0), &elsewhere(3, None)).unwrap();
+    assert_eq!(room.own_changed(), None, "the other node knows");
     assert_eq!(told(room.take_changed()), [(BEN_HERE, 4, "{}".into())]);
-    room.receive(at(0), 1, ben(), &says(BEN_HERE, 9, Some("1"))).unwrap();
-    assert_eq!(room.take_changed(), None, "it is the other node's");
-    room.merge(at(1), &says(BEN_HERE, 5, None)).unwrap();
+    room.receive(at(0), 1, ada(), &says(BEN_HERE, 9, Some("1"))).unwrap();
+    assert_eq!(room.take_changed(), None, "it is Ben's");
+    room.merge(at(1), &elsewhere(5, None)).unwrap();
     assert_eq!(told(room.take_changed()), [(BEN_HERE, 5, String::new())]);
+}
+
+#[test]
+fn who_moves_to_another_node_takes_the_id_along() {
+    let (mut here, mut there) = (Awareness::default(), Awareness::default());
+    there.receive(at(0), 1, ben(), &says(BEN_HERE, 4, Some("{}"))).unwrap();
+    here.merge(at(0), &there.own_changed().unwrap()).unwrap();
+    // A tab that is shown the id reflects it: it stays the other node's.
+    here.receive(at(0), 7, ben(), &says(BEN_HERE, 4, Some("{}"))).unwrap();
+    assert_eq!(here.own_full(), None);
+    // The other node is gone without a word; Ben's client renews its state here.
+    here.receive(at(15), 8, ben(), &says(BEN_HERE, 5, Some("{}"))).unwrap();
+    let moved = here.own_changed().unwrap();
+    assert_eq!(moved.people, [ben()]);
+    there.merge(at(15), &moved).unwrap();
+    assert_eq!(there.own_full(), None);
+    assert_eq!(left(here.leave(at(16), 8)), [(BEN_HERE, 5, String::new())]);
 }
 
 /// One step of a random life of a room.
@@ -261,7 +289,7 @@ proptest! {
                     room.receive(now, connection, person, &says(id, clock, state)).unwrap();
                     told(room.take_changed())
                 }
-                Step::Leaves(connection) => told(room.leave(now, connection)),
+                Step::Leaves(connection) => left(room.leave(now, connection)),
                 Step::Expires => {
                     room.expire(now);
                     told(room.take_changed())

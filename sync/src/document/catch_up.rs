@@ -11,37 +11,46 @@ use super::{
     peer::Aside,
 };
 
-/// Reads of the log for the sake of updates that cannot be judged before.
+/// Reads of the log that the core waits for.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
-    pub(super) started: u64,
+    /// How many were asked for.
+    pub(super) asked: u64,
+    /// How many of them have ended: whatever was accepted before they were asked for can be judged.
     pub(super) ended: u64,
+    /// Something that waits looks wrong, and the log has to be read before that is certain.
+    pub(super) doubt: bool,
 }
 
 impl Document {
-    /// Reads the log for what is kept aside, unless that is under way: then again when it has ended.
-    pub(super) fn read_for_asides(&mut self, effects: &mut Vec<Effect>) {
-        if self.reads.started == self.reads.ended {
-            self.reads.started += 1;
-            effects.push(Effect::ReadLog);
+    /// Asks for the log, or for all of the document.
+    pub(super) fn ask(&mut self, read: Effect, effects: &mut Vec<Effect>) {
+        self.reads.asked += 1;
+        effects.push(read);
+    }
+
+    /// Asks for the log, unless that is under way: then again when it has ended.
+    pub(super) fn ask_unless_asked(&mut self, effects: &mut Vec<Effect>) {
+        if self.reads.asked == self.reads.ended {
+            self.ask(Effect::ReadLog, effects);
         }
     }
 
     /// Reads on behind our own append, if a read had to end before it.
     pub(super) fn read_on(&mut self, effects: &mut Vec<Effect>) {
-        if self.reads.started > self.reads.ended {
+        if self.reads.asked > self.reads.ended {
             effects.push(Effect::ReadLog);
         }
     }
 
     /// Entries that this node had not seen: they are durable, so they are applied and shown.
-    pub(super) fn missed(&mut self, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+    pub(super) fn missed(&mut self, entries: Vec<Entry>, all: bool, effects: &mut Vec<Effect>) {
         let own = self.flight.as_ref().map(|flight| flight.append.batch);
         let before = self.state.seq();
-        let mut to_the_end = true;
+        let mut up_to_own = false;
         for entry in entries {
             if Some(entry.batch) == own {
-                to_the_end = false; // our own append: its outcome will say so
+                up_to_own = true; // our own append: its outcome will say so
                 break;
             }
             match self.state.apply_entry(&entry) {
@@ -53,48 +62,78 @@ impl Document {
                 }
             }
         }
-        self.caught_up(before, to_the_end, effects);
+        self.after_missed(before, all, !up_to_own, effects);
     }
 
     /// The document as it was loaded again, after this node had slept through a compaction.
-    pub(super) fn reloaded(&mut self, mut state: State, effects: &mut Vec<Effect>) {
+    pub(super) fn reloaded(&mut self, mut state: State, all: bool, effects: &mut Vec<Effect>) {
         let before = self.state.seq();
-        let update = state.difference(&self.state.state_vector());
-        self.state = state;
-        effects.push(Effect::FanOut { update, only_author: None });
-        self.caught_up(before, true, effects);
+        // It may have been read before news that was applied since.
+        if state.seq() > before {
+            let update = state.difference(&self.state.state_vector());
+            self.state = state;
+            effects.push(Effect::FanOut { update, only_author: None });
+        }
+        self.after_missed(before, all, true, effects);
+    }
+
+    fn after_missed(
+        &mut self,
+        before: u64,
+        all: bool,
+        to_the_end: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        if all {
+            self.caught_up(before, to_the_end, effects);
+        } else {
+            self.grown(before, false, effects);
+            self.reconsider(effects);
+            if self.reads.doubt {
+                self.ask_unless_asked(effects);
+            }
+        }
     }
 
     /// After the log was read: what is in flight and lost its place goes to the tail.
     fn caught_up(&mut self, before: u64, to_the_end: bool, effects: &mut Vec<Effect>) {
-        let seq = self.state.seq();
-        let lost_place = std::mem::replace(&mut self.reading, false);
-        if seq > before {
-            self.judge_again(lost_place, effects);
-            effects.push(Effect::Committed { seq, local: false });
+        if to_the_end {
+            self.reads.ended = self.reads.asked;
         }
+        let lost_place = std::mem::replace(&mut self.reading, false);
+        self.grown(before, lost_place, effects);
         if lost_place {
             let batch = self.random.random();
             if let Some(flight) = &mut self.flight {
-                flight.append.seq = seq + 1;
+                flight.append.seq = self.state.seq() + 1;
                 flight.append.batch = batch;
                 effects.push(Effect::Append(flight.append.clone()));
             }
         }
-        if to_the_end {
-            self.reads.ended = self.reads.started;
-        }
         self.reconsider(effects);
-        let later = |message: &Aside| message.read.is_some_and(|read| read > self.reads.started);
-        if self.peers.values().any(|peer| peer.aside.iter().any(later)) {
-            self.read_for_asides(effects);
+        let later = |message: &Aside| message.read.is_some_and(|read| read > self.reads.asked);
+        if self.reads.doubt || self.peers.values().any(|peer| peer.aside.iter().any(later)) {
+            self.ask_unless_asked(effects);
+        }
+    }
+
+    /// What is applied may have grown since `before`.
+    fn grown(&mut self, before: u64, lost_place: bool, effects: &mut Vec<Effect>) {
+        let seq = self.state.seq();
+        if seq > before || lost_place || self.reads.doubt {
+            self.judge_again(lost_place, effects);
+        }
+        if seq > before {
+            effects.push(Effect::Committed { seq });
         }
     }
 
     /// Judges what waits here again, over what the log has: somebody may have been first with a client
-    /// id. What is in flight is judged when it lost its place; else it has one, and is right.
+    /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
+    /// after the log was asked for may hold what is in the log by now: that is judged after another look.
     fn judge_again(&mut self, lost_place: bool, effects: &mut Vec<Effect>) {
         self.accepted = Accepted::from_state(&self.state);
+        self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {
             let updates = std::mem::take(&mut flight.updates);
             flight.updates = self.still_right(updates, lost_place, effects);
@@ -121,7 +160,10 @@ impl Document {
         for waiting in updates {
             let Waiting { by, scan, types, .. } = &waiting;
             let verdict = self.accepted.judge(&self.state, *by, scan);
-            if !judge || matches!(verdict, Verdict::Fits | Verdict::Covered) {
+            let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
+            let is_certain = waiting.asked < self.reads.ended;
+            self.reads.doubt |= judge && !is_right && !is_certain;
+            if is_right || !judge || !is_certain {
                 self.accepted.take(&self.state, *by, scan, types);
                 right.push(waiting);
                 continue;

@@ -217,9 +217,9 @@ impl Document {
             effects.push(Effect::Refuse { peer, reason });
             return true;
         }
-        message.read = Some(self.reads.started + 1);
+        message.read = Some(self.reads.asked + 1);
         if self.keep_aside(peer, message, effects) {
-            self.read_for_asides(effects);
+            self.ask_unless_asked(effects);
         }
         false
     }
@@ -321,8 +321,8 @@ impl Document {
         self.ordinal += 1;
         self.waiting_bytes += update.len();
         self.waiting_memory += scan.decoded_size;
-        let ordinal = self.ordinal;
-        self.waiting.push(Waiting { by, peer, ordinal, data: update, scan, types, decoded });
+        let (ordinal, asked) = (self.ordinal, self.reads.asked);
+        self.waiting.push(Waiting { by, peer, ordinal, data: update, scan, types, asked, decoded });
     }
 
     /// Scans and judges an update that the server makes itself for somebody.

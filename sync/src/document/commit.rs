@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::{Timestamp, ids::UserId};
-use studyhall_store::log::{Append, LoggedUpdate, Outcome};
+use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
 use yrs::Update;
 
 use super::{Document, Effect, PeerId, Refusal};
@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) data: Bytes,
     pub(super) scan: Scan,
     pub(super) types: Vec<Id>,
+    /// How many reads of the log had been asked for when it was accepted.
+    pub(super) asked: u64,
     pub(super) decoded: Update,
 }
 
@@ -81,7 +83,7 @@ impl Document {
     }
 
     pub(super) fn start_flight(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.flight.is_some() || self.waiting.is_empty() {
+        if self.flight.is_some() || self.waiting.is_empty() || self.reads.doubt {
             return;
         }
         let updates = std::mem::take(&mut self.waiting);
@@ -101,11 +103,11 @@ impl Document {
             Outcome::Stored => self.stored(effects),
             Outcome::Behind => {
                 self.reading = true;
-                effects.push(Effect::ReadLog);
+                self.ask(Effect::ReadLog, effects);
             }
             Outcome::Fenced { .. } => {
                 self.reading = true;
-                effects.push(Effect::Reload);
+                self.ask(Effect::Reload, effects);
             }
             Outcome::Failed(_) => {
                 if !std::mem::replace(&mut self.paused, true) {
@@ -140,7 +142,11 @@ impl Document {
         let update = self.state.commit(decoded, &starts, through, alone);
         effects.push(Effect::FanOut { update, only_author });
         self.keep_promises(flight.through, effects);
-        effects.push(Effect::Committed { seq: through, local: true });
+        effects.push(Effect::Committed { seq: through });
+        if !self.limits.alone {
+            let Append { seq, batch, at, updates, .. } = flight.append;
+            effects.push(Effect::Wrote(Entry { seq, batch, at, updates }));
+        }
         self.finish_edit(effects);
         self.reconsider(effects);
         self.read_on(effects);

@@ -24,7 +24,7 @@ pub use peer::Missed;
 pub use state::{State, Unreadable};
 
 use crate::{
-    awareness::Awareness,
+    awareness::{Awareness, Presence},
     guard::{Scan, nesting::Nesting},
 };
 use catch_up::Reads;
@@ -53,15 +53,20 @@ pub enum Input {
     Awareness { peer: PeerId, update: Bytes },
     /// A client asks for everybody's awareness.
     QueryAwareness { peer: PeerId },
+    /// Another node's awareness.
+    Elsewhere(Presence),
+    /// Another node asks who is here.
+    WhoIsHere,
     /// The REST API changes the document.
     Edit { edit: EditId, by: UserId, change: Change },
     /// What became of the append in flight.
     Outcome(Outcome),
-    /// The log from `applied + 1` to its end, asked for by `Effect::ReadLog` or because of news.
-    Missed(Vec<Entry>),
+    /// Entries from `applied + 1` on that are in the log. `all` when they reach to its end as it was
+    /// when `Effect::ReadLog` asked; else they are news, or were read before.
+    Missed { entries: Vec<Entry>, all: bool },
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
-    /// reach back.
-    Reloaded(Box<State>),
+    /// reach back. `all` as for `Missed`.
+    Reloaded { state: Box<State>, all: bool },
     /// A connection's queue was too full for the update just fanned out, or (`missed`) for the
     /// difference that it was to be sent.
     Lagging { peer: PeerId, missed: Option<Missed> },
@@ -119,8 +124,12 @@ pub enum Effect {
     Awareness { to: Option<PeerId>, update: Bytes },
     /// A REST edit has ended.
     EditDone { edit: EditId, result: Result<u64, EditFailure> },
-    /// The log grew up to here: tell other nodes and the projection. `local` when we wrote it.
-    Committed { seq: u64, local: bool },
+    /// The log grew up to here: the projection follows.
+    Committed { seq: u64 },
+    /// What this node appended, for other nodes, where there may be some.
+    Wrote(Entry),
+    /// Who is here on this node, for others.
+    Here(Presence),
     /// Saving has paused (`true`) or resumed: people are told.
     Paused(bool),
     /// The document has passed its soft limit of size: people are told.
@@ -247,14 +256,21 @@ impl Document {
             }
             Input::Awareness { peer, update } => self.hear(now, peer, &update),
             Input::QueryAwareness { peer } => self.tell_awareness(peer, effects),
+            Input::Elsewhere(presence) => {
+                let _ = self.awareness.merge(now, &presence); // what is none says nothing
+            }
+            Input::WhoIsHere => effects.extend(self.awareness.own_full().map(Effect::Here)),
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
-            Input::Missed(entries) => self.missed(entries, effects),
-            Input::Reloaded(state) => self.reloaded(*state, effects),
+            Input::Missed { entries, all } => self.missed(entries, all, effects),
+            Input::Reloaded { state, all } => self.reloaded(*state, all, effects),
             Input::Lagging { peer, missed } => self.lagging(peer, missed),
             Input::Drained { peer } => self.drained(peer, effects),
             Input::Tick => {
                 self.awareness.expire(now);
+                if !self.limits.alone {
+                    effects.extend(self.awareness.own_changed().map(Effect::Here));
+                }
                 if let Some(update) = self.awareness.take_changed() {
                     effects.push(Effect::Awareness { to: None, update });
                 }
@@ -290,7 +306,7 @@ impl Document {
 
     /// Whether a read of the log is waited for.
     pub fn needs_log(&self) -> bool {
-        self.reading || self.reads.started > self.reads.ended
+        self.reading || self.reads.asked > self.reads.ended
     }
 
     /// Bytes accepted and not yet durable.
@@ -325,8 +341,10 @@ impl Document {
 
     fn leave(&mut self, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>) {
         self.peers.remove(&peer);
-        if let Some(update) = self.awareness.leave(now, peer.0) {
-            effects.push(Effect::Awareness { to: None, update });
+        let Some(gone) = self.awareness.leave(now, peer.0) else { return };
+        effects.push(Effect::Awareness { to: None, update: gone.update.clone() });
+        if !self.limits.alone {
+            effects.push(Effect::Here(gone));
         }
     }
 

@@ -6,11 +6,14 @@
 mod client;
 mod store;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use studyhall_schema::{access::Permission, document::DocumentId, ids::NoteId};
-use studyhall_store::log::{Append, Outcome};
+use studyhall_store::log::{Append, Entry, Outcome};
 use studyhall_sync::{
     document::{Document, Effect, Input, Limits, PeerId},
     guard,
@@ -26,8 +29,17 @@ use crate::cast::NOW;
 struct Node {
     core: Document,
     append: Option<Append>,
-    reads: bool,
+    /// A read of the log that was answered and is on its way.
+    read: Option<Read>,
     reloads: bool,
+    /// What the other node wrote: it may arrive late, or not at all.
+    news: VecDeque<Entry>,
+}
+
+struct Read {
+    input: Input,
+    /// Another was asked for since.
+    is_stale: bool,
 }
 
 struct World {
@@ -43,7 +55,7 @@ impl Node {
         let id = DocumentId::Note(NoteId::from_bytes([7; 12]));
         let limits = Limits { alone: false, ..Limits::default() };
         let core = Document::new(id, store.load(), limits, seed);
-        Self { core, append: None, reads: false, reloads: false }
+        Self { core, append: None, read: None, reloads: false, news: VecDeque::new() }
     }
 }
 
@@ -71,7 +83,12 @@ impl World {
                 let before = self.nodes[node].append.replace(append);
                 assert!(before.is_none(), "one append at a time");
             }
-            Effect::ReadLog => self.nodes[node].reads = true,
+            Effect::ReadLog => {
+                if let Some(read) = &mut self.nodes[node].read {
+                    read.is_stale = true;
+                }
+            }
+            Effect::Wrote(entry) => self.nodes[1 - node].news.push_back(entry),
             Effect::Reload => self.nodes[node].reloads = true,
             Effect::Ack { peer, .. } => self.tell(node, peer, ToClient::Ack),
             Effect::Step1 { peer, vector } => self.tell(node, peer, ToClient::Step1(vector)),
@@ -151,16 +168,28 @@ impl World {
     fn node_reads(&mut self, node: usize) {
         if std::mem::take(&mut self.nodes[node].reloads) {
             let state = Box::new(self.store.load());
-            return self.feed(node, Input::Reloaded(state));
+            return self.feed(node, Input::Reloaded { state, all: true });
         }
-        self.nodes[node].reads = false;
+        if let Some(Read { mut input, is_stale }) = self.nodes[node].read.take() {
+            if let Input::Missed { all, .. } | Input::Reloaded { all, .. } = &mut input {
+                *all = !is_stale;
+            }
+            return self.feed(node, input);
+        }
         let seq = self.nodes[node].core.state().seq();
         let input = if self.store.is_compacted_beyond(seq) {
-            Input::Reloaded(Box::new(self.store.load()))
+            Input::Reloaded { state: Box::new(self.store.load()), all: true }
         } else {
-            Input::Missed(self.store.read(seq + 1))
+            Input::Missed { entries: self.store.read(seq + 1), all: true }
         };
-        self.feed(node, input);
+        self.nodes[node].read = Some(Read { input, is_stale: false });
+    }
+
+    fn node_hears(&mut self, node: usize) {
+        let Some(entry) = self.nodes[node].news.pop_front() else { return };
+        if entry.seq == self.nodes[node].core.state().seq() + 1 && self.random.random() {
+            self.feed(node, Input::Missed { entries: vec![entry], all: false });
+        }
     }
 
     /// `kill -9`: memory is gone; an append under way has happened or not.
@@ -187,7 +216,8 @@ impl World {
             200..450 => self.server_hears(who),
             450..700 => self.client_hears(who),
             700..850 => self.store_answers(node),
-            850..920 => self.node_reads(node),
+            850..890 => self.node_reads(node),
+            890..920 => self.node_hears(node),
             920..960 if self.clients[who].connected_to().is_none() => self.connect(who, node),
             960..980 => self.cut(who),
             980..990 => self.kill(node),

@@ -1,0 +1,160 @@
+//! What nodes tell each other of a document, at most once: losing it delays, since every node looks at
+//! the log by itself.
+//!
+//! Bytes on the bus, from nodes of one installation. Must not know the bus.
+
+use bytes::{Bytes, BytesMut};
+use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_store::log::{Entry, LoggedUpdate};
+
+use crate::{
+    awareness::Presence,
+    wire::lib0::{Lib0Write, Malformed, Reader},
+};
+
+/// An entry larger than this is read from the log by who needs it.
+const MAX_ENTRY: usize = 64 << 10;
+
+/// A node, by a random number that it drew when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NodeId(pub(crate) u64);
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum News {
+    /// This was appended to the log.
+    Entry(Entry),
+    /// The log has grown up to here.
+    Grown(u64),
+    /// Who is here on the node that tells.
+    Here(Presence),
+    /// A node has opened the document: who is where?
+    WhoIsHere,
+}
+
+impl News {
+    /// As bytes, from this node. Sequence numbers, and what random numbers may be, are within 2^53 as
+    /// all integers of this encoding.
+    pub(crate) fn encode(self, from: NodeId) -> Bytes {
+        let mut to = BytesMut::new();
+        to.extend_from_slice(&from.0.to_le_bytes());
+        match self {
+            Self::Entry(entry) if size(&entry) <= MAX_ENTRY => put_entry(&mut to, &entry),
+            Self::Entry(entry) => put_grown(&mut to, entry.next_seq() - 1),
+            Self::Grown(seq) => put_grown(&mut to, seq),
+            Self::Here(presence) => {
+                to.put_var_uint(2);
+                to.put_var_bytes(&presence.update);
+                for person in presence.people {
+                    to.extend_from_slice(&person.bytes());
+                }
+            }
+            Self::WhoIsHere => to.put_var_uint(3),
+        }
+        to.freeze()
+    }
+
+    /// Who tells, and what.
+    pub(crate) fn decode(bytes: &Bytes) -> Result<(NodeId, Self), Malformed> {
+        let mut reader = Reader::new(bytes);
+        let from = NodeId(u64::from_le_bytes(fixed(&mut reader)?));
+        let news = match reader.var_uint()? {
+            0 => Self::Entry(entry(&mut reader)?),
+            1 => Self::Grown(reader.var_uint()?),
+            2 => {
+                let update = Bytes::copy_from_slice(reader.bytes()?);
+                let mut people = Vec::new();
+                while reader.remaining() > 0 {
+                    people.push(UserId::from_bytes(fixed(&mut reader)?));
+                }
+                Self::Here(Presence { update, people })
+            }
+            3 => Self::WhoIsHere,
+            _ => return Err(Malformed::Kind),
+        };
+        reader.finish()?;
+        Ok((from, news))
+    }
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.updates.iter().map(|logged| logged.data.len() + 16).sum()
+}
+
+fn put_grown(to: &mut BytesMut, seq: u64) {
+    to.put_var_uint(1);
+    to.put_var_uint(seq);
+}
+
+fn put_entry(to: &mut BytesMut, entry: &Entry) {
+    to.put_var_uint(0);
+    to.put_var_uint(entry.seq);
+    to.extend_from_slice(&entry.batch.to_le_bytes());
+    to.extend_from_slice(&entry.at.as_millis().to_le_bytes());
+    to.put_var_uint(entry.updates.len() as u64);
+    for logged in &entry.updates {
+        to.extend_from_slice(&logged.by.bytes());
+        to.put_var_bytes(&logged.data);
+    }
+}
+
+fn entry(reader: &mut Reader<'_>) -> Result<Entry, Malformed> {
+    let seq = reader.var_uint()?;
+    let batch = u64::from_le_bytes(fixed(reader)?);
+    let at = Timestamp::from_millis(i64::from_le_bytes(fixed(reader)?));
+    let count = reader.count(13)?;
+    let mut updates = Vec::with_capacity(count);
+    for _ in 0..count {
+        let by = UserId::from_bytes(fixed(reader)?);
+        updates.push(LoggedUpdate { by, data: Bytes::copy_from_slice(reader.bytes()?) });
+    }
+    if updates.is_empty() { Err(Malformed::Size) } else { Ok(Entry { seq, batch, at, updates }) }
+}
+
+fn fixed<const N: usize>(reader: &mut Reader<'_>) -> Result<[u8; N], Malformed> {
+    let taken = reader.take(N)?;
+    taken.try_into().map_err(|_| Malformed::Size)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn an_entry(length: usize) -> Entry {
+        let logged = |by: u8, data: Vec<u8>| LoggedUpdate {
+            by: UserId::from_bytes([by; 12]),
+            data: data.into(),
+        };
+        Entry {
+            seq: 41,
+            batch: u64::MAX,
+            at: Timestamp::from_millis(-7),
+            updates: vec![logged(1, vec![5; length]), logged(2, vec![])],
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_what_is_heard() {
+        let people = vec![UserId::from_bytes([3; 12]), UserId::from_bytes([4; 12])];
+        let here = Presence { update: Bytes::from_static(b"\x00"), people };
+        for news in [News::Entry(an_entry(9)), News::Grown(7), News::Here(here), News::WhoIsHere] {
+            let bytes = news.clone().encode(NodeId(77));
+            assert_eq!(News::decode(&bytes), Ok((NodeId(77), news)));
+        }
+    }
+
+    #[test]
+    fn of_a_large_entry_only_its_end_is_told() {
+        let bytes = News::Entry(an_entry(MAX_ENTRY)).encode(NodeId(1));
+        assert_eq!(News::decode(&bytes), Ok((NodeId(1), News::Grown(42))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_stop_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = News::decode(&Bytes::from(bytes));
+        }
+    }
+}
