@@ -29,8 +29,12 @@ pub struct Config {
     pub memory_bytes: usize,
     /// What all documents may have accepted and not saved, in bytes.
     pub unsaved_bytes: usize,
-    /// Frames above 256 KiB share so many bytes.
-    pub large_frames: usize,
+    /// Messages above 256 KiB share so many bytes while they come in.
+    pub large_messages: usize,
+    /// What has come in and waits for its document may take so many bytes.
+    pub inbound_bytes: usize,
+    /// What has come in on sockets that nobody was let in through may take so many bytes.
+    pub unauthenticated_bytes: usize,
     /// How often an open document looks for other nodes' entries; `None` when there is one node.
     pub poll: Option<Duration>,
     /// Documents that one socket may attach.
@@ -46,7 +50,9 @@ impl Config {
             idle_after: Duration::from_secs(30),
             memory_bytes: 512 << 20,
             unsaved_bytes: 64 << 20,
-            large_frames: 64 << 20,
+            large_messages: 64 << 20,
+            inbound_bytes: 64 << 20,
+            unauthenticated_bytes: 64 << 20,
             poll: None,
             attached: 10_000,
         }

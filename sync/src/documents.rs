@@ -21,6 +21,9 @@ use crate::{
     projection, text,
 };
 
+/// A create's first content is looked for in so much of a log.
+const FIRST_BYTES: usize = 1 << 20;
+
 /// The documents of this node.
 #[derive(Clone)]
 pub struct Documents {
@@ -45,21 +48,39 @@ impl Documents {
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
         let records = self.node.store.records::<DocumentRecord>();
-        match records.insert(record).await {
-            Ok(_) => {}
+        let kind = record.kind;
+        let is_new = match records.insert(record).await {
+            Ok(_) => true,
             Err(StoreError::Duplicate { .. }) => {
                 let known = records.get(&id).await?.ok_or(SyncFault::Unavailable)?;
-                if known.owner != by || known.deleted_at.is_some() {
+                if known.owner != by || known.deleted_at.is_some() || known.kind != kind {
                     return Err(SyncFault::Exists);
                 }
+                false
             }
             Err(error) => return Err(error.into()),
-        }
+        };
         if title.is_some() || !text.is_empty() {
             let first = text::initial_update(note, format, title, text);
-            self.edit(id, by, Box::new(move |_, _| Ok(Some(first)))).await?;
+            if is_new || self.lacks(id, &first).await? {
+                self.edit(id, by, Box::new(move |_, _| Ok(Some(first)))).await?;
+            }
         }
         self.project(id).await
+    }
+
+    /// Whether a create that came again has to write its first content, since it was cut off before. An
+    /// id with other content is another create's.
+    async fn lacks(&self, id: DocumentId, first: &[u8]) -> Result<bool, SyncFault> {
+        let log = self.node.store.log();
+        let entries = log.read(id, 1, FIRST_BYTES).await?;
+        let Some(entry) = entries.first() else {
+            return Ok(log.latest_snapshot(id).await?.is_none());
+        };
+        // The log of an older note begins after its snapshot: what it began with is not known.
+        let begins = entry.seq == 1;
+        let is_there = entries.iter().flat_map(|entry| &entry.updates).any(|it| it.data == first);
+        if begins && !is_there { Err(SyncFault::Exists) } else { Ok(false) }
     }
 
     /// Makes a note's text this text: a difference, as operations, so that what others write meanwhile
@@ -142,3 +163,6 @@ impl Documents {
         done.await.unwrap_or(Err(SyncFault::Unavailable))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ mod outbox;
 mod projection;
 mod service;
 mod session;
+mod socket;
 pub mod text;
 pub mod wire;
 

@@ -88,7 +88,7 @@ pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFa
     Err(LoadFailure::Unreadable("many entries are poisoned".into()))
 }
 
-/// The CRDT library panicked on the entry that begins here.
+/// The CRDT library panicked on the entry that begins here, or refused it half-way.
 struct Poisoned(u64);
 
 async fn attempt(store: &Store, id: DocumentId) -> Result<Result<State, Poisoned>, LoadFailure> {
@@ -109,17 +109,18 @@ async fn attempt(store: &Store, id: DocumentId) -> Result<Result<State, Poisoned
     }
 }
 
-/// Moves an entry that the CRDT library panics on out of the way, so that the document opens.
+/// Moves an entry that the CRDT library panics on, or refuses, out of the way, so that the document opens.
 pub(crate) async fn quarantine(store: &Store, id: DocumentId, seq: u64) -> Result<(), StoreError> {
     tracing::error!(document = %id, seq, "an entry of the log is poisoned and moved to quarantine");
     metrics::counter!("studyhall_sync_quarantined_total").increment(1);
-    store.log().quarantine(id, seq, "the CRDT library panicked").await
+    store.log().quarantine(id, seq, "the CRDT library panicked, or refused it").await
 }
 
 fn apply(state: &mut State, entries: &[Entry]) -> Result<Result<(), Poisoned>, LoadFailure> {
     for entry in entries {
         match catch_unwind(AssertUnwindSafe(|| state.apply_entry(entry))) {
             Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.is_poison => return Ok(Err(Poisoned(entry.seq))),
             Ok(Err(error)) => return Err(LoadFailure::Unreadable(error.to_string())),
             Err(_) => return Ok(Err(Poisoned(entry.seq))),
         }

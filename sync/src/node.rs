@@ -10,7 +10,7 @@ use std::{
 
 use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId};
 use studyhall_store::{Store, bus::Subscription};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     Config,
@@ -20,6 +20,7 @@ use crate::{
     news::{News, NodeId},
     outbox::Close,
     session::Register,
+    socket::PIECE,
 };
 
 fn topic(id: DocumentId) -> String {
@@ -28,6 +29,8 @@ fn topic(id: DocumentId) -> String {
 
 /// Documents in use may take so many times the budget at which idle ones leave.
 const FULL: usize = 4;
+/// Mail of this size takes no room of the node's.
+const SMALL: usize = 8 << 10;
 
 /// Shared by every socket and every document.
 pub(crate) struct Node {
@@ -42,8 +45,12 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
     pub(crate) unsaved: AtomicUsize,
-    /// Room for frames that are large, in KiB.
-    pub(crate) large_frames: Arc<Semaphore>,
+    /// Room for large messages that come in, in pieces.
+    pub(crate) large_messages: Arc<Semaphore>,
+    /// Room for what waits for its document, in KiB.
+    inbound: Arc<Semaphore>,
+    /// Bytes that wait on sockets that nobody was let in through.
+    pub(crate) unauthenticated: AtomicUsize,
     numbers: AtomicU64,
 }
 
@@ -73,7 +80,9 @@ impl Node {
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
-            large_frames: Arc::new(Semaphore::new(config.large_frames >> 10)),
+            large_messages: Arc::new(Semaphore::new(config.large_messages / PIECE)),
+            inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
+            unauthenticated: AtomicUsize::new(0),
             config,
             store,
             access,
@@ -126,6 +135,17 @@ impl Node {
         if let Some(opened) = opened {
             let _ = opened.mailbox.send(mail).await; // it has just left memory: nobody is there
         }
+    }
+
+    /// Room for so many bytes on their way to a document; small ones take none, since the mailbox bounds
+    /// how many there are.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        if bytes <= SMALL {
+            return None;
+        }
+        let most = self.config.inbound_bytes >> 10;
+        let kib = u32::try_from((bytes >> 10).min(most)).unwrap_or(u32::MAX);
+        self.inbound.clone().acquire_many_owned(kib).await.ok()
     }
 
     /// Lets a document know whether the whole node has too much that is not durable.

@@ -35,6 +35,11 @@ pub(crate) enum Close {
 }
 
 impl Close {
+    /// What the person may not see any more, they are not sent any more.
+    fn is_for_good(self) -> bool {
+        matches!(self, Self::LoginRevoked | Self::Removed | Self::NotFound)
+    }
+
     /// The close code (RFC 6455, 7.4) and its reason.
     pub(crate) fn code(self) -> (u16, &'static str) {
         match self {
@@ -56,6 +61,7 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     filled: Notify,
     drained: Notify,
+    closing: Notify,
 }
 
 #[derive(Default)]
@@ -87,6 +93,9 @@ impl Outbox {
     /// Queues a frame that must not be lost.
     pub(crate) fn push(&self, frame: Bytes) {
         let mut queue = self.queue();
+        if queue.close.is_some() {
+            return;
+        }
         queue.bytes += frame.len();
         queue.frames.push(frame);
         if queue.frames.len() == 1 {
@@ -97,6 +106,9 @@ impl Outbox {
     /// Queues content when there is room; otherwise `from` is told when the queue is empty.
     pub(crate) fn push_content(&self, frame: Bytes, from: (&mpsc::Sender<Mail>, PeerId)) -> bool {
         let mut queue = self.queue();
+        if queue.close.is_some() {
+            return true;
+        }
         let size = queue.bytes + frame.len();
         if size > CONTENT_BYTES && queue.bytes > 0 {
             queue.lagging.push((from.0.clone(), from.1));
@@ -115,10 +127,27 @@ impl Outbox {
         self.queue().bytes < CONTENT_BYTES
     }
 
-    /// Closes the socket after what is queued. The first reason counts.
+    /// Closes the socket after what is queued; at once when it is for good. The first reason counts, and
+    /// nothing is queued after it.
     pub(crate) fn close(&self, why: Close) {
-        self.queue().close.get_or_insert(why);
+        let mut queue = self.queue();
+        queue.close.get_or_insert(why);
+        if why.is_for_good() {
+            let dropped: usize = queue.frames.drain(..).map(|frame| frame.len()).sum();
+            queue.bytes -= dropped;
+            queue.lagging.clear();
+        }
+        drop(queue);
         self.filled.notify_one();
+        self.closing.notify_one();
+        self.drained.notify_one();
+    }
+
+    /// Waits until the socket is to be closed.
+    pub(crate) async fn closing(&self) {
+        while !self.is_closing() {
+            self.closing.notified().await;
+        }
     }
 
     /// Asks the client for a sign of life.
@@ -174,7 +203,7 @@ impl Outbox {
 
     /// Waits until the socket may be read again: a client that does not read is not read either.
     pub(crate) async fn room(&self) {
-        while self.queue().bytes >= READ_BYTES {
+        while self.queue().bytes >= READ_BYTES && !self.is_closing() {
             self.drained.notified().await;
         }
     }

@@ -75,10 +75,23 @@ pub(crate) async fn write(
         }
         match rows.insert(fresh).await {
             Err(StoreError::Duplicate { .. }) => {}
-            inserted => return Ok(inserted.map(drop)?),
+            inserted => {
+                inserted?;
+                return unless_buried(store, id, note).await;
+            }
         }
     }
     Err(SyncFault::Unavailable)
+}
+
+/// A row that was just made goes again when its document was buried meanwhile: whoever buried it may
+/// have looked for the row before it was there.
+async fn unless_buried(store: &Store, id: DocumentId, note: NoteId) -> Result<(), SyncFault> {
+    let record = store.records::<DocumentRecord>().get(&id).await?;
+    if record.is_none_or(|record| record.deleted_at.is_some()) {
+        store.records::<Note>().delete(&note).await?;
+    }
+    Ok(())
 }
 
 /// The row as it should be, but for a later content that it may have.

@@ -10,10 +10,13 @@ use std::{
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path, Query, Request, State, WebSocketUpgrade, ws::WebSocket},
+    extract::{
+        Path, Query, Request, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::any,
 };
 use serde::Deserialize;
 use studyhall_schema::access::{AccessError, Credential, SharedAccess};
@@ -25,11 +28,10 @@ use crate::{
     journal::{Gate, Journal},
     node::Node,
     outbox::Close,
-    session::{self, FRAME_BYTES},
+    session,
+    socket::{self, Socket},
 };
 
-/// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
-const BUFFER: usize = 4096;
 /// Close frames have so long to go out.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// Sockets are closed over so long when the server stops.
@@ -66,8 +68,9 @@ impl Service {
     /// `/sync/yjs/{document}` and `/sync/hocuspocus`.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/sync/yjs/{document}", get(yjs))
-            .route("/sync/hocuspocus", get(hocuspocus))
+            .route("/sync/yjs/{document}", any(yjs))
+            .route("/sync/hocuspocus", any(hocuspocus))
+            .route("/sync/{*other}", any(no_socket))
             .with_state(self.clone())
     }
 
@@ -106,10 +109,18 @@ struct Ticket {
 
 async fn yjs(
     State(service): State<Service>,
-    Path(name): Path<String>,
-    Query(Ticket { ticket }): Query<Ticket>,
+    name: Result<Path<String>, PathRejection>,
+    ticket: Result<Query<Ticket>, QueryRejection>,
     request: Request,
 ) -> Response {
+    let (Ok(Path(name)), Ok(Query(Ticket { ticket }))) = (name, ticket) else {
+        let detail = "Name a document, and at most one ticket.";
+        return problem(StatusCode::BAD_REQUEST, "malformed-address", detail);
+    };
+    // Before the ticket is used up.
+    if let Err(problem) = service.at_the_door(request.headers()) {
+        return problem;
+    }
     let ticket = ticket.map(Credential::Ticket);
     let credential = ticket.or_else(|| service.node.config.door.credential(request.headers()));
     let node = service.node.clone();
@@ -119,12 +130,9 @@ async fn yjs(
         Some(credential) => node.access.authenticate(credential).await,
     };
     match caller {
-        Ok(caller) => {
-            upgrade(&service, request, move |socket| {
-                session::yjs::serve(node, socket, caller, name)
-            })
-            .await
-        }
+        Ok(caller) => upgrade(&service, request, move |socket, gate| {
+            session::yjs::serve(node, socket, gate, caller, name)
+        }),
         Err(AccessError::Invalid) => {
             problem(StatusCode::UNAUTHORIZED, "not-signed-in", "Sign in, or take a new ticket.")
         }
@@ -134,15 +142,20 @@ async fn yjs(
     }
 }
 
-async fn hocuspocus(State(service): State<Service>, request: Request) -> Response {
-    let node = service.node.clone();
-    upgrade(&service, request, |socket| session::hocuspocus::serve(node, socket)).await
+async fn no_socket() -> Response {
+    let detail = "The sockets are /sync/hocuspocus and /sync/yjs/{document}.";
+    problem(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
-async fn upgrade<F>(
+async fn hocuspocus(State(service): State<Service>, request: Request) -> Response {
+    let node = service.node.clone();
+    upgrade(&service, request, |socket, gate| session::hocuspocus::serve(node, socket, gate))
+}
+
+fn upgrade<F>(
     service: &Service,
     request: Request,
-    serve: impl FnOnce(WebSocket) -> F + Send + 'static,
+    serve: impl FnOnce(Socket, Arc<socket::Gate>) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
@@ -150,16 +163,11 @@ where
     if let Err(problem) = service.at_the_door(request.headers()) {
         return problem;
     }
-    let (mut parts, _) = request.into_parts();
-    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade
-            .max_message_size(FRAME_BYTES)
-            .max_frame_size(FRAME_BYTES)
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
-            .on_upgrade(serve),
-        Err(rejection) => problem(rejection.status(), "not-a-websocket", &rejection.body_text()),
-    }
+    let budget = service.node.large_messages.clone();
+    socket::upgrade(request, budget, serve).unwrap_or_else(|lacks| {
+        let status = StatusCode::UPGRADE_REQUIRED;
+        problem(status, "not-a-websocket", &format!("Open a WebSocket here: {lacks}."))
+    })
 }
 
 /// A refusal before the upgrade (RFC 9457).

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Actor, Mail};
 use crate::{
     SyncFault,
-    document::{Effect, Input, PeerId, Refusal},
+    document::{Effect, Input, Lost, PeerId, Refusal},
     load::LoadFailure,
     news::News,
     outbox::{Close, Outbox},
@@ -129,15 +129,6 @@ impl Outlet {
         }
     }
 
-    fn step1(&self, vector: Bytes) {
-        self.outbox.push(self.frame(Payload::Sync(SyncMessage::Step1(vector))));
-    }
-
-    fn difference(&self, update: Bytes, step2: bool) -> Bytes {
-        let message = if step2 { SyncMessage::Step2(update) } else { SyncMessage::Update(update) };
-        self.frame(Payload::Sync(message))
-    }
-
     fn ack(&self, echo: Option<Bytes>) {
         match (&self.wire, echo) {
             (Wire::Hocuspocus { address, .. }, _) => {
@@ -207,13 +198,12 @@ impl Actor {
             Effect::Refuse { peer, reason } => {
                 self.with(peer, |outlet| outlet.refuse(reason));
             }
-            Effect::Step1 { peer, vector } => self.with(peer, |outlet| outlet.step1(vector)),
+            Effect::Step1 { peer, vector } => {
+                self.send(peer, SyncMessage::Step1(vector), Lost::Step1);
+            }
             Effect::Difference { peer, update, missed } => {
-                let Some(outlet) = self.outlets.get(&peer) else { return };
-                let frame = outlet.difference(update, missed.step2);
-                if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
-                    self.core(Input::Lagging { peer, missed: Some(missed) });
-                }
+                let message = if missed.step2 { SyncMessage::Step2 } else { SyncMessage::Update };
+                self.send(peer, message(update), Lost::Difference(missed));
             }
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
             Effect::Awareness { to: Some(peer), update } => self.with(peer, |outlet| {
@@ -241,6 +231,15 @@ impl Actor {
         self.document.handle(now, input, &mut self.effects);
     }
 
+    /// Sends content to one connection, or tells the core that there was no room for it.
+    fn send(&mut self, peer: PeerId, message: SyncMessage, lost: Lost) {
+        let Some(outlet) = self.outlets.get(&peer) else { return };
+        let frame = outlet.frame(Payload::Sync(message));
+        if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
+            self.core(Input::Lagging { peer, lost });
+        }
+    }
+
     fn with(&self, peer: PeerId, send: impl FnOnce(&Outlet)) {
         if let Some(outlet) = self.outlets.get(&peer) {
             send(outlet);
@@ -264,7 +263,7 @@ impl Actor {
             }
         }
         for peer in full {
-            self.core(Input::Lagging { peer, missed: None });
+            self.core(Input::Lagging { peer, lost: Lost::FanOut });
         }
     }
 

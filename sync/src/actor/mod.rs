@@ -21,7 +21,7 @@ use studyhall_store::{
     log::{Append, Outcome},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::Instant,
 };
 
@@ -52,7 +52,7 @@ pub(crate) enum Mail {
     Leave(PeerId),
     Permission(PeerId, Permission),
     /// What a socket read at once for this document.
-    Frames(PeerId, Vec<Inbound>),
+    Frames(PeerId, Vec<Inbound>, Option<OwnedSemaphorePermit>),
     Drained(PeerId),
     Edit(Box<Edit>),
     /// Bring the row up to date, then answer.
@@ -82,13 +82,14 @@ pub(crate) enum Inbound {
 }
 
 impl Inbound {
-    /// Bytes that it holds.
+    /// Bytes that it takes.
     pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
-            Self::Update { update, .. } => update.len(),
-            Self::QueryAwareness => 1,
-        }
+        size_of::<Self>()
+            + match self {
+                Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
+                Self::Update { update, .. } => update.len(),
+                Self::QueryAwareness => 0,
+            }
     }
 }
 
@@ -154,8 +155,16 @@ struct Actor {
     reading: Reading,
     /// The next read is one of the whole document.
     reload: bool,
+    has_left: bool,
     stopping: Option<(Close, oneshot::Sender<()>)>,
     ended: Option<End>,
+}
+
+/// However the task ends, also by a panic, nobody waits for this document.
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.leave(Close::Restart);
+    }
 }
 
 /// Opens a document and runs it until nobody needs it.
@@ -209,6 +218,7 @@ impl Actor {
             news,
             reading: Reading::No,
             reload: false,
+            has_left: false,
             stopping: None,
             ended: None,
         }
@@ -287,7 +297,7 @@ impl Actor {
                 self.upkeep.touched(self.outlets.is_empty());
             }
             Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
-            Mail::Frames(peer, frames) => frames.into_iter().for_each(|frame| {
+            Mail::Frames(peer, frames, _room) => frames.into_iter().for_each(|frame| {
                 self.feed(match frame {
                     Inbound::Step1(vector) => Input::Step1 { peer, vector },
                     Inbound::Update { update, scan, step2 } => {
@@ -431,17 +441,12 @@ impl Actor {
         {
             tracing::error!(document = %self.me.id, %error, "a poisoned entry stays in the log");
         }
-        self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
-        metrics::gauge!("studyhall_documents_open").decrement(1.0);
-        self.node.registry.forget(&self.me);
         let why = match (&self.stopping, end) {
             (Some((why, _)), _) => *why,
             (None, End::Close(why)) => why,
             (None, End::Idle) => Close::Restart,
         };
-        for outlet in self.outlets.values() {
-            outlet.end(why);
-        }
+        self.leave(why);
         for (_, reply) in self.edits.drain() {
             let _ = reply.send(Err(SyncFault::Unavailable));
         }
@@ -451,6 +456,18 @@ impl Actor {
         }
         if let Some((_, done)) = self.stopping.take() {
             let _ = done.send(());
+        }
+    }
+
+    /// Leaves the node's books, and says goodbye to all.
+    fn leave(&mut self, why: Close) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
+            metrics::gauge!("studyhall_documents_open").decrement(1.0);
+            self.node.registry.forget(&self.me);
+        }
+        for (_, outlet) in self.outlets.drain() {
+            outlet.end(why);
         }
     }
 

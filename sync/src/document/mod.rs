@@ -20,7 +20,7 @@ use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids:
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
 pub use edit::{Change, EditFailure, EditId};
-pub use peer::Missed;
+pub use peer::{Lost, Missed};
 pub use state::{State, Unreadable};
 
 use crate::{
@@ -67,9 +67,8 @@ pub enum Input {
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
     /// reach back. `all` as for `Missed`.
     Reloaded { state: Box<State>, all: bool },
-    /// A connection's queue was too full for the update just fanned out, or (`missed`) for the
-    /// difference that it was to be sent.
-    Lagging { peer: PeerId, missed: Option<Missed> },
+    /// A connection's queue was too full.
+    Lagging { peer: PeerId, lost: Lost },
     /// That queue is empty again.
     Drained { peer: PeerId },
     /// Time has passed: awareness goes out, silent people expire.
@@ -113,7 +112,8 @@ pub enum Effect {
     Ack { peer: PeerId, echo: Option<Bytes> },
     /// This message of the client's was refused.
     Refuse { peer: PeerId, reason: Refusal },
-    /// Ask a client for what the server lacks.
+    /// Ask a client for what the server lacks. When its queue has no room, come back with
+    /// `Input::Lagging`.
     Step1 { peer: PeerId, vector: Bytes },
     /// Send what a client lacks: the answer to its Step1, or what it missed while it lagged. When its
     /// queue has no room, come back with `Input::Lagging` and what was missed.
@@ -167,7 +167,7 @@ impl Default for Limits {
         Self {
             soft_bytes: 8 << 20,
             hard_bytes: 16 << 20,
-            hard_memory: 256 << 20,
+            hard_memory: 128 << 20,
             waiting_bytes: 4 << 20,
             aside_bytes: 1 << 20,
             aside_updates: 256,
@@ -264,7 +264,7 @@ impl Document {
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed { entries, all } => self.missed(entries, all, effects),
             Input::Reloaded { state, all } => self.reloaded(*state, all, effects),
-            Input::Lagging { peer, missed } => self.lagging(peer, missed),
+            Input::Lagging { peer, lost } => self.lagging(peer, lost),
             Input::Drained { peer } => self.drained(peer, effects),
             Input::Tick => {
                 self.awareness.expire(now);
@@ -309,9 +309,10 @@ impl Document {
         self.reading || self.reads.asked > self.reads.ended
     }
 
-    /// Bytes accepted and not yet durable.
+    /// Bytes accepted and not yet durable; small ones count for what they take in memory.
     pub fn unsaved_bytes(&self) -> usize {
-        self.waiting_bytes
+        let memory = usize::try_from(self.waiting_memory / 4).unwrap_or(usize::MAX);
+        self.waiting_bytes.max(memory)
     }
 
     /// Whether somebody's awareness has to go out or may expire, so that ticks are needed.

@@ -7,6 +7,9 @@ use yrs::{StateVector, updates::decoder::Decode};
 use super::{Document, Effect, PeerId};
 use crate::guard::Scan;
 
+/// A vector of more clients is kept only as far as it matters.
+const KEPT: usize = 64;
+
 /// What a client has for certain, and how it is to be sent the rest.
 #[derive(Debug, Clone)]
 pub struct Missed {
@@ -14,6 +17,17 @@ pub struct Missed {
     pub since: StateVector,
     /// Whether the rest answers its Step1.
     pub step2: bool,
+}
+
+/// What a full queue had no room for.
+#[derive(Debug, Clone)]
+pub enum Lost {
+    /// The update just fanned out.
+    FanOut,
+    /// A difference that the client was to be sent.
+    Difference(Missed),
+    /// The server's Step1.
+    Step1,
 }
 
 /// A connection to a document.
@@ -24,6 +38,8 @@ pub(super) struct Peer {
     synced: bool,
     /// What it has missed since its queue was full.
     missed: Option<Missed>,
+    /// It has not been asked yet for what the server lacks: its queue was full.
+    owed_step1: bool,
     /// Updates that cannot be judged yet, most of them above a hole, oldest first.
     pub(super) aside: Vec<Aside>,
     pub(super) aside_bytes: usize,
@@ -40,7 +56,15 @@ pub(super) struct Aside {
 
 impl Peer {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
-        Self { user, permission, synced: false, missed: None, aside: Vec::new(), aside_bytes: 0 }
+        Self {
+            user,
+            permission,
+            synced: false,
+            missed: None,
+            owed_step1: false,
+            aside: Vec::new(),
+            aside_bytes: 0,
+        }
     }
 }
 
@@ -54,7 +78,14 @@ impl Document {
             return;
         }
         known.synced = true;
-        known.missed = None;
+        // A vector may name many that nobody here knows: they are not worth keeping.
+        let since = if since.len() > KEPT { self.state.known_of(&since) } else { since };
+        // To a full queue nothing is added, however often it is asked for.
+        if known.missed.is_some() || known.owed_step1 {
+            known.missed = Some(Missed { since, step2: true });
+            known.owed_step1 = true;
+            return;
+        }
         effects.push(Effect::Step1 { peer, vector: self.state.vector() });
         let update = self.state.difference(&since);
         effects.push(Effect::Difference { peer, update, missed: Missed { since, step2: true } });
@@ -68,16 +99,26 @@ impl Document {
 
     /// The queue of a connection had no room: from here on it gets nothing but acknowledgements,
     /// until the queue is empty.
-    pub(super) fn lagging(&mut self, peer: PeerId, missed: Option<Missed>) {
-        let since_commit = self.state.vector_before_commit();
-        if let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.missed.is_none()) {
-            peer.missed = Some(missed.unwrap_or(Missed { since: since_commit, step2: false }));
+    pub(super) fn lagging(&mut self, peer: PeerId, lost: Lost) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        match lost {
+            Lost::Step1 => known.owed_step1 = true,
+            _ if known.missed.is_some() => {}
+            Lost::Difference(missed) => known.missed = Some(missed),
+            Lost::FanOut => {
+                let since = self.state.vector_before_commit();
+                known.missed = Some(Missed { since, step2: false });
+            }
         }
     }
 
     /// The queue is empty again: one merged difference from what the client had.
     pub(super) fn drained(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        let missed = self.peers.get_mut(&peer).and_then(|peer| peer.missed.take());
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let missed = known.missed.take();
+        if std::mem::take(&mut known.owed_step1) {
+            effects.push(Effect::Step1 { peer, vector: self.state.vector() });
+        }
         if let Some(missed) = missed {
             let update = self.state.difference(&missed.since);
             effects.push(Effect::Difference { peer, update, missed });

@@ -25,6 +25,8 @@ pub struct Unreadable {
     pub seq: u64,
     /// Why.
     pub reason: String,
+    /// The bytes are sound, but the CRDT library refuses them.
+    pub is_poison: bool,
 }
 
 /// Growth in memory that is worth a look at how much of it stays.
@@ -44,6 +46,7 @@ pub struct State {
     /// Where the last commit started, by client: enough to tell the vector before it.
     commit: Vec<(u64, u32)>,
     full: Option<Bytes>,
+    vector: Option<Bytes>,
     deleted: Option<IdSet>,
 }
 
@@ -59,6 +62,7 @@ impl Default for State {
             grown: 0,
             commit: Vec::new(),
             full: None,
+            vector: None,
             deleted: None,
         }
     }
@@ -69,7 +73,7 @@ impl State {
     pub fn from_snapshot(snapshot: &Snapshot) -> Result<Self, Unreadable> {
         let mut state =
             Self { authors: snapshot.authors.iter().copied().collect(), ..Self::default() };
-        let unreadable = |reason: String| Unreadable { seq: 0, reason };
+        let unreadable = |reason: String| Unreadable { seq: 0, reason, is_poison: false };
         let scan = guard::update_v1(&snapshot.state).map_err(|bad| unreadable(bad.to_string()))?;
         let update =
             Update::decode_v1(&snapshot.state).map_err(|error| unreadable(error.to_string()))?;
@@ -85,7 +89,12 @@ impl State {
 
     /// Applies an entry of the log. Updates without bytes were moved to quarantine.
     pub fn apply_entry(&mut self, entry: &Entry) -> Result<Option<Bytes>, Unreadable> {
-        let unreadable = |reason: String| Unreadable { seq: entry.seq, reason };
+        let unreadable = |reason: String| Unreadable { seq: entry.seq, reason, is_poison: false };
+        let poison = |error: yrs::error::UpdateError| Unreadable {
+            seq: entry.seq,
+            reason: error.to_string(),
+            is_poison: true,
+        };
         if entry.seq > self.seq + 1 {
             return Err(unreadable(format!("updates from {} on are missing", self.seq + 1)));
         }
@@ -102,7 +111,7 @@ impl State {
         let frame = if decoded.is_empty() {
             None
         } else {
-            Some(self.apply(decoded, &starts, None).map_err(|bad| unreadable(bad.to_string()))?)
+            Some(self.apply(decoded, &starts, None).map_err(poison)?)
         };
         self.seq = self.seq.max(entry.next_seq() - 1);
         Ok(frame)
@@ -140,6 +149,7 @@ impl State {
         self.commit.clear();
         self.commit.extend_from_slice(starts);
         self.full = None;
+        self.vector = None;
         self.deleted = None;
         Ok(frame)
     }
@@ -210,9 +220,11 @@ impl State {
         authors
     }
 
-    /// The state vector, encoded.
-    pub fn vector(&self) -> Bytes {
-        self.doc.transact().state_vector().encode_v1().into()
+    /// The state vector, encoded once a version.
+    pub fn vector(&mut self) -> Bytes {
+        let doc = &self.doc;
+        let encode = || doc.transact().state_vector().encode_v1().into();
+        self.vector.get_or_insert_with(encode).clone()
     }
 
     /// The state vector.
@@ -231,6 +243,16 @@ impl State {
             }
         }
         clocks.into_iter().map(|(client, clock)| (ClientID::new(client), clock)).collect()
+    }
+
+    /// A vector without clients that the document does not know.
+    pub(super) fn known_of(&self, vector: &StateVector) -> StateVector {
+        let known = self.state_vector();
+        vector
+            .iter()
+            .filter(|(id, _)| known.contains_client(id))
+            .map(|(id, at)| (*id, *at))
+            .collect()
     }
 
     /// What a client with this vector lacks. The whole state is encoded once a version.

@@ -4,11 +4,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use studyhall_schema::{
     access::{AccessError, Caller, Credential, Permission},
@@ -16,12 +15,12 @@ use studyhall_schema::{
 };
 use tokio::time::Instant;
 
-use super::{Reader, Registered, inbound, large, permission, run};
+use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
 use crate::{
     actor::{Inbound, Join, Mail, Outlet, Wire},
-    document::PeerId,
-    node::{Node, Opened},
+    node::Node,
     outbox::{Close, Outbox},
+    socket::{Gate, Socket},
     wire::hocuspocus::{Address, Frame, Message, PONG_FRAME, Scope},
 };
 
@@ -34,18 +33,19 @@ const QUEUED_FOR: Duration = Duration::from_mins(1);
 const ASK_BEFORE: Duration = Duration::from_secs(30);
 
 /// Serves one socket until it ends.
-pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket) {
+pub(crate) async fn serve(node: Arc<Node>, socket: Socket, gate: Arc<Gate>) {
     let outbox = Arc::new(Outbox::default());
     let session = Session {
         registered: Registered::new(&node, outbox.clone()),
+        gate: gate.clone(),
+        queued: Queued { node: node.clone(), bytes: 0 },
         node,
         outbox: outbox.clone(),
         places: HashMap::new(),
         refused: HashSet::new(),
-        queued: 0,
         due: None,
     };
-    run(socket, outbox, |reader| session.read(reader)).await;
+    run(socket, gate, outbox, |reader| session.read(reader)).await;
 }
 
 struct Session {
@@ -56,10 +56,42 @@ struct Session {
     places: HashMap<Arc<str>, Place>,
     /// Addresses that were refused, so that what a client had sent before it heard is dropped.
     refused: HashSet<Arc<str>>,
-    /// Bytes that wait for authentication.
-    queued: usize,
+    /// Opens when somebody is let in.
+    gate: Arc<Gate>,
+    queued: Queued,
     /// When some place has to be looked at.
     due: Option<Instant>,
+}
+
+/// What waits for authentication on one socket, counted among all that does.
+struct Queued {
+    node: Arc<Node>,
+    bytes: usize,
+}
+
+impl Queued {
+    fn add(&mut self, bytes: usize) -> Result<(), Close> {
+        self.bytes += bytes;
+        let all = self.node.unauthenticated.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.bytes > QUEUED_BYTES {
+            Err(Close::TooLarge)
+        } else if all > self.node.config.unauthenticated_bytes {
+            Err(Close::TryLater)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.node.unauthenticated.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.node.unauthenticated.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 enum Place {
@@ -74,15 +106,14 @@ enum Place {
 
 impl Place {
     fn is_at(&self, id: DocumentId) -> bool {
-        matches!(self, Self::Attached(attached) if attached.document.id == id)
+        matches!(self, Self::Attached(attached) if attached.seat.document.id == id)
     }
 }
 
 struct Attached {
     caller: Caller,
     permission: Permission,
-    peer: PeerId,
-    document: Opened,
+    seat: Seat,
     /// When to ask for a fresh token, and when the token ends.
     ask: Option<Instant>,
     ends: Option<Instant>,
@@ -90,7 +121,7 @@ struct Attached {
 
 impl Session {
     async fn read(mut self, mut reader: Reader) {
-        let mut frames = Vec::new();
+        let mut batch = Batch::default();
         loop {
             let due = self.due;
             let sleep = async move {
@@ -100,8 +131,8 @@ impl Session {
                 }
             };
             let going_on = tokio::select! {
-                read = reader.batch(&mut frames) => match read {
-                    Some(()) => self.pass_on(&mut frames).await,
+                read = reader.batch(&mut batch) => match read {
+                    Some(()) => self.pass_on(&mut batch.frames).await,
                     None => None,
                 },
                 () = self.registered.recheck() => Box::pin(self.recheck()).await,
@@ -112,11 +143,6 @@ impl Session {
             };
             if going_on.is_none() {
                 break;
-            }
-        }
-        for place in self.places.into_values() {
-            if let Place::Attached(attached) = place {
-                let _ = attached.document.mailbox.send(Mail::Leave(attached.peer)).await;
             }
         }
     }
@@ -133,7 +159,6 @@ impl Session {
     /// Frames that follow one another to one document go on as one mail.
     async fn pass_on(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
         let mut run: Option<(Arc<str>, Vec<Inbound>)> = None;
-        let _room = large(&self.node, frames).await;
         for frame in frames.drain(..) {
             let Ok(decoded) = Frame::decode(&frame) else {
                 metrics::counter!("studyhall_sync_malformed_total").increment(1);
@@ -182,11 +207,10 @@ impl Session {
     async fn deliver(&mut self, address: &Arc<str>, inbound: Vec<Inbound>) -> Option<()> {
         match self.places.get_mut(address) {
             Some(Place::Attached(attached)) => {
-                let mail = Mail::Frames(attached.peer, inbound);
-                if attached.document.mailbox.send(mail).await.is_err() {
-                    return self.close(Close::Restart);
-                }
-                Some(())
+                let room = self.node.room(inbound.iter().map(Inbound::size).sum()).await;
+                let seat = &attached.seat;
+                let sent = seat.tell(Mail::Frames(seat.peer, inbound, room)).await;
+                sent.map_err(|why| self.outbox.close(why)).ok()
             }
             _ => self.queue(address, inbound),
         }
@@ -200,9 +224,8 @@ impl Session {
             return Some(());
         }
         let size: usize = more.iter().map(Inbound::size).sum();
-        self.queued += size;
-        if self.queued > QUEUED_BYTES {
-            return self.close(Close::TooLarge);
+        if let Err(why) = self.queued.add(size) {
+            return self.close(why);
         }
         let until = Instant::now() + QUEUED_FOR;
         match self.places.get_mut(address) {
@@ -228,7 +251,7 @@ impl Session {
         match message {
             Message::Token { token, .. } => self.token(address, token).await,
             Message::Close(_) => {
-                self.leave(address.0).await;
+                self.leave(address.0);
                 Some(())
             }
             // Stateless messages of applications have no meaning here.
@@ -236,13 +259,9 @@ impl Session {
         }
     }
 
-    async fn leave(&mut self, address: &str) {
-        match self.places.remove(address) {
-            Some(Place::Attached(attached)) => {
-                let _ = attached.document.mailbox.send(Mail::Leave(attached.peer)).await;
-            }
-            Some(Place::Waiting { bytes, .. }) => self.queued -= bytes,
-            None => {}
+    fn leave(&mut self, address: &str) {
+        if let Some(Place::Waiting { bytes, .. }) = self.places.remove(address) {
+            self.queued.remove(bytes);
         }
         // Two addresses may be of one document.
         if let Ok(id) = Address(address).document().parse()
@@ -256,7 +275,7 @@ impl Session {
         match self.admit(address, token).await {
             Ok((caller, id, permission)) => self.attach(address, caller, id, permission).await,
             Err(Refused::Denied(reason)) => {
-                self.leave(address.0).await;
+                self.leave(address.0);
                 if self.refused.len() >= REFUSED {
                     self.refused.clear();
                 }
@@ -299,6 +318,7 @@ impl Session {
         permission: Permission,
     ) -> Option<()> {
         self.refused.remove(address.0);
+        self.gate.open();
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
         if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)
@@ -307,21 +327,17 @@ impl Session {
             let changed = std::mem::replace(&mut attached.permission, permission) != permission;
             (attached.caller, attached.ask, attached.ends) = (caller, ask, ends);
             if changed {
-                let mail = Mail::Permission(attached.peer, permission);
-                let _ = attached.document.mailbox.send(mail).await; // ended: its Close is queued
+                let seat = &attached.seat;
+                let _ = seat.tell(Mail::Permission(seat.peer, permission)).await; // ended: its Close is queued
             }
             return Some(());
         }
         let waited = match self.places.remove(address.0) {
             Some(Place::Waiting { inbound, bytes, .. }) => {
-                self.queued -= bytes;
+                self.queued.remove(bytes);
                 inbound
             }
-            Some(Place::Attached(other)) => {
-                let _ = other.document.mailbox.send(Mail::Leave(other.peer)).await;
-                Vec::new()
-            }
-            None => Vec::new(),
+            Some(Place::Attached(_)) | None => Vec::new(),
         };
         let peer = self.node.peer();
         let name: Arc<str> = Arc::from(address.0);
@@ -329,7 +345,8 @@ impl Session {
         let outlet = Outlet { outbox: self.outbox.clone(), wire };
         let join = Join { peer, user: caller.user, permission, outlet };
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;
-        let attached = Attached { caller, permission, peer, document, ask, ends };
+        let seat = Seat { document, peer };
+        let attached = Attached { caller, permission, seat, ask, ends };
         self.places.insert(name.clone(), Place::Attached(Box::new(attached)));
         if waited.is_empty() { Some(()) } else { self.deliver(&name, waited).await }
     }
@@ -375,12 +392,11 @@ impl Session {
     fn expire(&mut self, address: &Arc<str>) {
         match self.places.remove(address) {
             Some(Place::Waiting { bytes, .. }) => {
-                self.queued -= bytes;
+                self.queued.remove(bytes);
                 self.say(address, &Message::PermissionDenied("no-token"));
             }
             Some(Place::Attached(attached)) => {
-                let (mailbox, peer) = (attached.document.mailbox, attached.peer);
-                tokio::spawn(async move { mailbox.send(Mail::Leave(peer)).await });
+                drop(attached);
                 self.say(address, &Message::PermissionDenied("token-expired"));
             }
             None => {}
@@ -394,7 +410,7 @@ impl Session {
             .iter()
             .filter_map(|(address, place)| match place {
                 Place::Attached(at) => {
-                    Some((address.clone(), at.caller, at.document.id, at.permission))
+                    Some((address.clone(), at.caller, at.seat.document.id, at.permission))
                 }
                 Place::Waiting { .. } => None,
             })
@@ -402,7 +418,7 @@ impl Session {
         for (address, caller, id, before) in attached {
             match permission(&self.node, caller, id).await {
                 Ok(Permission::None) => {
-                    self.leave(&address).await;
+                    self.leave(&address);
                     self.say(&address, &Message::PermissionDenied("removed"));
                 }
                 Ok(now) if now != before => {

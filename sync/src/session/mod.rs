@@ -9,30 +9,33 @@ pub(crate) mod yjs;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use studyhall_schema::access::{AccessError, Caller, Permission, Resource};
-use studyhall_schema::document::DocumentId;
+use studyhall_schema::{
+    access::{AccessError, Caller, Permission, Resource},
+    document::DocumentId,
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc::error::TrySendError};
+use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 use crate::{
     actor::{Inbound, Mail},
+    document::PeerId,
     guard,
-    node::Node,
+    node::{Node, Opened},
     outbox::{Close, Outbox, Outgoing},
+    socket::{Gate, Socket},
     wire::yjs::SyncMessage,
 };
 pub(crate) use register::{Register, Registered, watch};
 
 /// Frames taken from a socket at once.
 const AT_ONCE: usize = 64;
-/// The largest frame, with its envelope.
-pub(crate) const FRAME_BYTES: usize = (16 << 20) + 1024;
-/// Frames above this share the node's budget.
-const LARGE_FRAME: usize = 256 << 10;
+/// And no more when they have so many bytes.
+const AT_ONCE_BYTES: usize = 256 << 10;
 /// A ping is sent after so long without a word.
 const PING: Duration = Duration::from_secs(30);
 /// Without an answer to it for so long the socket is given up.
@@ -42,21 +45,38 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The reading half, in batches.
 pub(crate) struct Reader {
-    stream: SplitStream<WebSocket>,
+    stream: SplitStream<Socket>,
+    gate: Arc<Gate>,
     outbox: Arc<Outbox>,
+}
+
+/// What was read at once.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) frames: Vec<Bytes>,
+    bytes: usize,
+    /// The room that large ones take, until the next batch is read.
+    room: Vec<OwnedSemaphorePermit>,
 }
 
 impl Reader {
     /// What the client has sent, all that waits of it; `None` when it is gone or to go.
-    async fn batch(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
+    async fn batch(&mut self, batch: &mut Batch) -> Option<()> {
+        batch.bytes = 0;
+        batch.room.clear();
         self.outbox.room().await;
         let mut pinged = false;
-        while frames.is_empty() {
+        while batch.frames.is_empty() {
             let wait = if pinged { AFTER_PING } else { PING };
-            match tokio::time::timeout(wait, self.stream.next()).await {
+            let next = tokio::time::timeout(wait, self.stream.next());
+            let next = tokio::select! {
+                next = next => next,
+                () = self.outbox.closing() => return None,
+            };
+            match next {
                 Ok(Some(Ok(message))) => {
                     pinged = false;
-                    self.take(message, frames)?;
+                    self.take(message, batch)?;
                 }
                 Ok(Some(Err(error))) => {
                     self.outbox.close(broken(&error));
@@ -73,41 +93,85 @@ impl Reader {
                 }
             }
         }
-        while frames.len() < AT_ONCE
+        while batch.frames.len() < AT_ONCE
+            && batch.bytes < AT_ONCE_BYTES
             && let Some(Some(Ok(message))) = self.stream.next().now_or_never()
         {
-            self.take(message, frames)?;
+            self.take(message, batch)?;
         }
         if self.outbox.is_closing() { None } else { Some(()) }
     }
 
-    fn take(&self, message: Message, frames: &mut Vec<Bytes>) -> Option<()> {
+    fn take(&self, message: Message, batch: &mut Batch) -> Option<()> {
         match message {
-            Message::Binary(frame) => frames.push(frame),
+            Message::Binary(frame) => {
+                batch.room.extend(self.gate.delivered());
+                batch.bytes += frame.len();
+                batch.frames.push(frame);
+            }
             Message::Text(_) => {
                 self.outbox.close(Close::Protocol);
                 return None;
             }
             Message::Close(_) => return None,
-            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
         Some(())
+    }
+
+    /// Somebody is let in: from now on large messages are read.
+    fn let_in(&self) {
+        self.gate.open();
     }
 }
 
 /// Why a socket that failed is closed.
-fn broken(error: &axum::Error) -> Close {
-    if error.to_string().contains("too long") { Close::TooLarge } else { Close::Protocol }
+fn broken(error: &tungstenite::Error) -> Close {
+    match error {
+        tungstenite::Error::Capacity(_) => Close::TooLarge,
+        tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Close::TryLater
+        }
+        _ => Close::Protocol,
+    }
+}
+
+/// A connection's place in a document: however it ends, the document is told.
+pub(crate) struct Seat {
+    pub(crate) document: Opened,
+    pub(crate) peer: PeerId,
+}
+
+impl Seat {
+    /// Tells the document; an error says that it has ended.
+    async fn tell(&self, mail: Mail) -> Result<(), Close> {
+        self.document.mailbox.send(mail).await.map_err(|_| Close::Restart)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Err(TrySendError::Full(leave)) =
+            self.document.mailbox.try_send(Mail::Leave(self.peer))
+        {
+            let mailbox = self.document.mailbox.clone();
+            tokio::spawn(async move { mailbox.send(leave).await });
+        }
+    }
 }
 
 /// Runs a socket: `read` until it ends, while what is queued is written; then says goodbye.
-async fn run<R>(socket: WebSocket, outbox: Arc<Outbox>, read: impl FnOnce(Reader) -> R)
-where
+async fn run<R>(
+    socket: Socket,
+    gate: Arc<Gate>,
+    outbox: Arc<Outbox>,
+    read: impl FnOnce(Reader) -> R,
+) where
     R: Future<Output = ()>,
 {
     let (mut sink, stream) = socket.split();
     {
-        let reading = read(Reader { stream, outbox: outbox.clone() });
+        let reading = read(Reader { stream, gate, outbox: outbox.clone() });
         let writing = write(&mut sink, &outbox);
         tokio::pin!(reading, writing);
         tokio::select! {
@@ -115,14 +179,18 @@ where
                 outbox.finish();
                 let _ = tokio::time::timeout(FAREWELL, writing).await; // what is queued, if it goes
             }
-            () = &mut writing => {}
+            () = &mut writing => {
+                // It was closed from outside, or the client is gone.
+                outbox.close(Close::Silent);
+                let _ = tokio::time::timeout(FAREWELL, reading).await;
+            }
         }
     }
     let _ = tokio::time::timeout(FAREWELL, sink.close()).await; // the client may be gone
 }
 
 /// Writes what waits until the socket is to be closed or fails.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox) {
+async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
     loop {
         match outbox.next().await {
             Outgoing::Frames(frames) => {
@@ -150,7 +218,7 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox) {
             }
             Outgoing::Close(why) => {
                 let (code, reason) = why.code();
-                let frame = CloseFrame { code, reason: reason.into() };
+                let frame = CloseFrame { code: code.into(), reason: reason.into() };
                 let _ = sink.send(Message::Close(Some(frame))).await; // the client may be gone
                 return;
             }
@@ -173,18 +241,6 @@ fn inbound(message: SyncMessage) -> Option<Inbound> {
             Inbound::Update { scan: guard::update_v1(&update).ok()?, update, step2: false }
         }
     })
-}
-
-/// Takes room for the large ones of these frames from the node's budget, for as long as they are
-/// looked at: for all at once, since two sockets that each hold some and wait for more never end.
-async fn large(node: &Node, frames: &[Bytes]) -> Option<tokio::sync::OwnedSemaphorePermit> {
-    let sizes = frames.iter().map(Bytes::len).filter(|size| *size > LARGE_FRAME);
-    let bytes = sizes.sum::<usize>().min(node.config.large_frames);
-    if bytes == 0 {
-        return None;
-    }
-    let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-    node.large_frames.clone().acquire_many_owned(kib).await.ok()
 }
 
 /// What a caller may do with a document.

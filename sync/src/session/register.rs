@@ -151,11 +151,12 @@ pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) 
                 node.sockets.ask_again(|entry| locked(&entry.documents).contains(&id));
             }
             Err(Lagged) => node.sockets.ask_again(|_| true),
-            Ok(AccessChange::DocumentDeleted(id)) => deleted(&node, id).await,
+            // Not waited for: a document that is busy keeps nobody else's change back.
+            Ok(AccessChange::DocumentDeleted(id)) => drop(tokio::spawn(deleted(node.clone(), id))),
         }
     }
 }
 
-async fn deleted(node: &Node, id: DocumentId) {
+async fn deleted(node: Arc<Node>, id: DocumentId) {
     node.send_if_open(id, Mail::End(Close::NotFound)).await;
 }

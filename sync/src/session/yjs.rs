@@ -2,35 +2,43 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use studyhall_schema::{
     access::{AccessError, Caller, Permission},
     document::DocumentId,
 };
 
-use super::{Reader, Registered, inbound, large, permission, run};
+use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
 use crate::{
     actor::{Inbound, Join, Mail, Outlet, Wire},
-    document::PeerId,
-    node::{Node, Opened},
+    node::Node,
     outbox::{Close, Outbox},
+    socket::{Gate, Socket},
     wire::yjs::YjsFrame,
 };
 
 /// Somebody who was let in, after the upgrade: only a close code can say why a document is not theirs.
-pub(crate) async fn serve(node: Arc<Node>, socket: WebSocket, caller: Caller, name: String) {
+pub(crate) async fn serve(
+    node: Arc<Node>,
+    socket: Socket,
+    gate: Arc<Gate>,
+    caller: Caller,
+    name: String,
+) {
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |reader| async move {
+        |reader: Reader| async move {
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
-                Ok(attached) => attached.read(reader).await,
+                Ok(attached) => {
+                    reader.let_in();
+                    attached.read(reader).await;
+                }
                 Err(why) => outbox.close(why),
             }
         }
     };
-    run(socket, outbox, reading).await;
+    run(socket, gate, outbox, reading).await;
 }
 
 /// A socket with its document.
@@ -39,8 +47,7 @@ struct Attached {
     outbox: Arc<Outbox>,
     registered: Registered,
     caller: Caller,
-    document: Opened,
-    peer: PeerId,
+    seat: Seat,
     permission: Permission,
 }
 
@@ -65,7 +72,8 @@ async fn admit(
     let join = Join { peer, user: caller.user, permission, outlet };
     let document = node.send(id, Mail::Join(Box::new(join))).await;
     let (node, outbox) = (node.clone(), outbox.clone());
-    Ok(Attached { node, outbox, registered, caller, document, peer, permission })
+    let seat = Seat { document, peer };
+    Ok(Attached { node, outbox, registered, caller, seat, permission })
 }
 
 fn refused(error: AccessError) -> Close {
@@ -77,11 +85,11 @@ fn refused(error: AccessError) -> Close {
 
 impl Attached {
     async fn read(mut self, mut reader: Reader) {
-        let mut frames = Vec::new();
+        let mut batch = Batch::default();
         loop {
             tokio::select! {
-                read = reader.batch(&mut frames) => {
-                    if read.is_none() || self.pass_on(&mut frames).await.is_none() {
+                read = reader.batch(&mut batch) => {
+                    if read.is_none() || self.pass_on(&mut batch.frames).await.is_none() {
                         break;
                     }
                 }
@@ -93,12 +101,10 @@ impl Attached {
                 }
             }
         }
-        let _ = self.document.mailbox.send(Mail::Leave(self.peer)).await; // it may have ended
     }
 
     async fn pass_on(&self, frames: &mut Vec<Bytes>) -> Option<()> {
         let mut passed = Vec::with_capacity(frames.len());
-        let _room = large(&self.node, frames).await;
         for frame in frames.drain(..) {
             if let Some(message) = decode(&frame) {
                 passed.push(message);
@@ -108,23 +114,20 @@ impl Attached {
                 return None;
             }
         }
-        let sent = self.document.mailbox.send(Mail::Frames(self.peer, passed)).await;
-        if sent.is_err() {
-            self.outbox.close(Close::Restart);
-        }
-        sent.ok()
+        let room = self.node.room(passed.iter().map(Inbound::size).sum()).await;
+        let sent = self.seat.tell(Mail::Frames(self.seat.peer, passed, room)).await;
+        sent.map_err(|why| self.outbox.close(why)).ok()
     }
 
     async fn recheck(&mut self) -> Result<(), Close> {
         let permission =
-            permission(&self.node, self.caller, self.document.id).await.map_err(refused)?;
+            permission(&self.node, self.caller, self.seat.document.id).await.map_err(refused)?;
         if permission == Permission::None {
             return Err(Close::Removed);
         }
         if permission != self.permission {
             self.permission = permission;
-            let changed = Mail::Permission(self.peer, permission);
-            self.document.mailbox.send(changed).await.map_err(|_| Close::Restart)?;
+            self.seat.tell(Mail::Permission(self.seat.peer, permission)).await?;
         }
         Ok(())
     }

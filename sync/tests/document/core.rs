@@ -6,7 +6,7 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{EditId, Effect, Input, Limits, Refusal};
+use studyhall_sync::document::{EditId, Effect, Input, Limits, Lost, Refusal};
 use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
@@ -348,7 +348,7 @@ fn a_slow_reader_gets_one_difference_without_a_hole() {
     for letter in ["b", "c", "d"] {
         stage.sends(&ada, ada.types(letter));
         stage.stored();
-        stage.input(Input::Lagging { peer: ben.peer(), missed: None });
+        stage.input(Input::Lagging { peer: ben.peer(), lost: Lost::FanOut });
         assert!(!stage.core.is_fed(ben.peer()));
     }
     let drained = stage.input(Input::Drained { peer: ben.peer() });

@@ -1,0 +1,175 @@
+//! Documents behind their doors: creates that come again, and a CRDT library that panics.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use studyhall_schema::{
+    access::{
+        Access, AccessChanges, AccessError, BoxFuture, Caller, Credential, Permission, Resource,
+    },
+    clock::SystemClock,
+    document::{DocumentKind, Engine},
+    timestamp::Timestamp,
+};
+use studyhall_store::{
+    Store, StoreConfig,
+    log::{Append, LoggedUpdate, Outcome},
+};
+
+use super::*;
+use crate::{Config, Door, Service};
+
+/// Nobody comes through a socket here.
+struct Nobody;
+
+impl Door for Nobody {
+    fn admits(&self, _: &HeaderMap) -> bool {
+        false
+    }
+
+    fn credential(&self, _: &HeaderMap) -> Option<Credential> {
+        None
+    }
+}
+
+impl Access for Nobody {
+    fn authenticate(&self, _: Credential) -> BoxFuture<'_, Result<Caller, AccessError>> {
+        Box::pin(async { Err(AccessError::Invalid) })
+    }
+
+    fn permission(&self, _: Caller, _: Resource) -> BoxFuture<'_, Result<Permission, AccessError>> {
+        Box::pin(async { Ok(Permission::None) })
+    }
+
+    fn changes(&self) -> Box<dyn AccessChanges> {
+        Box::new(Self)
+    }
+}
+
+impl AccessChanges for Nobody {
+    fn next(
+        &mut self,
+    ) -> BoxFuture<
+        '_,
+        Option<Result<studyhall_schema::access::AccessChange, studyhall_schema::access::Lagged>>,
+    > {
+        Box::pin(std::future::pending())
+    }
+}
+
+struct Desk {
+    _folder: tempfile::TempDir,
+    store: Store,
+    documents: Documents,
+}
+
+async fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let config = StoreConfig {
+        records: format!("sqlite:{}", at("db")),
+        files: format!("dir:{}", at("files")),
+        bus: "local".into(),
+    };
+    let store = Store::open(&config, Arc::new(SystemClock)).await.unwrap();
+    let service = Service::new(Config::new(Arc::new(Nobody)), store.clone(), Arc::new(Nobody));
+    Desk { _folder: folder, store, documents: service.documents() }
+}
+
+fn ada() -> UserId {
+    UserId::from_bytes([1; 12])
+}
+
+fn note(number: u8, kind: DocumentKind) -> DocumentRecord {
+    DocumentRecord {
+        id: DocumentId::Note(NoteId::from_bytes([number; 12])),
+        kind,
+        engine: Engine::Yjs,
+        owner: ada(),
+        room: None,
+        is_shared: false,
+        created_at: Timestamp::from_millis(0),
+        deleted_at: None,
+        snapshot_seq: 0,
+        bytes: 0,
+    }
+}
+
+impl Desk {
+    async fn creates(&self, number: u8, title: Option<&str>, text: &str) -> Result<(), SyncFault> {
+        let record = note(number, DocumentKind::PlainNote);
+        self.documents.create(record, ada(), title, text).await
+    }
+
+    async fn reads(&self, number: u8) -> (String, String) {
+        let row = self.documents.note(NoteId::from_bytes([number; 12])).await.unwrap().unwrap();
+        (row.value.title, row.value.text)
+    }
+}
+
+#[tokio::test]
+async fn the_same_create_again_is_one_and_another_under_its_id_is_refused() {
+    let desk = desk().await;
+    let made = ("My title".to_owned(), "text A".to_owned());
+    for _ in 0..2 {
+        desk.creates(1, Some("My title"), "text A").await.unwrap();
+        assert_eq!(desk.reads(1).await, made);
+    }
+    assert_eq!(desk.creates(1, None, "text ABCD").await, Err(SyncFault::Exists));
+    let rich = note(1, DocumentKind::RichNote);
+    let other = desk.documents.create(rich, ada(), Some("My title"), "text A").await;
+    assert_eq!(other, Err(SyncFault::Exists));
+    assert_eq!(desk.reads(1).await, made);
+    // It stays the same create after others have written.
+    desk.documents.put_text(note(1, DocumentKind::PlainNote).id, ada(), "text B").await.unwrap();
+    desk.creates(1, Some("My title"), "text A").await.unwrap();
+    assert_eq!(desk.reads(1).await.1, "text B");
+}
+
+#[tokio::test]
+async fn a_create_that_was_cut_off_before_its_text_is_finished_by_the_next() {
+    let desk = desk().await;
+    let record = note(2, DocumentKind::PlainNote);
+    desk.store.records::<DocumentRecord>().insert(record).await.unwrap();
+    desk.creates(2, None, "the text").await.unwrap();
+    assert_eq!(desk.reads(2).await.1, "the text");
+}
+
+#[tokio::test]
+async fn a_panic_in_the_library_costs_a_document_its_memory_and_nobody_else_anything() {
+    let desk = desk().await;
+    desk.creates(3, None, "kept").await.unwrap();
+    desk.creates(4, None, "another's").await.unwrap();
+    let id = note(3, DocumentKind::PlainNote).id;
+    let panics: Change = Box::new(|_, _| panic!("as the CRDT library might"));
+    assert_eq!(desk.documents.edit(id, ada(), panics).await, Err(SyncFault::Unavailable));
+    desk.documents.put_text(id, ada(), "kept, and goes on").await.unwrap();
+    assert_eq!(desk.reads(3).await.1, "kept, and goes on");
+    assert_eq!(desk.reads(4).await.1, "another's");
+}
+
+#[tokio::test]
+async fn an_entry_that_the_library_refuses_goes_to_quarantine_and_the_note_opens() {
+    let desk = desk().await;
+    desk.creates(5, None, "precious text").await.unwrap();
+    let id = note(5, DocumentKind::PlainNote).id;
+    // An item in an item that is no type, as a log of an older version may hold.
+    let poison = [1, 2, 9, 0, 4, 1, 7, b'c', b'o', b'n', b't', b'e', b'n', b't', 1, b'x']
+        .into_iter()
+        .chain([4, 0, 9, 0, 1, b'y', 0])
+        .collect::<Vec<u8>>();
+    let append = Append {
+        document: id,
+        seq: desk.store.log().read(id, 1, 1 << 20).await.unwrap().last().unwrap().next_seq(),
+        batch: 7,
+        at: Timestamp::from_millis(0),
+        updates: vec![LoggedUpdate { by: ada(), data: poison.into() }],
+    };
+    assert_eq!(desk.store.log().append(vec![append]).await, [Outcome::Stored]);
+    desk.documents.node.send(id, Mail::Stop(Close::Restart, oneshot::channel().0)).await;
+    desk.documents.put_text(id, ada(), "precious text, still").await.unwrap();
+    let entries = desk.store.log().read(id, 1, 1 << 20).await.unwrap();
+    let moved = entries.iter().find(|entry| entry.batch == 7).unwrap();
+    assert!(moved.updates[0].data.is_empty(), "it is in quarantine");
+    assert_eq!(desk.reads(5).await.1, "precious text, still");
+}

@@ -1,0 +1,224 @@
+//! A WebSocket whose large messages are read only while the node has room for them.
+//!
+//! A message comes into memory as its bytes arrive, before anybody can look at it. So the bytes of one
+//! message beyond [`FREE`] are read in pieces of [`PIECE`], each out of one budget of the node, and none
+//! at all from a client that nobody has let in yet. Must not know what a message says.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error,
+        handshake::server::create_response,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+use tokio_util::sync::PollSemaphore;
+
+/// The largest message, with its envelope.
+pub(crate) const MESSAGE_BYTES: usize = (16 << 20) + 1024;
+/// So much of a message is read from anybody.
+const FREE_BEFORE: usize = 64 << 10;
+/// And so much from whom somebody has let in.
+const FREE: usize = 256 << 10;
+/// What is beyond is read in pieces of the budget.
+pub(crate) const PIECE: usize = 1 << 20;
+/// Each piece has so long to be had and to arrive.
+const WITHIN: Duration = Duration::from_secs(20);
+/// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
+const BUFFER: usize = 4096;
+
+pub(crate) type Socket = WebSocketStream<Intake>;
+
+/// What a socket's reader and its intake know together.
+pub(crate) struct Gate {
+    /// Bytes read since the last whole message.
+    read: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Somebody was let in: large messages are read.
+    open: bool,
+    waiting: Option<Waker>,
+    pieces: Vec<OwnedSemaphorePermit>,
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody is let in through this socket.
+    pub(crate) fn open(&self) {
+        let mut state = self.state();
+        state.open = true;
+        if let Some(waker) = state.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// A whole message was read. What comes back is to be held for as long as it is looked at.
+    pub(crate) fn delivered(&self) -> Vec<OwnedSemaphorePermit> {
+        if self.read.swap(0, Ordering::Relaxed) < FREE {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.state().pieces)
+    }
+}
+
+/// A connection's bytes, counted.
+pub(crate) struct Intake {
+    io: TokioIo<Upgraded>,
+    gate: Arc<Gate>,
+    budget: PollSemaphore,
+    /// How far the message may be read.
+    until: usize,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Intake {
+    /// Waits until the message may be read on.
+    fn poll_room(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
+        let mut state = self.gate.state();
+        if !state.open {
+            state.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        if state.pieces.is_empty() {
+            self.until = FREE; // a new message, or the first piece
+        }
+        drop(state);
+        if read < self.until {
+            return self.poll_in_time(context);
+        }
+        if self.deadline.is_none() {
+            self.deadline = Some(Box::pin(tokio::time::sleep(WITHIN)));
+        }
+        let Poll::Ready(piece) = self.budget.poll_acquire(context) else {
+            ready!(self.poll_in_time(context))?;
+            return Poll::Pending;
+        };
+        let piece = piece.ok_or(io::ErrorKind::Interrupted)?;
+        self.gate.state().pieces.push(piece);
+        self.until += PIECE;
+        if let Some(deadline) = &mut self.deadline {
+            deadline.as_mut().reset(Instant::now() + WITHIN);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Fails when the piece was not had, or has not arrived, in time; the deadline wakes the task.
+    fn poll_in_time(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.deadline.as_mut().map(|deadline| deadline.as_mut().poll(context)) {
+            Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl AsyncRead for Intake {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = self.gate.read.load(Ordering::Relaxed);
+        if read >= FREE_BEFORE {
+            ready!(self.poll_room(context, read))?;
+        } else if self.deadline.is_some() {
+            self.deadline = None;
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+        self.gate.read.fetch_add(buffer.filled().len() - before, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Intake {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// Switches a request to a WebSocket, which `serve` runs in a task of its own (RFC 6455, 4.2). An error
+/// says what the request lacks.
+pub(crate) fn upgrade<F>(
+    mut request: Request,
+    budget: Arc<Semaphore>,
+    serve: impl FnOnce(Socket, Arc<Gate>) -> F + Send + 'static,
+) -> Result<Response, Error>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let switching = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let response = create_response(&Request::from_parts(parts, ()))?;
+    tokio::spawn(async move {
+        let Ok(upgraded) = switching.await else { return }; // the client has gone
+        let gate = Arc::new(Gate { read: AtomicUsize::new(0), state: Mutex::default() });
+        let intake = Intake {
+            io: TokioIo::new(upgraded),
+            gate: gate.clone(),
+            budget: PollSemaphore::new(budget),
+            until: FREE,
+            deadline: None,
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_message_size(Some(MESSAGE_BYTES))
+            .max_frame_size(Some(MESSAGE_BYTES));
+        let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config)).await;
+        serve(socket, gate).await;
+    });
+    Ok(response.map(|()| Body::empty()).into_response())
+}
