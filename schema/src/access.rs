@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Timestamp,
     document::DocumentId,
@@ -80,7 +82,8 @@ pub enum AccessError {
 }
 
 /// Something about access that changed. Whoever holds sockets acts on it within a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "of")]
 pub enum AccessChange {
     /// A sign-in ended: its sockets close with 4401.
     LoginRevoked(LoginId),

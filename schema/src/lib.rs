@@ -4,6 +4,7 @@
 //! so that a record has the field names that people see in `MongoDB`.
 
 pub mod access;
+pub mod access_change;
 pub mod audit;
 pub mod clock;
 pub mod document;

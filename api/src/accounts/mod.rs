@@ -8,10 +8,11 @@ mod passwords;
 mod profiles;
 mod registration;
 mod remembered;
+mod spread;
 mod tickets;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use studyhall_schema::{
@@ -28,7 +29,9 @@ use studyhall_store::Store;
 use tokio::sync::broadcast;
 
 pub(crate) use self::{keys::Jwks, registration::NewUser};
-use self::{keys::Keys, passwords::Passwords, remembered::Remembered, tickets::Tickets};
+use self::{
+    keys::Keys, passwords::Passwords, remembered::Remembered, spread::Spread, tickets::Tickets,
+};
 use crate::{config::Config, fault::Fault, limits::Limits, secrets::PurposeKey};
 
 /// How many changes wait for a slow receiver before it has to ask everything again.
@@ -52,6 +55,8 @@ pub(crate) struct Inner {
     documents: Remembered<DocumentId, Option<DocumentRecord>>,
     rooms: Remembered<RoomId, Option<Arc<Room>>>,
     changes: broadcast::Sender<AccessChange>,
+    /// Where there are other nodes.
+    spread: OnceLock<Spread>,
 }
 
 /// The accounts could not be set up.
@@ -93,6 +98,7 @@ impl Accounts {
             documents: Remembered::new(100_000),
             rooms: Remembered::new(10_000),
             changes: broadcast::channel(CHANGES).0,
+            spread: OnceLock::new(),
             store,
             config,
         };
@@ -122,8 +128,21 @@ impl Accounts {
         &**self.0.store.clock()
     }
 
-    /// Forgets what a change makes stale, then tells whoever holds sockets.
+    /// Forgets what a change makes stale, then tells whoever holds sockets, here and on other nodes.
     pub(crate) fn announce(&self, change: AccessChange) {
+        self.change(change);
+        if let Some(spread) = self.0.spread.get() {
+            spread.tell(change);
+        }
+    }
+
+    /// A change that another node made: which room it is about is not told.
+    fn heard(&self, change: AccessChange) {
+        self.0.rooms.forget_all();
+        self.change(change);
+    }
+
+    fn change(&self, change: AccessChange) {
         match change {
             AccessChange::LoginRevoked(login) => self.0.logins.forget(&login),
             AccessChange::UserRevoked(_) => self.0.logins.forget_all(),

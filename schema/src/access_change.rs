@@ -1,0 +1,45 @@
+//! A change of access as other nodes read it: kept for a while, told on the bus at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    access::AccessChange,
+    ids::AccessChangeId,
+    record::{Index, Record},
+};
+
+/// A row of `access_changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpreadChange {
+    /// Its id, which begins with the second in which it was made.
+    #[serde(rename = "_id")]
+    pub id: AccessChangeId,
+    /// When.
+    pub at: Timestamp,
+    /// Which node made it, by the random id that it drew when it started.
+    pub node: AccessChangeId,
+    /// What changed.
+    pub change: AccessChange,
+}
+
+impl Record for SpreadChange {
+    const COLLECTION: &'static str = "access_changes";
+    type Id = AccessChangeId;
+    fn id(&self) -> AccessChangeId {
+        self.id
+    }
+    fn indexes() -> &'static [Index] {
+        &[]
+    }
+}
+
+impl AccessChangeId {
+    /// The smallest id of this second.
+    pub fn first_of(second: Timestamp) -> Self {
+        let seconds = u32::try_from(second.as_millis() / 1000).unwrap_or_default();
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+        Self::from_bytes(bytes)
+    }
+}
