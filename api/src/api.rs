@@ -6,7 +6,7 @@ use studyhall_store::Store;
 
 use studyhall_sync::Documents;
 
-use crate::{accounts::Accounts, config::Config};
+use crate::{accounts::Accounts, config::Config, shown::ShownTexts};
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub(crate) struct Inside {
     pub(crate) store: Store,
     pub(crate) accounts: Accounts,
     pub(crate) documents: Documents,
+    pub(crate) shown: ShownTexts,
 }
 
 impl Api {
@@ -26,7 +27,7 @@ impl Api {
         accounts: Accounts,
         documents: Documents,
     ) -> Self {
-        Self(Arc::new(Inside { config, store, accounts, documents }))
+        Self(Arc::new(Inside { config, store, accounts, documents, shown: ShownTexts::default() }))
     }
 }
 

@@ -20,6 +20,7 @@ mod rooms;
 mod routes;
 mod secrets;
 mod service;
+mod shown;
 
 pub use accounts::{Accounts, SetupError};
 pub use config::{Config, Secret, SecretTooShort};

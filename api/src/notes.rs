@@ -2,16 +2,19 @@
 //! operations; rights and life live in the document's record.
 
 use studyhall_schema::{
-    access::{AccessChange, Permission},
+    access::{AccessChange, Caller, Permission},
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
 };
 use studyhall_store::Versioned;
 
-use studyhall_sync::SyncFault;
+use studyhall_sync::{PutText, SyncFault};
 
 use crate::{api::Api, extract::IfMatch, fault::Fault, rooms};
+
+/// How often a text is put again when the document grew and its text did not change.
+const TRIES: usize = 8;
 
 /// A note to make.
 pub(crate) struct NewNote {
@@ -47,6 +50,7 @@ impl From<SyncFault> for Fault {
                 code: "document-full",
                 detail: "this note has reached its size limit: start another one",
             },
+            SyncFault::Changed => Self::Changed,
             SyncFault::Refused => Self::Conflict {
                 code: "document-refused",
                 detail: "this note does not take that change: read it again",
@@ -58,7 +62,8 @@ impl From<SyncFault> for Fault {
 }
 
 /// Makes a note. The same request again gets the same note.
-pub(crate) async fn create(api: &Api, by: UserId, new: NewNote) -> Result<Created, Fault> {
+pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Created, Fault> {
+    let by = caller.user;
     if let Some(room) = new.room {
         rooms::show_to_member(api, by, room).await?;
     }
@@ -82,10 +87,11 @@ pub(crate) async fn create(api: &Api, by: UserId, new: NewNote) -> Result<Create
         snapshot_seq: 0,
         bytes: 0,
     };
-    api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
+    let is_new = api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
     let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
-    Ok(Created { note, is_new: held.is_none() })
+    api.shown.remember(caller.login, &note);
+    Ok(Created { note, is_new })
 }
 
 /// What `user` may do with a note that they may at least read.
@@ -96,8 +102,14 @@ async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fau
     }
 }
 
-/// A note.
-pub(crate) async fn show(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
+/// A note, which the caller is shown.
+pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versioned<Note>, Fault> {
+    let note = look_at(api, caller.user, id).await?;
+    api.shown.remember(caller.login, &note);
+    Ok(note)
+}
+
+async fn look_at(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
     readable(api, user, id).await?;
     api.documents.note(id).await?.ok_or(Fault::NotFound)
 }
@@ -105,16 +117,17 @@ pub(crate) async fn show(api: &Api, user: UserId, id: NoteId) -> Result<Versione
 /// Changes a note: text is merged into what others write, sharing is the owner's to change.
 pub(crate) async fn revise(
     api: &Api,
-    user: UserId,
+    caller: Caller,
     id: NoteId,
     expected: &IfMatch,
     change: NoteChange,
 ) -> Result<Versioned<Note>, Fault> {
+    let user = caller.user;
     if readable(api, user, id).await? < Permission::Write {
         let detail = "you may read this note, not change it";
         return Err(Fault::Forbidden { code: "read-only", detail });
     }
-    let note = show(api, user, id).await?;
+    let note = look_at(api, user, id).await?;
     expected.check(note.rev)?;
     let document = DocumentId::Note(id);
     if let Some(is_shared) = change.is_shared.filter(|shared| *shared != note.is_shared) {
@@ -129,9 +142,42 @@ pub(crate) async fn revise(
         revised?.ok_or(Fault::NotFound)?;
     }
     if let Some(text) = change.text {
-        api.documents.put_text(document, user, &text).await?;
+        put_text(api, caller, &note, expected, text).await?;
     }
-    show(api, user, id).await
+    show(api, caller, id).await
+}
+
+/// Puts a text: what differs from what the caller was shown, or, with `If-Match`, only into the very
+/// revision that was shown.
+async fn put_text(
+    api: &Api,
+    caller: Caller,
+    note: &Versioned<Note>,
+    expected: &IfMatch,
+    text: String,
+) -> Result<(), Fault> {
+    let document = DocumentId::Note(note.id);
+    if !expected.is_some() {
+        let base = api.shown.of(caller.login, note.id).map(|base| base.to_string());
+        let put = PutText { text, base, only_at: None };
+        return Ok(api.documents.put_text(document, caller.user, put).await?);
+    }
+    let mut seq = note.projected_seq;
+    for _ in 0..TRIES {
+        let put = PutText { text: text.clone(), base: None, only_at: Some(seq) };
+        match api.documents.put_text(document, caller.user, put).await {
+            // The document may have grown without a change that a revision shows.
+            Err(SyncFault::Changed) => {
+                let now = look_at(api, caller.user, note.id).await?;
+                if now.value.text != note.value.text {
+                    return Err(Fault::Changed);
+                }
+                seq = now.projected_seq;
+            }
+            put => return Ok(put?),
+        }
+    }
+    Err(Fault::Changed)
 }
 
 /// Moves a note to the trash; its owner may.
@@ -141,7 +187,7 @@ pub(crate) async fn delete(
     id: NoteId,
     expected: &IfMatch,
 ) -> Result<(), Fault> {
-    let note = show(api, user, id).await?;
+    let note = look_at(api, user, id).await?;
     if note.owner_id != user {
         let detail = "only its owner deletes a note";
         return Err(Fault::Forbidden { code: "not-the-owner", detail });

@@ -29,6 +29,8 @@ pub struct Config {
     pub memory_bytes: usize,
     /// What all documents may have accepted and not saved, in bytes.
     pub unsaved_bytes: usize,
+    /// What all documents may keep above holes, in bytes.
+    pub aside_bytes: usize,
     /// Messages above 256 KiB share so many bytes while they come in.
     pub large_messages: usize,
     /// What has come in and waits for its document may take so many bytes.
@@ -50,6 +52,7 @@ impl Config {
             idle_after: Duration::from_secs(30),
             memory_bytes: 512 << 20,
             unsaved_bytes: 64 << 20,
+            aside_bytes: 64 << 20,
             large_messages: 64 << 20,
             inbound_bytes: 64 << 20,
             unauthenticated_bytes: 64 << 20,

@@ -6,20 +6,36 @@ use std::sync::Arc;
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::{NoteId, UserId},
-    note::Note,
+    note::{Format, Note},
 };
 use studyhall_store::{StoreError, records::Versioned};
 use tokio::sync::oneshot;
+use yrs::Transact;
 
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, Refusal},
+    document::{Change, Refusal, State},
     load,
     node::Node,
     outbox::Close,
     projection, text,
 };
+
+/// A text to be made a note's.
+#[derive(Debug, Clone, Default)]
+pub struct PutText {
+    /// The text.
+    pub text: String,
+    /// What its writer began with: then only what they changed of it is changed.
+    pub base: Option<String>,
+    /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
+    pub only_at: Option<u64>,
+}
+
+fn text_of(state: &State, format: Format) -> String {
+    text::read_text(&state.doc().transact(), format)
+}
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -36,14 +52,15 @@ impl Documents {
     }
 
     /// Makes a note's document, with its first content and its row. The same create by the same person
-    /// twice is one create; an id that somebody else has is [`SyncFault::Exists`].
+    /// twice is one create, of which the first was new; an id that somebody else has, or other content,
+    /// is [`SyncFault::Exists`].
     pub async fn create(
         &self,
         record: DocumentRecord,
         by: UserId,
         title: Option<&str>,
         text: &str,
-    ) -> Result<(), SyncFault> {
+    ) -> Result<bool, SyncFault> {
         let id = record.id;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
@@ -66,7 +83,8 @@ impl Documents {
                 self.edit(id, by, Box::new(move |_, _| Ok(Some(first)))).await?;
             }
         }
-        self.project(id).await
+        self.project(id).await?;
+        Ok(is_new)
     }
 
     /// Whether a create that came again has to write its first content, since it was cut off before. An
@@ -83,19 +101,23 @@ impl Documents {
         if begins && !is_there { Err(SyncFault::Exists) } else { Ok(false) }
     }
 
-    /// Makes a note's text this text: a difference, as operations, so that what others write meanwhile
-    /// stays. Durable, and in the row, when it returns.
+    /// Changes a note's text: a difference, as operations, so that what others write meanwhile stays.
+    /// Durable, and in the row, when it returns.
     pub async fn put_text(
         &self,
         document: DocumentId,
         by: UserId,
-        text: &str,
+        put: PutText,
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let text = text.to_owned();
+        let PutText { text, base, only_at } = put;
         let change: Change = Box::new(move |state, client| {
-            text::diff_update(&state.full(), client, format, &text)
+            if only_at.is_some_and(|seq| seq != state.seq()) {
+                return Err(Refusal::Changed);
+            }
+            let merged = base.map(|base| text::merged(&base, &text, &text_of(state, format)));
+            text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
                 .map_err(|_| Refusal::Undecodable)
         });
         self.edit(document, by, change).await?;

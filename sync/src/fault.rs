@@ -20,6 +20,9 @@ pub enum SyncFault {
     /// The document is at its hard limit.
     #[error("the document is full")]
     TooLarge,
+    /// It has changed since the caller looked.
+    #[error("the document has changed")]
+    Changed,
     /// It may not be changed so.
     #[error("the document refuses this change")]
     Refused,
@@ -55,6 +58,7 @@ impl From<EditFailure> for SyncFault {
         match failure {
             EditFailure::Busy | EditFailure::Refused(Refusal::Overloaded) => Self::Unavailable,
             EditFailure::Refused(Refusal::DocumentFull) => Self::TooLarge,
+            EditFailure::Refused(Refusal::Changed) => Self::Changed,
             EditFailure::Refused(_) => Self::Refused,
         }
     }

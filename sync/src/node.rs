@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
     pub(crate) unsaved: AtomicUsize,
+    /// Bytes that documents keep until they can be judged.
+    pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in, in pieces.
     pub(crate) large_messages: Arc<Semaphore>,
     /// Room for what waits for its document, in KiB.
@@ -90,6 +92,7 @@ impl Node {
             registry: Registry::default(),
             sockets: Register::default(),
             unsaved: AtomicUsize::new(0),
+            asides: AtomicUsize::new(0),
             numbers: AtomicU64::new(1),
         })
     }
@@ -151,6 +154,7 @@ impl Node {
     /// Lets a document know whether the whole node has too much that is not durable.
     pub(crate) fn overload(&self, document: &mut Document) {
         document.set_overloaded(self.unsaved.load(Ordering::Relaxed) > self.config.unsaved_bytes);
+        document.set_no_asides(self.asides.load(Ordering::Relaxed) > self.config.aside_bytes);
     }
 
     /// News for other nodes: losing it delays them, it loses nothing.

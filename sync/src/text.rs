@@ -5,6 +5,7 @@
 //! clock.
 
 mod diff;
+mod merge;
 mod rich;
 
 use studyhall_schema::{ids::NoteId, note::Format};
@@ -14,6 +15,7 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
+pub use self::merge::merged;
 use self::rich::Blocks;
 
 const CONTENT: &str = "content";

@@ -37,6 +37,11 @@ impl FromRequestParts<Api> for IfMatch {
 }
 
 impl IfMatch {
+    /// Whether a revision is expected.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Refuses when the record is at another revision.
     pub(crate) fn check(&self, rev: u64) -> Result<(), Fault> {
         if self.0.is_none_or(|expected| expected == rev) { Ok(()) } else { Err(Fault::Changed) }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{
-    Timestamp,
+    Timestamp, access,
     document::{DocumentId, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
@@ -157,7 +157,7 @@ pub(super) async fn create(
         engine: body.engine.unwrap_or_default(),
         format: body.format.unwrap_or_default(),
     };
-    let notes::Created { note, is_new } = notes::create(&api, caller.user, new).await?;
+    let notes::Created { note, is_new } = notes::create(&api, caller, new).await?;
     let location = format!("/api/v1/notes/{}", note.id);
     Ok(Created { rev: note.rev, view: note.into(), location, is_new })
 }
@@ -171,20 +171,23 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<NoteView>, Fault> {
     let query = paging.of("owner").equal(caller.user);
-    Ok(listed(api.store.records::<Note>().page(query).await.map_err(refused)?))
+    let page = api.store.records::<Note>().page(query).await.map_err(refused)?;
+    page.items.iter().for_each(|note| api.shown.remember(caller.login, note));
+    Ok(listed(page))
 }
 
-/// A page of a room's notes that `user` may open. Others' unshared ones are passed over, so that a
+/// A page of a room's notes that the caller may open. Others' unshared ones are passed over, so that a
 /// page can be shorter than asked for.
 pub(super) async fn list_in_room(
     api: &Api,
-    user: UserId,
+    caller: access::Caller,
     room: RoomId,
     paging: Paging,
 ) -> Result<Listed<NoteView>, Fault> {
     let query: Page<'_> = paging.of("room").equal(room);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
-    page.items.retain(|note| note.is_shared || note.owner_id == user);
+    page.items.retain(|note| note.is_shared || note.owner_id == caller.user);
+    page.items.iter().for_each(|note| api.shown.remember(caller.login, note));
     Ok(listed(page))
 }
 
@@ -197,7 +200,7 @@ pub(super) async fn show(
     Path(id): Path<NoteId>,
     known: IfNoneMatch,
 ) -> Result<Shown<NoteView>, Fault> {
-    Ok(shown(notes::show(&api, caller.user, id).await?).unless(&known))
+    Ok(shown(notes::show(&api, caller, id).await?).unless(&known))
 }
 
 /// Change a note. Its text merges with what others write at the same time.
@@ -211,7 +214,7 @@ pub(super) async fn put(
     Json(body): Json<PutNote>,
 ) -> Result<Shown<NoteView>, Fault> {
     let change = NoteChange { text: body.text, is_shared: body.is_shared };
-    Ok(shown(notes::revise(&api, caller.user, id, &expected, change).await?))
+    Ok(shown(notes::revise(&api, caller, id, &expected, change).await?))
 }
 
 /// Move a note to the trash.

@@ -334,5 +334,5 @@ pub(super) async fn notes(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<NoteView>, Fault> {
     rooms::show_to_member(&api, caller.user, id).await?;
-    list_in_room(&api, caller.user, id, paging).await
+    list_in_room(&api, caller, id, paging).await
 }

@@ -100,6 +100,22 @@ async fn a_writer_who_has_not_seen_the_newest_is_told() {
 }
 
 #[tokio::test]
+async fn a_put_leaves_what_its_writer_was_never_shown() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let note = ada.writes_note(&hall, json!({ "text": "one two three", "room_id": room })).await;
+    let path = format!("/notes/{note}");
+    ben.get(&hall, &path).await.is(200);
+    ben.put(&hall, &path, json!({ "text": "one two three BEN" })).await.is(200);
+    let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
+    assert_eq!(put.body["text"], "ONE two three BEN");
+    // Now that she was shown it, she may take it out.
+    let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
+    assert_eq!(put.body["text"], "ONE two three");
+}
+
+#[tokio::test]
 async fn rich_notes_show_their_text_too() {
     let (hall, [ada]) = Hall::with(["ada"]).await;
     let body = json!({ "text": "one\ntwo", "title": "Plan", "format": "rich" });

@@ -69,6 +69,7 @@ impl Refusal {
             Self::HoleTooLarge => "hole-too-large",
             Self::TooDeep => "too-deep",
             Self::NoParent => "no-parent",
+            Self::Changed => "changed",
             Self::Undecodable => "undecodable",
         }
     }

@@ -9,7 +9,10 @@ mod upkeep;
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -113,6 +116,14 @@ fn memory(state: &State) -> usize {
     usize::try_from(state.memory()).unwrap_or(usize::MAX).saturating_add(EMPTY_BYTES)
 }
 
+/// Brings what one document counts for in a sum of the node up to date.
+fn recount(sum: &AtomicUsize, counted: &mut usize, now: usize) {
+    if now != *counted {
+        sum.fetch_add(now, Ordering::Relaxed);
+        sum.fetch_sub(std::mem::replace(counted, now), Ordering::Relaxed);
+    }
+}
+
 /// Whether the log is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
@@ -150,6 +161,7 @@ struct Actor {
     me: Opened,
     /// What this document counts for in the node's unsaved bytes.
     unsaved: usize,
+    asides: usize,
     /// What other nodes say, where there may be some.
     news: Option<Subscription>,
     reading: Reading,
@@ -215,6 +227,7 @@ impl Actor {
             upkeep,
             me,
             unsaved: 0,
+            asides: 0,
             news,
             reading: Reading::No,
             reload: false,
@@ -269,12 +282,8 @@ impl Actor {
         }
         self.perform();
         self.schedule();
-        let unsaved = self.document.unsaved_bytes();
-        if unsaved != self.unsaved {
-            self.node.unsaved.fetch_add(unsaved, Ordering::Relaxed);
-            self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
-            self.unsaved = unsaved;
-        }
+        recount(&self.node.unsaved, &mut self.unsaved, self.document.unsaved_bytes());
+        recount(&self.node.asides, &mut self.asides, self.document.aside_bytes());
         if self.stopping.is_some() && self.ended.is_none() && !self.document.is_unsaved() {
             self.ended = Some(End::Close(Close::Restart));
         }
@@ -462,7 +471,8 @@ impl Actor {
     /// Leaves the node's books, and says goodbye to all.
     fn leave(&mut self, why: Close) {
         if !std::mem::replace(&mut self.has_left, true) {
-            self.node.unsaved.fetch_sub(self.unsaved, Ordering::Relaxed);
+            recount(&self.node.unsaved, &mut self.unsaved, 0);
+            recount(&self.node.asides, &mut self.asides, 0);
             metrics::gauge!("studyhall_documents_open").decrement(1.0);
             self.node.registry.forget(&self.me);
         }

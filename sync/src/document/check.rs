@@ -193,15 +193,25 @@ impl Document {
 
     /// Keeps an update until it can be judged.
     fn keep_aside(&mut self, peer: PeerId, message: Aside, effects: &mut Vec<Effect>) -> bool {
-        let Some(known) = self.peers.get_mut(&peer) else { return false };
-        let size = known.aside_bytes + message.update.len();
-        if size > self.limits.aside_bytes || known.aside.len() >= self.limits.aside_updates {
-            effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
-            return false;
+        let Some(user) = self.peers.get(&peer).map(|known| known.user) else { return false };
+        // One person may come through many connections.
+        let (mut bytes, mut updates) = (message.update.len(), 0);
+        for known in self.peers.values().filter(|known| known.user == user) {
+            bytes += known.aside_bytes;
+            updates += known.aside.len();
         }
-        known.aside_bytes = size;
-        known.aside.push(message);
-        true
+        let is_full = bytes > self.limits.aside_bytes || updates >= self.limits.aside_updates;
+        match self.peers.get_mut(&peer) {
+            Some(known) if !is_full && !self.no_asides => {
+                known.aside_bytes += message.update.len();
+                known.aside.push(message);
+                true
+            }
+            _ => {
+                effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
+                false
+            }
+        }
     }
 
     /// Refuses an update: but where other nodes write to the log as well, only after it was read, since

@@ -92,6 +92,8 @@ pub enum Refusal {
     TooDeep,
     /// It puts something into what is no type.
     NoParent,
+    /// It was to be made only if nothing had changed, and something has.
+    Changed,
     /// The CRDT library cannot decode what the guard let pass.
     Undecodable,
 }
@@ -150,9 +152,9 @@ pub struct Limits {
     pub hard_memory: u64,
     /// What may wait for the store.
     pub waiting_bytes: usize,
-    /// What a connection may keep above a hole.
+    /// What a person may keep above holes.
     pub aside_bytes: usize,
-    /// Updates that a connection may keep above a hole: each is looked at again with every change.
+    /// Updates that a person may keep above holes: each is looked at again with every change.
     pub aside_updates: usize,
     /// Acknowledgements that may wait for a commit, of messages that need none of their own.
     pub promises: usize,
@@ -205,6 +207,8 @@ pub struct Document {
     told_nearly_full: bool,
     /// The whole node has too much that is not durable.
     overloaded: bool,
+    /// The whole node keeps too much above holes.
+    no_asides: bool,
     random: StdRng,
 }
 
@@ -233,6 +237,7 @@ impl Document {
             reads: Reads::default(),
             told_nearly_full: false,
             overloaded: false,
+            no_asides: false,
             random: StdRng::seed_from_u64(seed),
         }
     }
@@ -287,6 +292,16 @@ impl Document {
     /// Whether the whole node has too much that is not durable: then nothing more is accepted.
     pub fn set_overloaded(&mut self, overloaded: bool) {
         self.overloaded = overloaded;
+    }
+
+    /// Whether the whole node keeps too much that cannot be judged yet: then nothing more is kept.
+    pub fn set_no_asides(&mut self, no_asides: bool) {
+        self.no_asides = no_asides;
+    }
+
+    /// Bytes that are kept until they can be judged.
+    pub fn aside_bytes(&self) -> usize {
+        self.peers.values().map(|peer| peer.aside_bytes).sum()
     }
 
     /// The document's name.

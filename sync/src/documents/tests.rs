@@ -95,8 +95,17 @@ fn note(number: u8, kind: DocumentKind) -> DocumentRecord {
     }
 }
 
+fn put(text: &str) -> PutText {
+    PutText { text: text.into(), ..PutText::default() }
+}
+
 impl Desk {
-    async fn creates(&self, number: u8, title: Option<&str>, text: &str) -> Result<(), SyncFault> {
+    async fn creates(
+        &self,
+        number: u8,
+        title: Option<&str>,
+        text: &str,
+    ) -> Result<bool, SyncFault> {
         let record = note(number, DocumentKind::PlainNote);
         self.documents.create(record, ada(), title, text).await
     }
@@ -111,8 +120,8 @@ impl Desk {
 async fn the_same_create_again_is_one_and_another_under_its_id_is_refused() {
     let desk = desk().await;
     let made = ("My title".to_owned(), "text A".to_owned());
-    for _ in 0..2 {
-        desk.creates(1, Some("My title"), "text A").await.unwrap();
+    for is_new in [true, false] {
+        assert_eq!(desk.creates(1, Some("My title"), "text A").await, Ok(is_new));
         assert_eq!(desk.reads(1).await, made);
     }
     assert_eq!(desk.creates(1, None, "text ABCD").await, Err(SyncFault::Exists));
@@ -121,9 +130,27 @@ async fn the_same_create_again_is_one_and_another_under_its_id_is_refused() {
     assert_eq!(other, Err(SyncFault::Exists));
     assert_eq!(desk.reads(1).await, made);
     // It stays the same create after others have written.
-    desk.documents.put_text(note(1, DocumentKind::PlainNote).id, ada(), "text B").await.unwrap();
+    desk.documents
+        .put_text(note(1, DocumentKind::PlainNote).id, ada(), put("text B"))
+        .await
+        .unwrap();
     desk.creates(1, Some("My title"), "text A").await.unwrap();
     assert_eq!(desk.reads(1).await.1, "text B");
+}
+
+#[tokio::test]
+async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at() {
+    let desk = desk().await;
+    desk.creates(6, None, "one two three").await.unwrap();
+    let id = note(6, DocumentKind::PlainNote).id;
+    desk.documents.put_text(id, ada(), put("one two three, and Bob's")).await.unwrap();
+    let base = Some("one two three".into());
+    let late = PutText { base, ..put("ONE two three") };
+    desk.documents.put_text(id, ada(), late).await.unwrap();
+    assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
+    let stale = PutText { only_at: Some(1), ..put("no") };
+    assert_eq!(desk.documents.put_text(id, ada(), stale).await, Err(SyncFault::Changed));
+    assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
 }
 
 #[tokio::test]
@@ -143,7 +170,7 @@ async fn a_panic_in_the_library_costs_a_document_its_memory_and_nobody_else_anyt
     let id = note(3, DocumentKind::PlainNote).id;
     let panics: Change = Box::new(|_, _| panic!("as the CRDT library might"));
     assert_eq!(desk.documents.edit(id, ada(), panics).await, Err(SyncFault::Unavailable));
-    desk.documents.put_text(id, ada(), "kept, and goes on").await.unwrap();
+    desk.documents.put_text(id, ada(), put("kept, and goes on")).await.unwrap();
     assert_eq!(desk.reads(3).await.1, "kept, and goes on");
     assert_eq!(desk.reads(4).await.1, "another's");
 }
@@ -167,7 +194,7 @@ async fn an_entry_that_the_library_refuses_goes_to_quarantine_and_the_note_opens
     };
     assert_eq!(desk.store.log().append(vec![append]).await, [Outcome::Stored]);
     desk.documents.node.send(id, Mail::Stop(Close::Restart, oneshot::channel().0)).await;
-    desk.documents.put_text(id, ada(), "precious text, still").await.unwrap();
+    desk.documents.put_text(id, ada(), put("precious text, still")).await.unwrap();
     let entries = desk.store.log().read(id, 1, 1 << 20).await.unwrap();
     let moved = entries.iter().find(|entry| entry.batch == 7).unwrap();
     assert!(moved.updates[0].data.is_empty(), "it is in quarantine");

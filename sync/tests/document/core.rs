@@ -6,7 +6,7 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{EditId, Effect, Input, Limits, Lost, Refusal};
+use studyhall_sync::document::{EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
 use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
@@ -255,6 +255,35 @@ fn a_reader_is_acknowledged_for_what_it_has_and_refused_what_it_makes() {
     assert_eq!(refusal(&stage.sends(&reader, reader.types("!"))), Some(Refusal::ReadOnly));
     assert_eq!(refusal(&stage.sends(&reader, reader.deletes_first())), Some(Refusal::ReadOnly));
     assert_eq!(text_of(stage.core.state().doc()), "ead me");
+}
+
+#[test]
+fn who_becomes_a_reader_writes_no_more_and_who_is_removed_asks_in_vain() {
+    let (mut stage, ada, _) = cast();
+    let peer = ada.peer();
+    stage.input(Input::Permission { peer, permission: Permission::Read });
+    assert_eq!(refusal(&stage.sends(&ada, ada.types("!"))), Some(Refusal::ReadOnly));
+    stage.input(Input::Permission { peer, permission: Permission::None });
+    assert!(stage.input(Input::Step1 { peer, vector: ada.vector() }).is_empty());
+    stage.input(Input::Permission { peer, permission: Permission::Write });
+    assert!(appended(&stage.sends_as(&ada, ada.all(), true)).is_some());
+}
+
+#[test]
+fn many_connections_of_one_person_keep_no_more_above_holes_than_one() {
+    let (mut stage, ada, _) = cast();
+    ada.types("the lost one");
+    let scan = |update: &Bytes| studyhall_sync::guard::update_v1(update).unwrap();
+    let mut refused = 0;
+    for number in 100..110 {
+        let peer = PeerId(number);
+        stage.input(Input::Join { peer, user: ada.user, permission: Permission::Write });
+        let update = ada.types(&"x".repeat(300 << 10));
+        let input = Input::Update { peer, scan: scan(&update), update, step2: false };
+        refused += usize::from(refusal(&stage.input(input)) == Some(Refusal::HoleTooLarge));
+    }
+    assert_eq!(refused, 7);
+    assert!(stage.core.aside_bytes() <= 1 << 20);
 }
 
 #[test]
