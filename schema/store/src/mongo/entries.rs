@@ -56,6 +56,9 @@ pub(super) async fn read(
     let mut start = from_seq.max(1);
     for _ in 0..OVERTAKEN {
         let found = reader.from(start).await;
+        if let Err(error @ StoreError::Unavailable(_)) = found {
+            return Err(error);
+        }
         // Read after the entries: what a sleeping node writes meanwhile is not taken for real.
         let fence = fence(mongo, document, Deadline::start()).await?.unwrap_or(0);
         if fence < start {

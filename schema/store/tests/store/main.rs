@@ -7,8 +7,10 @@ mod damage;
 mod disk_full;
 mod files;
 mod hall;
+mod outage;
 mod pages;
 mod races;
+mod shell;
 
 use std::sync::Arc;
 
