@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,8 +21,8 @@ use crate::{
 /// How long a store may take to show that it is healthy.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where things are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where things are kept. URLs may hold passwords: it does not show them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
     /// Records and document logs: `sqlite:PATH`, `mongodb://HOST/NAME` or `mongodb+srv://…`.
     pub records: String,
@@ -29,6 +30,25 @@ pub struct StoreConfig {
     pub files: String,
     /// News between nodes: `local`.
     pub bus: String,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("records", &without_password(&self.records))
+            .field("files", &without_password(&self.files))
+            .field("bus", &without_password(&self.bus))
+            .finish()
+    }
+}
+
+/// A URL as it may be shown: without what comes before the host.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}"),
+        None => url.to_owned(),
+    }
 }
 
 /// Everything that is kept. Clones share it.
@@ -155,5 +175,6 @@ async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backe
 }
 
 fn unknown(what: &str, url: &str, known: &str) -> StoreError {
+    let url = without_password(url);
     StoreError::Invalid(format!("{what} cannot be kept at {url}; {known} can be"))
 }

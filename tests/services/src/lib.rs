@@ -8,7 +8,7 @@ mod process;
 
 use std::path::{Path, PathBuf};
 
-pub use mongo::{Ferret, mongodb};
+pub use mongo::{Ferret, database, mongodb};
 
 /// The program of a component.
 ///

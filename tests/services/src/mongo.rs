@@ -13,7 +13,7 @@ use crate::{process::Process, program};
 ///
 /// # Panics
 /// When the server has not been built.
-pub fn mongodb(database: &str) -> String {
+pub fn mongodb(name: &str) -> String {
     static SHARED: OnceLock<(String, Option<Ferret>)> = OnceLock::new();
     let (url, _) = SHARED.get_or_init(|| {
         std::env::var_os("STUDYHALL_TEST_MONGODB").map_or_else(
@@ -24,16 +24,16 @@ pub fn mongodb(database: &str) -> String {
             |url| (url.to_string_lossy().into_owned(), None),
         )
     });
-    of(url, database)
+    database(url, name)
 }
 
 /// A server's URL with a database in it, before the options.
-fn of(url: &str, database: &str) -> String {
+pub fn database(url: &str, name: &str) -> String {
     let (servers, options) = url.split_once('?').unwrap_or((url, ""));
     let scheme = servers.find("://").map_or(0, |at| at + 3);
     let hosts = servers[scheme..].split('/').next().unwrap_or_default();
     let options = if options.is_empty() { String::new() } else { format!("?{options}") };
-    format!("{}{hosts}/{database}{options}", &servers[..scheme])
+    format!("{}{hosts}/{name}{options}", &servers[..scheme])
 }
 
 /// A `FerretDB` of a test's own, to be killed and paused.
@@ -52,8 +52,8 @@ impl Ferret {
     }
 
     /// The URL of a database on it.
-    pub fn url(&self, database: &str) -> String {
-        of(&self.url, database)
+    pub fn url(&self, name: &str) -> String {
+        database(&self.url, name)
     }
 
     /// Kills it, as `kill -9` does.
@@ -91,7 +91,7 @@ fn run(folder: Option<&Path>, address: Option<&str>) -> (Process, String) {
 mod tests {
     #[test]
     fn a_database_comes_before_the_options() {
-        let of = |url| super::of(url, "x");
+        let of = |url| super::database(url, "x");
         assert_eq!(of("mongodb://127.0.0.1:1/"), "mongodb://127.0.0.1:1/x");
         assert_eq!(
             of("mongodb://u:p@a:1,b:2/?replicaSet=r"),

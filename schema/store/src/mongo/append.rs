@@ -172,17 +172,16 @@ impl Flush<'_> {
         }
         let bodies = jobs.iter().map(|job| &job.piece().body);
         let insert = self.mongo.log.insert_many(bodies).ordered(false);
-        let results = written(jobs.len(), deadline.within(insert).await);
+        let answer = deadline.within(insert).await;
+        self.failed |= answer.as_ref().is_err_and(|failure| per_document(failure).is_none());
+        let results = written(jobs.len(), answer);
         let mut there = Vec::new();
         let mut refused = Vec::new();
         for (job, result) in jobs.into_iter().zip(results) {
             match result {
                 Written::Yes => there.push(job),
                 Written::Taken => refused.push(job),
-                Written::No(error) => {
-                    self.failed |= matches!(error, StoreError::Unknown(_));
-                    self.settle(&job, Outcome::Failed(error));
-                }
+                Written::No(error) => self.settle(&job, Outcome::Failed(error)),
             }
         }
         there.extend(self.ours(refused, deadline).await);
@@ -199,12 +198,13 @@ impl Flush<'_> {
         while let Some((batch, job)) = batches.next().await {
             match batch {
                 Ok(Some(batch)) if batch == job.batch => ours.push(job),
-                Ok(_) => self.outcomes[job.place] = Outcome::Behind,
-                // Whether an earlier try was written is not known yet.
-                Err(error) => {
-                    let unknown = StoreError::Unknown(error.to_string());
+                Ok(Some(_)) => self.outcomes[job.place] = Outcome::Behind,
+                // It is there, but a majority does not have it yet.
+                Ok(None) => {
+                    let unknown = StoreError::Unknown("another try is under way".into());
                     self.outcomes[job.place] = Outcome::Failed(unknown);
                 }
+                Err(error) => self.outcomes[job.place] = Outcome::Failed(unknown(error)),
             }
         }
         ours
@@ -216,9 +216,9 @@ impl Flush<'_> {
             Ok(fences) => fences,
             Err(error) => {
                 self.failed = true;
-                let unknown = Outcome::Failed(StoreError::Unknown(error.to_string()));
+                let error = unknown(error);
                 for job in &jobs {
-                    self.settle(job, unknown.clone());
+                    self.settle(job, Outcome::Failed(error.clone()));
                 }
                 return Vec::new();
             }
@@ -240,10 +240,18 @@ impl Flush<'_> {
                         more.push(job);
                     }
                 }
-                Err(error) => self.settle(&job, Outcome::Failed(error)),
+                Err(error) => self.settle(&job, Outcome::Failed(unknown(error))),
             }
         }
         more
+    }
+}
+
+/// After an insert, who cannot be asked whether it counts leaves that open.
+fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unknown(why),
+        other => other,
     }
 }
 
@@ -278,13 +286,20 @@ fn batches(jobs: Vec<Job>) -> Vec<Vec<Job>> {
 /// What an insert of `count` documents did to each.
 fn written<T>(count: usize, result: Result<T, Failure>) -> Vec<Written> {
     let Err(failure) = result else { return (0..count).map(|_| Written::Yes).collect() };
-    if let Failure::Driver(error) = &failure
-        && let ErrorKind::InsertMany(insert) = error.kind.as_ref()
-    {
+    if let Some(insert) = per_document(&failure) {
         return each(count, insert);
     }
     let error = failure.writing();
     (0..count).map(|_| Written::No(error.clone())).collect()
+}
+
+/// What an insert says of each document, where it came to that.
+fn per_document(failure: &Failure) -> Option<&InsertManyError> {
+    let Failure::Driver(error) = failure else { return None };
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(insert) => Some(insert),
+        _ => None,
+    }
 }
 
 fn each(count: usize, insert: &InsertManyError) -> Vec<Written> {

@@ -7,7 +7,7 @@ use studyhall_schema::record::Index;
 use super::{
     Mongo,
     deadline::Deadline,
-    fault::{self, corrupt},
+    fault::{corrupt, late},
     filter,
 };
 use crate::{
@@ -67,33 +67,24 @@ pub(super) async fn insert(
     let mut unknown = None;
     for _ in 0..2 {
         let Err(failure) = deadline.within(rows.insert_one(&document)).await else { return Ok(()) };
-        if failure.is_duplicate() {
-            let ours =
-                unknown.is_some() && is_there(mongo, collection, id, &document, deadline).await?;
-            return if ours {
-                Ok(())
-            } else {
-                Err(taken(mongo, collection, id, record, deadline).await?)
-            };
+        if !failure.is_duplicate() {
+            match failure.writing() {
+                error @ StoreError::Unknown(_) => unknown = Some(error),
+                error => return Err(unknown.unwrap_or(error)),
+            }
+            continue;
         }
-        match failure.writing() {
-            error @ StoreError::Unknown(_) => unknown = Some(error),
-            error => return Err(unknown.unwrap_or(error)),
-        }
+        let Some(unknown) = unknown else {
+            return Err(taken(mongo, collection, id, record, deadline).await?);
+        };
+        return match find(mongo, collection, id, deadline).await? {
+            Some(there) if same(&there, &document) => Ok(()),
+            Some(_) => Err(taken(mongo, collection, id, record, deadline).await?),
+            // A unique index refused it, or a majority does not have it yet.
+            None => Err(unknown),
+        };
     }
-    Err(unknown.unwrap_or_else(fault::late))
-}
-
-/// Whether the document is there as it was sent.
-async fn is_there(
-    mongo: &Mongo,
-    collection: Collection,
-    id: &Bson,
-    document: &RawDocument,
-    deadline: Deadline,
-) -> Result<bool, StoreError> {
-    let there = find(mongo, collection, id, deadline).await?;
-    Ok(there.is_some_and(|there| same(&there, document)))
+    Err(unknown.unwrap_or_else(late))
 }
 
 /// Whether two documents have the same fields, whatever their order.

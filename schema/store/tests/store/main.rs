@@ -34,7 +34,7 @@ async fn does_what_every_store_must(home: Home) {
 async fn urls_that_name_no_backend_are_refused() {
     let folder = TempDir::new().unwrap();
     let good = hall::config(folder.path());
-    for bad in ["", "sqlite", "postgres://x", "file"] {
+    for bad in ["", "sqlite", "postgres://ada:secret@x", "file"] {
         let configs = [
             studyhall_store::StoreConfig { records: bad.into(), ..good.clone() },
             studyhall_store::StoreConfig { files: bad.into(), ..good.clone() },
@@ -45,6 +45,8 @@ async fn urls_that_name_no_backend_are_refused() {
             let Some(studyhall_store::StoreError::Invalid(_)) = refused else {
                 panic!("{config:?}: {refused:?}")
             };
+            let shown = format!("{config:?} {refused:?}");
+            assert!(!shown.contains("secret"), "a password is told nobody: {shown}");
         }
     }
 }
