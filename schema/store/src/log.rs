@@ -174,7 +174,8 @@ impl Log {
     }
 
     /// Writes a snapshot in chunks of at most [`MAX_PIECE`]. It counts only once it is adopted;
-    /// one that has been adopted at the same `seq` and is whole stays as it is.
+    /// one that has been adopted at the same `seq` and is whole stays as it is. It ends where an
+    /// entry ends.
     pub async fn put_snapshot(
         &self,
         document: DocumentId,

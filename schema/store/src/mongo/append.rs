@@ -412,3 +412,41 @@ async fn fences(
     }
     Ok(fences)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use studyhall_schema::{
+        Timestamp,
+        ids::{NoteId, UserId},
+    };
+
+    use super::*;
+    use crate::log::LoggedUpdate;
+
+    fn job(place: usize, size: usize) -> Job {
+        let data = Bytes::from(vec![0; size]);
+        let append = Append {
+            document: DocumentId::Note(NoteId::from_bytes([1; 12])),
+            seq: 1,
+            batch: 2,
+            at: Timestamp::default(),
+            updates: vec![LoggedUpdate { by: UserId::from_bytes([3; 12]), data }],
+        };
+        Job::new(place, append).unwrap()
+    }
+
+    #[test]
+    fn what_is_over_the_wires_limits_is_several_inserts() {
+        let sizes = [5 << 20; 14].into_iter().chain(std::iter::repeat_n(1, 2 * DOCUMENTS));
+        let batches = batches(sizes.enumerate().map(|(place, size)| job(place, size)).collect());
+        let shape: Vec<usize> = batches.iter().map(Vec::len).collect();
+        assert_eq!(shape, [6, 6, DOCUMENTS, DOCUMENTS, 2]);
+        for batch in &batches {
+            let bytes: usize = batch.iter().map(|job| job.piece().body.as_bytes().len()).sum();
+            assert!(bytes <= BYTES);
+        }
+        let places = batches.iter().flatten().map(|job| job.place);
+        assert!(places.eq(0..14 + 2 * DOCUMENTS), "each once, in order");
+    }
+}

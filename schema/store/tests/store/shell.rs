@@ -196,6 +196,23 @@ async fn another_nodes_snapshot_is_left_alone_until_it_was_left_behind() {
     assert_eq!(log.read_snapshot(document, 3).await, Ok(Some(later)));
 }
 
+#[tokio::test]
+async fn a_snapshot_in_the_middle_of_an_entry_is_refused() {
+    let home = Home::mongodb();
+    let (store, _) = written_hall(&home).await;
+    let document = hall::note_id(1);
+    let mut two = hall::append(document, 4, "a");
+    two.updates.push(two.updates[0].clone());
+    assert_eq!(hall::one(&store, two).await, Outcome::Stored);
+    let snapshot =
+        |seq| Snapshot { seq, at: SystemClock.now(), state: "x".into(), authors: vec![] };
+    for store in [&store, &home.open().await] {
+        let refused = store.log().put_snapshot(document, &snapshot(4)).await;
+        assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+    }
+    store.log().put_snapshot(document, &snapshot(5)).await.unwrap();
+}
+
 /// A leftover of a node that slept through a compaction and died before it could take it back.
 #[tokio::test]
 async fn an_entry_below_the_fence_is_no_entry() {
@@ -275,4 +292,17 @@ async fn a_record_that_a_person_has_changed_is_read() {
     notes.update_one(doc! {}, doc! { "$unset": { "_rev": 1 } }).await.unwrap();
     let read = documents.get(&hall::note_id(1)).await;
     assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_mongodb_stops_nobody_else() {
+    let home = Home::mongodb();
+    let store = home.open().await;
+    let appends = vec![
+        hall::append(hall::note_id(1), 1, vec![7; 17 << 20]),
+        hall::append(hall::note_id(2), 1, "short"),
+    ];
+    let outcomes = store.log().append(appends).await;
+    assert!(matches!(outcomes[0], Outcome::Failed(StoreError::Invalid(_))), "{outcomes:?}");
+    assert_eq!(outcomes[1], Outcome::Stored);
 }
