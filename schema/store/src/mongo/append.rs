@@ -172,6 +172,8 @@ impl Flush<'_> {
         }
         let bodies = jobs.iter().map(|job| &job.piece().body);
         let insert = self.mongo.log.insert_many(bodies).ordered(false);
+        metrics::counter!("studyhall_store_commits_total").increment(1);
+        metrics::counter!("studyhall_store_writes_total").increment(jobs.len() as u64);
         let answer = deadline.within(insert).await;
         self.failed |= answer.as_ref().is_err_and(|failure| per_document(failure).is_none());
         let results = written(jobs.len(), answer);

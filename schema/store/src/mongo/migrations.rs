@@ -102,7 +102,7 @@ async fn claim(
         {
             return Ok(true);
         }
-        tracing::info!(step = step.name, "another node is migrating");
+        tracing::debug!(step = step.name, "another node is migrating");
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -128,7 +128,8 @@ async fn a_database_that_is_killed_loses_nothing_that_was_acknowledged() {
         .map(|number| tokio::spawn(write(store.clone(), number, Arc::clone(&until))))
         .collect();
     let inserter = tokio::spawn(insert(store.clone(), Arc::clone(&until)));
-    for _ in 0..4 {
+    let rounds = if std::env::var_os("STUDYHALL_LONG").is_some() { 20 } else { 4 };
+    for _ in 0..rounds {
         sleep(Duration::from_millis(300 + SystemClock.random_u64() % 400)).await;
         ferret.kill();
         sleep(Duration::from_millis(SystemClock.random_u64() % 1500)).await;
