@@ -55,7 +55,8 @@ pub struct Serve {
     /// The folder of the embedded store and files.
     #[arg(long, env = "STUDYHALL_DATA", default_value = "data")]
     pub data: PathBuf,
-    /// Records and document logs: `sqlite:PATH`; in the data folder when nothing is said.
+    /// Records and document logs: `sqlite:PATH` or `mongodb://HOST/NAME`; in the data folder when
+    /// nothing is said.
     #[arg(long, env = "STUDYHALL_STORE")]
     pub store: Option<String>,
     /// Files: `dir:PATH`; in the data folder when nothing is said.

@@ -1,4 +1,5 @@
-// The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary.
+// The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary. With
+// `STUDYHALL_STOCK_MONGODB=mongodb://host` each hall has a database there instead of SQLite.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -18,13 +19,23 @@ export async function cast(t, names, ...flags) {
   return { hall, ...people };
 }
 
+let databases = 0;
+
+/** The flags that name a new database, where the tests run on MongoDB's wire. */
+function store() {
+  const server = process.env.STUDYHALL_STOCK_MONGODB;
+  if (!server) return [];
+  const url = new URL(server);
+  url.pathname = `/studyhall_stock_${process.pid}_${++databases}`;
+  return ["--store", url.href];
+}
 export class Hall {
   static async open(t, flags) {
     const hall = new Hall();
     hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
     hall.data = join(hall.dir, "data");
     hall.ports = [await freePort(), await freePort()];
-    hall.flags = flags;
+    hall.flags = [...flags, ...store()];
     t.after(() => hall.close());
     await hall.start();
     return hall;

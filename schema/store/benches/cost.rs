@@ -1,7 +1,16 @@
-//! What the store costs. `cargo bench -p studyhall-store --bench cost [-- FOLDER]`: put FOLDER on a
-//! disk to see fsync, on a tmpfs (`/dev/shm`) to see the CPU alone. Prints, asserts nothing.
+//! What the store costs. `cargo bench -p studyhall-store --bench cost [-- WHERE]`: WHERE is a folder
+//! for `SQLite`, on a disk to see fsync, on a tmpfs (`/dev/shm`) to see the CPU alone; or a server's
+//! `mongodb://` URL without a database; or `ferretdb`, which starts one. The CPU is this process's
+//! own, the server's is not in it. Prints, asserts nothing.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use studyhall_schema::{
@@ -10,6 +19,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
 };
+use studyhall_services::Ferret;
 use studyhall_store::{
     Page, Store, StoreConfig,
     log::{Append, LoggedUpdate, Outcome},
@@ -17,36 +27,75 @@ use studyhall_store::{
 use tokio::time::Instant;
 
 fn main() {
-    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let folder = folder.unwrap_or_else(|| "target/bench-store".into());
-    let folder = Path::new(&folder).join(format!("cost-{}", std::process::id()));
+    let place = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let place = place.unwrap_or_else(|| "target/bench-store".into());
+    let place = Place::new(&place);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    println!("{:<52} {:>10} {:>12} {:>12}", folder.display(), "each/s", "µs CPU each", "ms a call");
+    println!("{:<52} {:>10} {:>12} {:>12}", place.name, "each/s", "µs CPU each", "ms a call");
     runtime.block_on(async {
         // documents in a flush, updates in an entry, flushes
-        measure(&folder, "1 document, 1 update a flush", 1, 1, 2000).await;
-        measure(&folder, "100 documents, 1 update each a flush", 100, 1, 400).await;
-        measure(&folder, "1000 documents, 1 update each a flush", 1000, 1, 60).await;
-        measure(&folder, "10 documents, 100 updates each a flush", 10, 100, 300).await;
-        measure(&folder, "1 document, 500 updates a flush", 1, 500, 400).await;
-        alone(&folder).await;
-        records(&folder).await;
+        measure(&place, "1 document, 1 update a flush", 1, 1, 2000).await;
+        measure(&place, "100 documents, 1 update each a flush", 100, 1, 400).await;
+        measure(&place, "1000 documents, 1 update each a flush", 1000, 1, 60).await;
+        measure(&place, "10 documents, 100 updates each a flush", 10, 100, 300).await;
+        measure(&place, "1 document, 500 updates a flush", 1, 500, 400).await;
+        alone(&place).await;
+        records(&place).await;
     });
-    fs::remove_dir_all(&folder).expect("the folder can be removed");
+    fs::remove_dir_all(&place.folder).expect("the folder can be removed");
 }
 
-async fn open(folder: &Path, documents: u64) -> Store {
-    let name =
-        folder.join(format!("{documents}-{}", fs::read_dir(folder).map_or(0, Iterator::count)));
-    let config = StoreConfig {
-        records: format!("sqlite:{}/studyhall.db", name.display()),
-        files: format!("dir:{}/files", name.display()),
-        bus: "local".into(),
-    };
+/// Where the stores are that are measured.
+struct Place {
+    name: String,
+    folder: PathBuf,
+    server: Option<Server>,
+    opened: AtomicU32,
+}
+
+enum Server {
+    Of(String),
+    Own(Ferret),
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let server = name.starts_with("mongodb").then(|| Server::Of(name.to_owned()));
+        let folder =
+            if server.is_some() || name == "ferretdb" { "target/bench-store" } else { name };
+        let folder = Path::new(folder).join(format!("cost-{}", std::process::id()));
+        let own = || {
+            fs::create_dir_all(&folder).expect("a folder");
+            Server::Own(Ferret::start(&folder))
+        };
+        let server = server.or_else(|| (name == "ferretdb").then(own));
+        Self { name: name.to_owned(), folder, server, opened: AtomicU32::new(0) }
+    }
+
+    /// A new hall.
+    fn config(&self) -> StoreConfig {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(number.to_string());
+        let database = format!("cost_{}_{number}", std::process::id());
+        let records = match &self.server {
+            None => format!("sqlite:{}/studyhall.db", folder.display()),
+            Some(Server::Of(url)) => studyhall_services::database(url, &database),
+            Some(Server::Own(ferret)) => ferret.url(&database),
+        };
+        StoreConfig {
+            records,
+            files: format!("dir:{}/files", folder.display()),
+            bus: "local".into(),
+        }
+    }
+}
+
+async fn open(place: &Place, documents: u64) -> Store {
+    let config = place.config();
     let store = Store::open(&config, Arc::new(SystemClock)).await.expect("a store");
     for number in 0..documents {
         let record = DocumentRecord {
@@ -86,8 +135,8 @@ fn append(number: u64, seq: u64, updates: u64) -> Append {
     }
 }
 
-async fn measure(folder: &Path, name: &str, documents: u64, updates: u64, flushes: u64) {
-    let store = open(folder, documents).await;
+async fn measure(place: &Place, name: &str, documents: u64, updates: u64, flushes: u64) {
+    let store = open(place, documents).await;
     let (began, cpu) = (Instant::now(), cpu_ticks());
     for flush in 0..flushes {
         let seq = 1 + flush * updates;
@@ -100,8 +149,8 @@ async fn measure(folder: &Path, name: &str, documents: u64, updates: u64, flushe
 }
 
 /// A hundred writers who each wait for their own append: group commit has to bring them together.
-async fn alone(folder: &Path) {
-    let store = open(folder, 100).await;
+async fn alone(place: &Place) {
+    let store = open(place, 100).await;
     let (began, cpu) = (Instant::now(), cpu_ticks());
     let writers: Vec<_> = (0..100)
         .map(|number| {
@@ -121,8 +170,8 @@ async fn alone(folder: &Path) {
 }
 
 /// Records: read by id, listed, changed by writers who do not know of each other.
-async fn records(folder: &Path) {
-    let store = open(folder, 100).await;
+async fn records(place: &Place) {
+    let store = open(place, 100).await;
     let documents = store.records::<DocumentRecord>();
     let (began, cpu) = (Instant::now(), cpu_ticks());
     for number in 0..20_000 {

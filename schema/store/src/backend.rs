@@ -40,7 +40,7 @@ impl Collection {
     }
 }
 
-/// A record as it is kept.
+/// A record as it is kept; the backend may have added fields of its own, such as `_rev`.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) rev: u64,

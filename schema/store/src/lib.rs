@@ -1,6 +1,6 @@
 //! Data at rest and in flight: records, document logs, files, bus and cache behind one [`Store`].
 //!
-//! The URL chooses the backend; a driver's types stay inside its one file. Must not know what a
+//! The URL chooses the backend; a driver's types stay inside its folder. Must not know what a
 //! record means, what is inside a document, or who may do what.
 
 #![warn(missing_docs)]
@@ -8,10 +8,12 @@
 mod backend;
 pub mod bus;
 pub mod cache;
+mod checksum;
 mod conformance;
 pub mod error;
 pub mod files;
 pub mod log;
+mod mongo;
 pub mod page;
 pub mod records;
 mod sqlite;

@@ -34,6 +34,13 @@ pub struct LoggedUpdate {
     pub data: Bytes,
 }
 
+impl LoggedUpdate {
+    /// What is left of an update whose entry was quarantined: its number.
+    pub(crate) fn nothing() -> Self {
+        Self { by: UserId::from_bytes([0; 12]), data: Bytes::new() }
+    }
+}
+
 /// What one flush appends to one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
@@ -167,7 +174,8 @@ impl Log {
     }
 
     /// Writes a snapshot in chunks of at most [`MAX_PIECE`]. It counts only once it is adopted;
-    /// one that has been adopted at the same `seq` and is whole stays as it is.
+    /// one that has been adopted at the same `seq` and is whole stays as it is. It ends where an
+    /// entry ends.
     pub async fn put_snapshot(
         &self,
         document: DocumentId,

@@ -214,7 +214,7 @@ fn open(cursor: &str, fingerprint: i64, keys: usize) -> Result<Vec<Bson>, StoreE
 }
 
 /// Whether an index can hold it.
-fn is_key(value: &Bson) -> bool {
+pub(crate) fn is_key(value: &Bson) -> bool {
     matches!(
         value,
         Bson::Null

@@ -141,8 +141,9 @@ impl<T: Record> Records<T> {
         let Some(row) = self.backend.get(collection, id.clone().into()).await? else {
             return Ok(None);
         };
-        let before = row.document.clone();
         let Versioned { mut value, rev } = read::<T>(&row)?;
+        // Not what is kept: a backend may have put the fields in another order.
+        let before = written(&value)?;
         if let Err(refusal) = change(&mut value) {
             return Ok(Some(Err(refusal)));
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -12,6 +13,7 @@ use studyhall_schema::{clock::Clock, record::Record};
 use crate::{
     Bus, Cache, Files, Log, Records, StoreError,
     backend::{Backend, Collection},
+    mongo::Mongo,
     records::Shelf,
     sqlite::Sqlite,
 };
@@ -19,15 +21,34 @@ use crate::{
 /// How long a store may take to show that it is healthy.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where things are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where things are kept. URLs may hold passwords: it does not show them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Records and document logs: `sqlite:PATH`.
+    /// Records and document logs: `sqlite:PATH`, `mongodb://HOST/NAME` or `mongodb+srv://…`.
     pub records: String,
     /// Files: `dir:PATH`.
     pub files: String,
     /// News between nodes: `local`.
     pub bus: String,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("records", &without_password(&self.records))
+            .field("files", &without_password(&self.files))
+            .field("bus", &without_password(&self.bus))
+            .finish()
+    }
+}
+
+/// A URL as it may be shown: without what comes before the host.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}"),
+        None => url.to_owned(),
+    }
 }
 
 /// Everything that is kept. Clones share it.
@@ -49,10 +70,7 @@ struct Open {
 impl Store {
     /// Opens what the URLs name, and makes it where it is not there yet.
     pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let backend: Arc<dyn Backend> = match config.records.split_once(':') {
-            Some(("sqlite", path)) => Arc::new(Sqlite::open(Path::new(path)).await?),
-            _ => return Err(unknown("records", &config.records, "sqlite:PATH")),
-        };
+        let backend = open_records(&config.records, &clock).await?;
         let files = match config.files.split_once(':') {
             Some(("dir", path)) => Files::open(Path::new(path), Arc::clone(&clock)).await?,
             _ => return Err(unknown("files", &config.files, "dir:PATH")),
@@ -70,6 +88,22 @@ impl Store {
         let cache = Cache::new(Arc::clone(&clock));
         let open = Open { cache, backend, shelves, log, bus: Bus::default(), files, clock };
         Ok(Self { open: Arc::new(open) })
+    }
+
+    /// Brings what the records' URL names to this version's layout, as [`Store::open`] also does.
+    /// Safe while other nodes do the same. Returns the steps that this call has done.
+    pub async fn migrate(
+        records: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<&'static str>, StoreError> {
+        if is_mongodb(records) {
+            let (mongo, done) = Mongo::migrate(records, &clock).await?;
+            mongo.close().await;
+            return Ok(done);
+        }
+        // SQLite's layout is made in one transaction when it is opened.
+        open_records(records, &clock).await?.close().await;
+        Ok(Vec::new())
     }
 
     /// A collection. Its table and indexes are made when it is first used.
@@ -128,6 +162,19 @@ impl Shelves {
     }
 }
 
+fn is_mongodb(url: &str) -> bool {
+    url.starts_with("mongodb://") || url.starts_with("mongodb+srv://")
+}
+
+async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backend>, StoreError> {
+    Ok(match url.split_once(':') {
+        Some(("sqlite", path)) => Arc::new(Sqlite::open(Path::new(path)).await?),
+        _ if is_mongodb(url) => Arc::new(Mongo::open(url, clock).await?),
+        _ => return Err(unknown("records", url, "sqlite:PATH or mongodb://HOST/NAME")),
+    })
+}
+
 fn unknown(what: &str, url: &str, known: &str) -> StoreError {
+    let url = without_password(url);
     StoreError::Invalid(format!("{what} cannot be kept at {url}; {known} can be"))
 }

@@ -1,4 +1,4 @@
-//! The updates of a log entry as one blob, and its checksum.
+//! The updates of a log entry as one blob.
 //!
 //! The form: 1, the number of people, each person's id (12 bytes), then each update as the
 //! person's place among them, its length, its bytes. Numbers are LEB128. An entry whose content
@@ -47,8 +47,7 @@ pub(super) fn decode(mut blob: Bytes, count: usize) -> Option<Vec<LoggedUpdate>>
     match blob.try_get_u8().ok()? {
         UPDATES => {}
         QUARANTINED if blob.is_empty() => {
-            let empty = LoggedUpdate { by: UserId::from_bytes([0; 12]), data: Bytes::new() };
-            return Some(vec![empty; count]);
+            return Some(vec![LoggedUpdate::nothing(); count]);
         }
         _ => return None,
     }
@@ -73,17 +72,6 @@ pub(super) fn decode(mut blob: Bytes, count: usize) -> Option<Vec<LoggedUpdate>>
         updates.push(LoggedUpdate { by, data: blob.split_to(length) });
     }
     (updates.len() == count).then_some(updates)
-}
-
-/// A checksum of a row: of its numbers, and of its content.
-pub(super) fn checksum(name: &[u8], numbers: &[i64], content: &[u8]) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(name);
-    for number in numbers {
-        hasher.update(&number.to_le_bytes());
-    }
-    hasher.update(content);
-    i64::from(hasher.finalize())
 }
 
 fn put_number(blob: &mut Vec<u8>, mut number: usize) {

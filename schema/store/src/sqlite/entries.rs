@@ -4,14 +4,10 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use studyhall_schema::{Timestamp, document::DocumentId, document::DocumentRecord, record::Record};
 
-use super::{
-    codec::{self, checksum},
-    fault::Fault,
-    key, rows,
-    writer::atomically,
-};
+use super::{codec, fault::Fault, key, rows, writer::atomically};
 use crate::{
     StoreError,
+    checksum::checksum,
     log::{Append, Entry, Outcome, split},
 };
 

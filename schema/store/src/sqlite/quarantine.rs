@@ -4,14 +4,8 @@ use bson::{Binary, Bson, RawDocumentBuf, spec::BinarySubtype};
 use rusqlite::{Connection, OptionalExtension, params};
 use studyhall_schema::{Timestamp, document::DocumentId};
 
-use super::{
-    codec::{MARKER, checksum},
-    fault::Fault,
-    rows,
-    table::Table,
-    writer::atomically,
-};
-use crate::{StoreError, log::Quarantined};
+use super::{codec::MARKER, fault::Fault, rows, table::Table, writer::atomically};
+use crate::{StoreError, checksum::checksum, log::Quarantined};
 
 /// Moves the content of the entry at `seq` into `table`. `Conflict` when there is no such entry.
 pub(super) fn quarantine(

@@ -4,10 +4,11 @@ use bson::{Bson, RawDocument, RawDocumentBuf};
 use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::ValueRef};
 use studyhall_schema::record::Index;
 
-use super::{codec::checksum, fault::Fault, key, table::Table};
+use super::{fault::Fault, key, table::Table};
 use crate::{
     StoreError,
     backend::{Row, Scan},
+    checksum::checksum,
 };
 
 /// A record that is to be written: its keys have been read, off the writer's thread.

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, params};
 use studyhall_schema::{Timestamp, document::DocumentId};
 
-use super::{codec::checksum, entries::fence, fault::Fault, key, writer::atomically};
-use crate::backend::Chunk;
+use super::{entries::fence, fault::Fault, key, writer::atomically};
+use crate::{backend::Chunk, checksum::checksum};
 
 /// How many entries one statement deletes, so that other writes never wait long.
 const AT_ONCE: u16 = 256;

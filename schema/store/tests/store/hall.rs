@@ -1,6 +1,13 @@
-//! The cast of the store's tests: a hall in a folder, its notes and what people write in them.
+//! The cast of the store's tests: a hall in a folder or a database, its notes and what people write
+//! in them.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use studyhall_schema::{
@@ -12,6 +19,63 @@ use studyhall_store::{
     Store, StoreConfig, StoreError,
     log::{Append, LoggedUpdate, Outcome},
 };
+use tempfile::TempDir;
+
+/// Where a test's halls keep their records: all halls of one home share them.
+pub(crate) struct Home {
+    folder: TempDir,
+    records: String,
+}
+
+impl Home {
+    pub(crate) fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        Self { records: config(folder.path()).records, folder }
+    }
+
+    /// A new database on the MongoDB-wire server that the tests share.
+    pub(crate) fn mongodb() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("studyhall_test_{}_{number}", std::process::id());
+        Self::at(studyhall_services::mongodb(&name))
+    }
+
+    pub(crate) fn at(records: String) -> Self {
+        Self { folder: TempDir::new().unwrap(), records }
+    }
+
+    pub(crate) fn config(&self) -> StoreConfig {
+        StoreConfig { records: self.records.clone(), ..config(self.folder.path()) }
+    }
+
+    pub(crate) async fn open_with(&self, clock: impl Clock) -> Store {
+        Store::open(&self.config(), Arc::new(clock)).await.unwrap()
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        self.open_with(SystemClock).await
+    }
+}
+
+/// Makes a test on each backend of each story, a function of a [`Home`].
+macro_rules! on_each_backend {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(crate::hall::Home::sqlite()).await;
+            })+
+        }
+        mod mongodb {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(crate::hall::Home::mongodb()).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_each_backend;
 
 pub(crate) fn config(folder: &Path) -> StoreConfig {
     let folder = folder.display();

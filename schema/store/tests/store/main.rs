@@ -1,13 +1,16 @@
-//! The conformance story on `SQLite`, and what is this backend's own: two processes over one file,
-//! crashes, a full disk, damaged bytes.
+//! The conformance story and what else every backend must do, on `SQLite` and on a MongoDB-wire
+//! server, and what is a backend's own: crashes, a full disk and damaged bytes under `SQLite`, a
+//! database that dies or hangs for `MongoDB`.
 
 mod crash;
 mod damage;
 mod disk_full;
 mod files;
 mod hall;
+mod outage;
 mod pages;
 mod races;
+mod shell;
 
 use std::sync::Arc;
 
@@ -15,11 +18,12 @@ use studyhall_schema::clock::TestClock;
 use studyhall_store::{Store, conformance};
 use tempfile::TempDir;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_does_what_every_store_must() {
-    let folder = TempDir::new().unwrap();
-    let config = hall::config(folder.path());
-    let store = Store::open(&config, Arc::new(TestClock::new(1))).await.unwrap();
+use crate::hall::{Home, on_each_backend};
+
+on_each_backend!(does_what_every_store_must);
+
+async fn does_what_every_store_must(home: Home) {
+    let store = home.open_with(TestClock::new(1)).await;
     conformance(&store).await;
     store.close().await;
     let error = store.healthy().await.expect_err("a closed store is not healthy");
@@ -30,7 +34,7 @@ async fn sqlite_does_what_every_store_must() {
 async fn urls_that_name_no_backend_are_refused() {
     let folder = TempDir::new().unwrap();
     let good = hall::config(folder.path());
-    for bad in ["", "sqlite", "postgres://x", "file"] {
+    for bad in ["", "sqlite", "postgres://ada:secret@x", "file"] {
         let configs = [
             studyhall_store::StoreConfig { records: bad.into(), ..good.clone() },
             studyhall_store::StoreConfig { files: bad.into(), ..good.clone() },
@@ -41,6 +45,8 @@ async fn urls_that_name_no_backend_are_refused() {
             let Some(studyhall_store::StoreError::Invalid(_)) = refused else {
                 panic!("{config:?}: {refused:?}")
             };
+            let shown = format!("{config:?} {refused:?}");
+            assert!(!shown.contains("secret"), "a password is told nobody: {shown}");
         }
     }
 }

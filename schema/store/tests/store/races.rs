@@ -1,10 +1,15 @@
-//! Two stores over one file, as two processes have it.
+//! Two stores over one file or database, as two processes and two nodes have it.
 
 use studyhall_schema::document::{DocumentId, DocumentRecord};
 use studyhall_store::{Store, log::Outcome};
-use tempfile::TempDir;
 
-use crate::hall;
+use crate::hall::{self, Home, on_each_backend};
+
+on_each_backend!(
+    two_processes_append_without_gap_or_doubling,
+    two_processes_change_one_record_and_lose_nothing,
+    a_compaction_fences_a_process_that_slept,
+);
 
 /// Appends `count` updates named `<name>.<n>`, each at the tail as it was last seen.
 async fn write(store: Store, document: DocumentId, name: u8, count: u8) {
@@ -26,10 +31,8 @@ async fn write(store: Store, document: DocumentId, name: u8, count: u8) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_append_without_gap_or_doubling() {
-    let folder = TempDir::new().unwrap();
-    let (a, b) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+async fn two_processes_append_without_gap_or_doubling(home: Home) {
+    let (a, b) = tokio::join!(home.open(), home.open());
     let documents = [hall::note_id(1), hall::note_id(2), hall::note_id(3)];
     let mut writers = Vec::new();
     for (name, store) in (0..).zip([&a, &b, &a, &b]) {
@@ -52,10 +55,8 @@ async fn two_processes_append_without_gap_or_doubling() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_change_one_record_and_lose_nothing() {
-    let folder = TempDir::new().unwrap();
-    let (a, b) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+async fn two_processes_change_one_record_and_lose_nothing(home: Home) {
+    let (a, b) = tokio::join!(home.open(), home.open());
     a.records().insert(hall::note(1)).await.unwrap();
     let changes: Vec<_> = (0..200)
         .map(|number| {
@@ -76,10 +77,8 @@ async fn two_processes_change_one_record_and_lose_nothing() {
     assert_eq!((note.bytes, note.rev), (200, 201));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_compaction_fences_a_process_that_slept() {
-    let folder = TempDir::new().unwrap();
-    let (awake, asleep) = tokio::join!(hall::open(folder.path()), hall::open(folder.path()));
+async fn a_compaction_fences_a_process_that_slept(home: Home) {
+    let (awake, asleep) = tokio::join!(home.open(), home.open());
     let document = hall::note_id(1);
     awake.records().insert(hall::note(1)).await.unwrap();
     assert_eq!(hall::one(&asleep, hall::append(document, 1, "a")).await, Outcome::Stored);

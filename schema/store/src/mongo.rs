@@ -1,0 +1,209 @@
+//! Records and document logs in `MongoDB`, or what speaks its wire.
+//!
+//! Real documents in real collections with the record's own names. Writes are acknowledged by a
+//! majority that has them in its journal; reads are from the primary and of what a majority has.
+//! No transactions, change streams, TTL or partial indexes. Log entries and snapshots have
+//! checksums; records have none, as people may change them with a shell. Must not know a record's
+//! type.
+
+mod append;
+mod deadline;
+mod entries;
+mod entry;
+mod fault;
+mod filter;
+mod migrations;
+mod pool;
+mod quarantine;
+mod rows;
+mod snapshots;
+
+use std::sync::Arc;
+
+use bson::{Bson, RawDocumentBuf, doc};
+use moka::sync::Cache;
+use mongodb::{
+    Client, Database,
+    options::{
+        Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    },
+};
+use studyhall_schema::{Timestamp, clock::Clock, document::DocumentId, record::Index};
+
+use self::deadline::{Deadline, WITHIN};
+use crate::{
+    StoreError,
+    backend::{Backend, Chunk, Collection, Reply, Row, Scan},
+    log::{Append, Entry, Outcome},
+};
+
+/// The database of a URL that names none.
+const DATABASE: &str = "studyhall";
+
+const LOG: &str = "document_log";
+const SNAPSHOTS: &str = "document_snapshots";
+
+/// How many documents' ends are remembered.
+const ENDS: u64 = 100_000;
+
+type Rows = mongodb::Collection<RawDocumentBuf>;
+
+/// A `MongoDB` database.
+pub(crate) struct Mongo {
+    client: Client,
+    database: Database,
+    log: Rows,
+    snapshots: Rows,
+    /// Where documents' logs ended when this process last saw them: the next entry's `seq`. An entry
+    /// may begin there for ever, whether or not others have written since.
+    ends: Cache<DocumentId, u64>,
+}
+
+impl Mongo {
+    /// Opens the database that the URL names and brings its layout up to date.
+    pub(crate) async fn open(url: &str, clock: &Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Ok(Self::migrate(url, clock).await?.0)
+    }
+
+    /// The same, and says which steps of the layout this call has done.
+    pub(crate) async fn migrate(
+        url: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<&'static str>), StoreError> {
+        let options = options(url).await?;
+        let client = Client::with_options(options).map_err(invalid)?;
+        let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
+        let (log, snapshots) = (database.collection(LOG), database.collection(SNAPSHOTS));
+        let mongo = Self { client, database, log, snapshots, ends: Cache::new(ENDS) };
+        let done = migrations::migrate(&mongo, clock.as_ref()).await?;
+        Ok((mongo, done))
+    }
+
+    fn rows(&self, collection: &str) -> Rows {
+        self.database.collection(collection)
+    }
+}
+
+/// The URL's options; what this program relies on cannot be changed by it.
+async fn options(url: &str) -> Result<ClientOptions, StoreError> {
+    let parse = ClientOptions::parse(url);
+    let parsed = tokio::time::timeout(WITHIN, parse).await.map_err(|_| fault::late())?;
+    let mut options = parsed.map_err(invalid)?;
+    options.app_name.get_or_insert_with(|| "studyhall".to_owned());
+    options.connect_timeout = Some(WITHIN);
+    options.server_selection_timeout = Some(WITHIN);
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.read_concern = Some(ReadConcern::majority());
+    let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true);
+    options.write_concern = Some(durable.w_timeout(WITHIN).build());
+    options.cmap_event_handler = Some(pool::figures());
+    Ok(options)
+}
+
+/// What the driver says about a URL. It does not repeat it: it may hold a password.
+fn invalid(error: mongodb::error::Error) -> StoreError {
+    fault::Failure::Driver(error).reading()
+}
+
+impl Backend for Mongo {
+    fn ensure(&self, collection: Collection) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(rows::ensure(self, collection))
+    }
+
+    fn get(&self, collection: Collection, id: Bson) -> Reply<'_, Result<Option<Row>, StoreError>> {
+        Box::pin(async move { rows::get(self, collection, &id).await })
+    }
+
+    fn insert(
+        &self,
+        collection: Collection,
+        id: Bson,
+        document: RawDocumentBuf,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(async move { rows::insert(self, collection, &id, &document).await })
+    }
+
+    fn replace(
+        &self,
+        collection: Collection,
+        id: Bson,
+        document: RawDocumentBuf,
+        expected_rev: u64,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(async move { rows::replace(self, collection, &id, &document, expected_rev).await })
+    }
+
+    fn delete(&self, collection: Collection, id: Bson) -> Reply<'_, Result<bool, StoreError>> {
+        Box::pin(async move { rows::delete(self, collection, &id).await })
+    }
+
+    fn scan(&self, collection: Collection, scan: Scan) -> Reply<'_, Result<Vec<Row>, StoreError>> {
+        Box::pin(async move { rows::scan(self, collection, &scan).await })
+    }
+
+    fn count(
+        &self,
+        collection: Collection,
+        index: Index,
+        prefix: Vec<Bson>,
+    ) -> Reply<'_, Result<u64, StoreError>> {
+        Box::pin(async move { rows::count(self, collection, &index, &prefix).await })
+    }
+
+    fn append(&self, appends: Vec<Append>) -> Reply<'_, Vec<Outcome>> {
+        Box::pin(append::append(self, appends))
+    }
+
+    fn entries(
+        &self,
+        document: DocumentId,
+        from_seq: u64,
+        limit_bytes: usize,
+    ) -> Reply<'_, Result<Vec<Entry>, StoreError>> {
+        Box::pin(entries::read(self, document, from_seq, limit_bytes))
+    }
+
+    fn put_chunks(
+        &self,
+        document: DocumentId,
+        seq: u64,
+        chunks: Vec<Chunk>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(async move { snapshots::put(self, document, seq, &chunks).await })
+    }
+
+    fn chunks(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<Vec<Chunk>, StoreError>> {
+        Box::pin(snapshots::read(self, document, seq))
+    }
+
+    fn prune(&self, document: DocumentId, snapshot_seq: u64) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(snapshots::prune(self, document, snapshot_seq))
+    }
+
+    fn quarantine(
+        &self,
+        document: DocumentId,
+        seq: u64,
+        reason: String,
+        at: Timestamp,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(quarantine::quarantine(self, document, seq, reason, at))
+    }
+
+    fn remove(&self, document: DocumentId) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(snapshots::remove(self, document))
+    }
+
+    fn healthy(&self) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(async {
+            let health = self.rows("health");
+            let beat = doc! { "$inc": { "beats": 1_i64 } };
+            let update = health.update_one(doc! { "_id": "health" }, beat).upsert(true);
+            Deadline::start().write(update).await.map(|_| ())
+        })
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(async { self.client.clone().shutdown().immediate(true).await })
+    }
+}
