@@ -58,7 +58,7 @@ async fn heard(subscription: &mut Subscription) -> Bytes {
     tokio::time::timeout(BACK_WITHIN, subscription.recv()).await.unwrap().unwrap()
 }
 
-fn unavailable<T>(result: Result<T, StoreError>) -> bool {
+fn unavailable<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Unavailable(_)))
 }
 
@@ -170,8 +170,8 @@ async fn a_redis_that_dies_comes_back_and_nobody_waits() {
     let ages = cache.region::<u32>("ages", 9, MINUTE);
     redis.kill();
     let rate = Rate { burst: 1, per: MINUTE };
-    assert!(unavailable(promptly(cache.spend(rate, "ada")).await), "sign-ins fail closed");
-    assert!(unavailable(promptly(cache.take_ticket("t")).await));
+    assert!(unavailable(&promptly(cache.spend(rate, "ada")).await), "sign-ins fail closed");
+    assert!(unavailable(&promptly(cache.take_ticket("t")).await));
     let read = promptly(ages.get_or_load("ada", ready(Ok::<_, ()>(1)))).await;
     assert_eq!(read, Ok(1), "reads go to the store");
     promptly(ages.invalidate("ada")).await;
@@ -183,7 +183,7 @@ async fn a_redis_that_dies_comes_back_and_nobody_waits() {
     })
     .await;
     assert!(ada.recv().await.is_err_and(|lagged| lagged.missed > 0), "on its node all is heard");
-    assert!(unavailable(one.store.bus().healthy()));
+    assert!(unavailable(&one.store.bus().healthy()));
 
     redis.restart();
     let back = tokio::time::timeout(BACK_WITHIN, ben.recv()).await.unwrap();
@@ -212,16 +212,16 @@ async fn a_redis_that_hangs_is_left_alone() {
     redis.pause();
     let rate = Rate { burst: 1, per: MINUTE };
     for who in ["ada", "ben", "eve"] {
-        assert!(unavailable(promptly(one.store.cache().spend(rate, who)).await));
+        assert!(unavailable(&promptly(one.store.cache().spend(rate, who)).await));
     }
     // Nobody waits for a connection that is known not to answer.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let refused = tokio::time::timeout(Duration::from_millis(20), async {
         one.store.cache().spend(rate, "ada").await
     });
-    assert!(unavailable(refused.await.unwrap()));
+    assert!(unavailable(&refused.await.unwrap()));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(unavailable(one.store.bus().healthy()), "listening, it notices by itself");
+    assert!(unavailable(&one.store.bus().healthy()), "listening, it notices by itself");
     redis.resume();
     let back = tokio::time::timeout(BACK_WITHIN, ben.recv()).await.unwrap();
     assert!(back.is_err(), "who listens is told to read the store");
@@ -239,7 +239,7 @@ async fn a_store_opens_while_redis_is_away() {
     let mut redis = Redis::start();
     redis.kill();
     let one = Node::on(&redis.url()).await;
-    assert!(unavailable(one.store.bus().healthy()));
+    assert!(unavailable(&one.store.bus().healthy()));
     redis.restart();
     one.listen("room").await;
 }
