@@ -16,6 +16,7 @@ pub mod log;
 mod mongo;
 pub mod page;
 pub mod records;
+mod redis;
 mod sqlite;
 mod store;
 

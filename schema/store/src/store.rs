@@ -15,6 +15,7 @@ use crate::{
     backend::{Backend, Collection},
     mongo::Mongo,
     records::Shelf,
+    redis::Redis,
     sqlite::Sqlite,
 };
 
@@ -26,9 +27,12 @@ pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 pub struct StoreConfig {
     /// Records and document logs: `sqlite:PATH`, `mongodb://HOST/NAME` or `mongodb+srv://…`.
     pub records: String,
-    /// Files: `dir:PATH`.
+    /// Files: `dir:PATH`, or `s3://ACCESS:SECRET@HOST[:PORT][/PREFIX][?OPTIONS]`; the options are
+    /// `region=…` (`us-east-1`), `insecure` (no TLS), `encryption=off` (a server that has none) and
+    /// `public=https://…` (where clients reach it). Buckets are called `PREFIX-materials` and so on.
     pub files: String,
-    /// News between nodes: `local`.
+    /// News between nodes, and what they remember together: `local`, or
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
     pub bus: String,
 }
 
@@ -71,13 +75,8 @@ impl Store {
     /// Opens what the URLs name, and makes it where it is not there yet.
     pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let backend = open_records(&config.records, &clock).await?;
-        let files = match config.files.split_once(':') {
-            Some(("dir", path)) => Files::open(Path::new(path), Arc::clone(&clock)).await?,
-            _ => return Err(unknown("files", &config.files, "dir:PATH")),
-        };
-        if config.bus != "local" {
-            return Err(unknown("the bus", &config.bus, "local"));
-        }
+        let files = Files::open(&config.files, Arc::clone(&clock)).await?;
+        let (bus, cache) = open_bus(&config.bus, &clock).await?;
         let shelves = Shelves::default();
         let log = Log::new(
             Arc::clone(&backend),
@@ -85,8 +84,7 @@ impl Store {
             shelves.records(&backend, &clock),
             shelves.records(&backend, &clock),
         );
-        let cache = Cache::new(Arc::clone(&clock));
-        let open = Open { cache, backend, shelves, log, bus: Bus::default(), files, clock };
+        let open = Open { backend, shelves, log, bus, cache, files, clock };
         Ok(Self { open: Arc::new(open) })
     }
 
@@ -172,6 +170,20 @@ async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backe
         _ if is_mongodb(url) => Arc::new(Mongo::open(url, clock).await?),
         _ => return Err(unknown("records", url, "sqlite:PATH or mongodb://HOST/NAME")),
     })
+}
+
+/// A Redis that is away does not keep a store from opening: it only delays.
+async fn open_bus(url: &str, clock: &Arc<dyn Clock>) -> Result<(Bus, Cache), StoreError> {
+    match url.split_once("://") {
+        None if url == "local" => Ok((Bus::default(), Cache::new(Arc::clone(clock)))),
+        Some(("redis", _)) => {
+            let redis = Redis::at(url)?;
+            let bus = Bus::on(redis.clone(), clock.random_u64()).await;
+            let cache = Cache::on(redis, bus.clone(), Arc::clone(clock)).await;
+            Ok((bus, cache))
+        }
+        _ => Err(unknown("the bus", url, "local or redis://HOST:PORT")),
+    }
 }
 
 fn unknown(what: &str, url: &str, known: &str) -> StoreError {

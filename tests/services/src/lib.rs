@@ -5,10 +5,15 @@
 
 mod mongo;
 mod process;
+mod redis;
+mod s3;
+mod server;
 
 use std::path::{Path, PathBuf};
 
 pub use mongo::{Ferret, database, mongodb};
+pub use redis::Redis;
+pub use s3::S3;
 
 /// The program of a component.
 ///
@@ -17,11 +22,16 @@ pub use mongo::{Ferret, database, mongodb};
 fn program(name: &str) -> PathBuf {
     let built = std::env::var_os("STUDYHALL_SERVICES")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".bin"), PathBuf::from);
-    let program = built.join(name);
-    assert!(
-        program.exists(),
-        "{} is missing: run tests/services/build, which builds what these tests need",
-        program.display()
-    );
-    program
+    let installed = std::env::var_os("PATH").unwrap_or_default();
+    let program = std::env::split_paths(&installed)
+        .chain([built.clone()])
+        .map(|folder| folder.join(name))
+        .find(|program| program.exists());
+    program.unwrap_or_else(|| {
+        panic!(
+            "{name} is neither installed nor in {}: run tests/services/build, which gets what \
+             these tests need",
+            built.display()
+        )
+    })
 }

@@ -10,6 +10,8 @@ mod hall;
 mod outage;
 mod pages;
 mod races;
+mod redis;
+mod s3;
 mod shell;
 
 use std::sync::Arc;
