@@ -26,6 +26,8 @@ pub enum Command {
         #[arg(long, env = "STUDYHALL_ADMIN_LISTEN", default_value = "127.0.0.1:9090")]
         admin: String,
     },
+    /// Bring the store to this version's layout, as `serve` also does.
+    Migrate(Migrate),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -34,6 +36,14 @@ impl Default for Command {
     fn default() -> Self {
         Self::Serve(Serve::parse_from_environment())
     }
+}
+
+/// Settings of `studyhall migrate`.
+#[derive(Args, Clone)]
+pub struct Migrate {
+    /// Records and document logs, as `serve --store` takes them.
+    #[arg(long, env = "STUDYHALL_STORE", default_value = "sqlite:data/studyhall.db")]
+    pub store: String,
 }
 
 /// On or off.
@@ -59,10 +69,11 @@ pub struct Serve {
     /// nothing is said.
     #[arg(long, env = "STUDYHALL_STORE")]
     pub store: Option<String>,
-    /// Files: `dir:PATH`; in the data folder when nothing is said.
+    /// Files: `dir:PATH`, or `s3://ACCESS:SECRET@HOST[:PORT][/PREFIX][?region=…&insecure]`; in the data
+    /// folder when nothing is said.
     #[arg(long, env = "STUDYHALL_FILES")]
     pub files: Option<String>,
-    /// News between nodes: `local`.
+    /// News between nodes, and what they count together: `local`, or `redis://HOST[:PORT]`.
     #[arg(long, env = "STUDYHALL_BUS", default_value = "local")]
     pub bus: String,
     /// The address that people type; its scheme decides the form of cookies. `http://` and the listen
@@ -139,6 +150,12 @@ impl Serve {
             files: self.files.clone().unwrap_or_else(|| format!("dir:{}", at("files"))),
             bus: self.bus.clone(),
         }
+    }
+
+    /// Whether other nodes may write to the same store.
+    pub fn has_other_nodes(&self) -> bool {
+        let store = self.store.as_deref().unwrap_or("sqlite:");
+        self.bus != "local" || !store.starts_with("sqlite:")
     }
 
     /// The address that people type.

@@ -11,21 +11,25 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    extract::{Request, State},
-    http::StatusCode,
-    response::IntoResponse,
-    routing::{get, post},
+    extract::Request,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
 };
 use studyhall_api::Accounts;
 use studyhall_schema::clock::Clock;
 use studyhall_store::Store;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{
+    admin,
     config::{Serve, Switch},
     doors::Doors,
     web,
 };
+
+/// How often an open document looks for what other nodes wrote, whatever the bus says.
+const POLL: Duration = Duration::from_secs(5);
 
 /// Everything that one process serves.
 #[derive(Clone)]
@@ -51,11 +55,12 @@ impl Hall {
             .context("the store cannot be opened")?;
         let accounts = Accounts::new(config.clone(), store.clone())?;
         let door = Arc::new(Doors(config.clone()));
-        let sync = studyhall_sync::Service::new(
-            studyhall_sync::Config::new(door),
-            store.clone(),
-            accounts.access(),
-        );
+        let mut sync = studyhall_sync::Config::new(door);
+        if settings.has_other_nodes() {
+            sync.poll = Some(POLL);
+            accounts.join_nodes();
+        }
+        let sync = studyhall_sync::Service::new(sync, store.clone(), accounts.access());
         let documents = sync.documents();
         let api = studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
         let (debug_doors, draining) = (settings.debug_doors, Arc::default());
@@ -75,19 +80,24 @@ impl Hall {
             }
         };
         let router = self.sync.router().fallback(answer);
-        studyhall_api::harden(&self.config, router)
+        studyhall_api::harden(&self.config, router).layer(middleware::from_fn(timed))
     }
 
-    /// What only the operator reaches.
+    /// What only the operator reaches, but for metrics, which are the process's.
     pub fn admin(&self) -> Router {
-        let mut router =
-            Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready));
-        if self.debug_doors {
-            router = router
-                .route("/debug/journal/hold", post(hold))
-                .route("/debug/journal/release", post(release));
-        }
-        router.with_state(self.clone())
+        admin::router(self, self.debug_doors)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn gate(&self) -> studyhall_sync::Gate {
+        self.sync.gate()
     }
 
     /// Saves what is accepted and closes the sockets.
@@ -100,6 +110,19 @@ impl Hall {
     pub async fn close(&self) {
         self.store.close().await;
     }
+}
+
+/// How long requests take, by method and status: no path, since paths hold ids.
+async fn timed(request: Request, next: Next) -> Response {
+    let (start, method) = (Instant::now(), request.method().clone());
+    let response = next.run(request).await;
+    metrics::histogram!(
+        "studyhall_http_request_duration_seconds",
+        "method" => method.as_str().to_owned(),
+        "status" => response.status().as_u16().to_string()
+    )
+    .record(start.elapsed());
+    response
 }
 
 fn api_config(settings: &Serve, secret: Vec<u8>) -> anyhow::Result<studyhall_api::Config> {
@@ -115,22 +138,4 @@ fn api_config(settings: &Serve, secret: Vec<u8>) -> anyhow::Result<studyhall_api
         config.trusted_proxies.push(network);
     }
     Ok(config)
-}
-
-async fn ready(State(hall): State<Hall>) -> (StatusCode, &'static str) {
-    if hall.draining.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
-    }
-    match hall.store.healthy().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable\n"),
-    }
-}
-
-async fn hold(State(hall): State<Hall>) {
-    hall.sync.gate().hold();
-}
-
-async fn release(State(hall): State<Hall>) {
-    hall.sync.gate().release();
 }

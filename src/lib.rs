@@ -3,6 +3,7 @@
 //! Composition only: store → accounts → documents → API → one listener. No rule of the platform is
 //! here.
 
+pub mod admin;
 pub mod commands;
 pub mod config;
 mod doors;

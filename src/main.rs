@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use studyhall::{
-    commands::{healthcheck, openapi, serve},
+    commands::{healthcheck, migrate, openapi, serve},
     config::{Cli, Command},
 };
 
@@ -10,6 +10,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command.unwrap_or_default() {
         Command::Serve(settings) => serve::run(&settings),
         Command::Healthcheck { admin } => healthcheck::run(&admin),
+        Command::Migrate(settings) => migrate::run(&settings),
         Command::Openapi => openapi::run(),
     }
 }

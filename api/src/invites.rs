@@ -95,7 +95,7 @@ pub(crate) async fn look_up(
 ) -> Result<InviteCode, Fault> {
     let (limits, who) = (&api.accounts.0.limits, user.to_string());
     let now = api.accounts.clock().now();
-    if let Some(wait) = limits.wait(WRONG_CODES, &who, now) {
+    if let Some(wait) = limits.wait(WRONG_CODES, &who).await? {
         return Err(Fault::TooMany(wait));
     }
     let found = match invite_code::normalize(typed) {
@@ -108,7 +108,7 @@ pub(crate) async fn look_up(
     if let Some(row) = found.filter(fits) {
         Ok(row.value)
     } else {
-        limits.take(WRONG_CODES, &who, now);
+        limits.take(WRONG_CODES, &who).await?;
         Err(Fault::NotFound)
     }
 }

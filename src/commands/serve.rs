@@ -8,7 +8,7 @@ use studyhall_schema::clock::SystemClock;
 use tokio::{net::TcpListener, signal::unix::SignalKind};
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Serve, hall::Hall};
+use crate::{admin::Metrics, config::Serve, hall::Hall};
 
 /// What is accepted has so long to be saved at the end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,6 +31,7 @@ fn subscribe() {
 }
 
 async fn serve(settings: &Serve) -> anyhow::Result<()> {
+    let metrics = Metrics::install()?;
     let hall = Hall::open(settings, std::sync::Arc::new(SystemClock)).await?;
     let public = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
@@ -40,7 +41,8 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
         let _ = stopped.wait_for(|stopped| *stopped).await; // the sender lives to the end
     };
     let served = tokio::spawn(answer(public, hall.router(), wait(stopped.clone())));
-    let administered = tokio::spawn(answer(admin, hall.admin(), wait(stopped)));
+    let administered =
+        tokio::spawn(answer(admin, hall.admin().merge(metrics.router()), wait(stopped)));
     told_to_stop().await?;
     tracing::info!("stopping: saving what is accepted, then closing sockets");
     hall.drain(PATIENCE).await;

@@ -31,7 +31,7 @@ impl Accounts {
     pub(crate) async fn admit(&self, credential: Credential) -> Result<Caller, Fault> {
         let caller = match credential {
             Credential::AccessToken(token) => self.by_access_token(&token).await?,
-            Credential::Ticket(text) => self.0.tickets.redeem(self.clock().now(), &text),
+            Credential::Ticket(text) => self.0.tickets.redeem(self.clock().now(), &text).await?,
         };
         let caller = caller.ok_or(Fault::Unauthenticated)?;
         let login = self.standing_login(caller).await?;

@@ -29,7 +29,7 @@ impl Accounts {
         password: String,
         origin: &Origin,
     ) -> Result<SignedIn, Fault> {
-        self.check_attempts(email, origin)?;
+        self.check_attempts(email, origin).await?;
         let user = self.by_email(email).await?;
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         let verdict = self.0.passwords.verify(password.clone(), stored).await?;
@@ -40,7 +40,7 @@ impl Accounts {
                 self.welcome(user, origin).await
             }
             other => {
-                self.count_attempt(email, origin);
+                self.count_attempt(email, origin).await?;
                 self.audit(Event::LoginFailed, other.map(|user| user.id), origin).await;
                 Err(Fault::WrongCredentials)
             }
@@ -62,19 +62,17 @@ impl Accounts {
         Ok(self.0.store.records::<User>().replace(stronger, user.rev).await?)
     }
 
-    fn check_attempts(&self, email: &str, origin: &Origin) -> Result<(), Fault> {
-        let now = self.clock().now();
-        let account = attempts_at(email, origin);
-        let waits = [(WRONG_BY_ACCOUNT, account.as_str()), (WRONG_BY_ADDRESS, &origin.address)]
-            .into_iter()
-            .filter_map(|(quota, who)| self.0.limits.wait(quota, who, now));
-        waits.max().map_or(Ok(()), |wait| Err(Fault::TooMany(wait)))
+    async fn check_attempts(&self, email: &str, origin: &Origin) -> Result<(), Fault> {
+        let limits = &self.0.limits;
+        let by_account = limits.wait(WRONG_BY_ACCOUNT, &attempts_at(email, origin)).await?;
+        let by_address = limits.wait(WRONG_BY_ADDRESS, &origin.address).await?;
+        by_account.max(by_address).map_or(Ok(()), |wait| Err(Fault::TooMany(wait)))
     }
 
-    fn count_attempt(&self, email: &str, origin: &Origin) {
-        let now = self.clock().now();
-        self.0.limits.take(WRONG_BY_ACCOUNT, &attempts_at(email, origin), now);
-        self.0.limits.take(WRONG_BY_ADDRESS, &origin.address, now);
+    async fn count_attempt(&self, email: &str, origin: &Origin) -> Result<(), Fault> {
+        self.0.limits.take(WRONG_BY_ACCOUNT, &attempts_at(email, origin)).await?;
+        self.0.limits.take(WRONG_BY_ADDRESS, &origin.address).await?;
+        Ok(())
     }
 
     /// Opens a login for somebody who has proven who they are.
@@ -194,11 +192,11 @@ impl Accounts {
     }
 
     /// A ticket for sockets.
-    pub(crate) fn ticket(&self, caller: Caller, reusable: bool) -> Ticket {
+    pub(crate) async fn ticket(&self, caller: Caller, reusable: bool) -> Result<Ticket, Fault> {
         if reusable {
-            self.0.tickets.reusable(self.clock(), caller)
+            Ok(self.0.tickets.reusable(self.clock(), caller))
         } else {
-            self.0.tickets.single_use(self.clock(), caller)
+            Ok(self.0.tickets.single_use(self.clock(), caller).await?)
         }
     }
 }

@@ -88,10 +88,10 @@ impl Accounts {
         let passwords = Passwords::new(config.hashing_threads, config.hashing_queue, &**clock)
             .map_err(|fault| SetupError(fault.to_string()))?;
         let inner = Inner {
-            limits: Limits::new(config.rate_limit),
+            limits: Limits::new(config.rate_limit, store.cache().clone()),
             passwords,
             keys: Keys::new(&config, &store),
-            tickets: Tickets::new(&config),
+            tickets: Tickets::new(&config, store.cache().clone()),
             refresh_key: PurposeKey::new(&config.secret, "refresh tokens"),
             tokens: Cache::new(100_000),
             logins: Remembered::new(100_000),

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use moka::sync::Cache;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use studyhall_schema::{
     Timestamp,
     access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
 };
+use studyhall_store::{Cache, StoreError};
 
 use crate::{
     config::Config,
@@ -18,9 +20,6 @@ use crate::{
 
 /// How long a single-use ticket waits.
 const SINGLE_USE: Duration = Duration::from_secs(30);
-
-/// How many unused tickets are kept; beyond it the oldest go.
-const UNUSED: u64 = 100_000;
 
 /// A ticket and how long it is good; `None` is as long as its login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +31,35 @@ pub(crate) struct Ticket {
 /// The tickets that are out. Reusable ones need no memory: they prove themselves.
 pub(crate) struct Tickets {
     key: PurposeKey,
-    unused: Cache<String, (Caller, Timestamp)>,
+    unused: Cache,
+}
+
+/// Whose a single-use ticket is.
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    user: UserId,
+    login: LoginId,
+    ends: Timestamp,
 }
 
 impl Tickets {
-    pub(crate) fn new(config: &Config) -> Self {
-        let unused = Cache::builder().max_capacity(UNUSED).time_to_live(2 * SINGLE_USE).build();
+    pub(crate) fn new(config: &Config, unused: Cache) -> Self {
         Self { key: PurposeKey::new(&config.secret, "tickets"), unused }
     }
 
     /// A ticket that is used once.
-    pub(crate) fn single_use(&self, clock: &dyn Clock, caller: Caller) -> Ticket {
+    pub(crate) async fn single_use(
+        &self,
+        clock: &dyn Clock,
+        caller: Caller,
+    ) -> Result<Ticket, StoreError> {
         let text = format!("s.{}", random_token(clock));
-        let caller = Caller { expires_at: None, ..caller };
-        self.unused.insert(sha256(text.as_bytes()), (caller, clock.now() + SINGLE_USE));
-        Ticket { text, lasts: Some(SINGLE_USE) }
+        let ends = clock.now() + SINGLE_USE;
+        let holder = Holder { user: caller.user, login: caller.login, ends };
+        let holder = serde_json::to_vec(&holder)
+            .map_err(|error| StoreError::Invalid(format!("a ticket's holder: {error}")))?;
+        self.unused.leave_ticket(&key(&text), Bytes::from(holder), SINGLE_USE).await?;
+        Ok(Ticket { text, lasts: Some(SINGLE_USE) })
     }
 
     /// A ticket for all sockets of one login.
@@ -62,11 +75,23 @@ impl Tickets {
     }
 
     /// Who comes with a ticket. A single-use one is gone afterwards.
-    pub(crate) fn redeem(&self, now: Timestamp, text: &str) -> Option<Caller> {
+    pub(crate) async fn redeem(
+        &self,
+        now: Timestamp,
+        text: &str,
+    ) -> Result<Option<Caller>, StoreError> {
         if text.starts_with("s.") {
-            let (caller, ends) = self.unused.remove(&sha256(text.as_bytes()))?;
-            return (now < ends).then_some(caller);
+            let taken = self.unused.take_ticket(&key(text)).await?;
+            let holder = taken.and_then(|holder| serde_json::from_slice::<Holder>(&holder).ok());
+            let caller = holder
+                .filter(|holder| now < holder.ends)
+                .map(|Holder { user, login, .. }| Caller { user, login, expires_at: None });
+            return Ok(caller);
         }
+        Ok(self.reusable_of(text))
+    }
+
+    fn reusable_of(&self, text: &str) -> Option<Caller> {
         let parts: Vec<&str> = text.split('.').take(6).collect();
         let &["r", user, login, secret, tag] = parts.as_slice() else { return None };
         let (user, login) = (user.parse::<UserId>().ok()?, login.parse::<LoginId>().ok()?);
@@ -74,4 +99,8 @@ impl Tickets {
         let genuine = self.key.verifies(tag, &parts);
         genuine.then_some(Caller { user, login, expires_at: None })
     }
+}
+
+fn key(ticket: &str) -> String {
+    format!("ticket:{}", sha256(ticket.as_bytes()))
 }

@@ -6,13 +6,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method};
+use studyhall_store::cache::Standing;
 
 use super::{address, path};
 use crate::{
     api::Api,
     extract::Identity,
     fault::Fault,
-    limits::{Quota, REQUESTS, SIGN_INS, Standing},
+    limits::{Quota, REQUESTS, SIGN_INS},
 };
 
 const SIGN_IN_ROUTES: [&str; 3] =
@@ -27,9 +28,11 @@ pub(super) async fn limit(State(api): State<Api>, request: Request, next: Next) 
         Some(caller) => (REQUESTS, caller.user.to_string()),
         None => (REQUESTS, address),
     };
-    let now = api.accounts.clock().now();
-    let Some(standing) = api.accounts.0.limits.take(quota, &who, now) else {
-        return next.run(request).await;
+    let standing = match api.accounts.0.limits.take(quota, &who).await {
+        Ok(Some(standing)) => standing,
+        // Nobody signs in uncounted; for all else a limit is no reason to be away.
+        Err(error) if is_sign_in => return Fault::from(error).into_response(),
+        Ok(None) | Err(_) => return next.run(request).await,
     };
     let response = match standing.wait {
         Some(wait) => Fault::TooMany(wait).into_response(),

@@ -197,8 +197,8 @@ pub(super) async fn ws_ticket(
     State(api): State<Api>,
     Caller(caller): Caller,
     Json(body): Json<WsTicket>,
-) -> axum::Json<TicketView> {
-    let ticket = api.accounts.ticket(caller, body.reusable);
+) -> Result<axum::Json<TicketView>, Fault> {
+    let ticket = api.accounts.ticket(caller, body.reusable).await?;
     let expires_in = ticket.lasts.map(|lasts| lasts.as_secs());
-    axum::Json(TicketView { ticket: ticket.text, expires_in })
+    Ok(axum::Json(TicketView { ticket: ticket.text, expires_in }))
 }
