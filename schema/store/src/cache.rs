@@ -1,183 +1,124 @@
 //! What is remembered for a while: values with an owner that invalidates them, counters for rate
-//! limits, tickets that are good once.
+//! limits, tickets that are good once. In this process, or shared by the nodes over a Redis.
 //!
 //! Nothing here is the truth: losing it costs time, and counters and tickets fail closed. Must not
 //! know what a value or a key means.
 
+mod expiring;
+mod rate;
+mod region;
+
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{Timestamp, clock::Clock};
 
-use crate::StoreError;
+use self::expiring::Expiring;
+pub use self::{
+    rate::{Rate, Standing},
+    region::Region,
+};
+use crate::{
+    Bus, StoreError,
+    redis::{Link, Redis},
+};
 
-/// How many counters, and how many used tickets, are remembered at most. When there are more, the
-/// next is refused: forgetting one would let somebody in.
-const MAX_REMEMBERED: usize = 1 << 20;
-
-/// Shared memory of a node. Clones share it.
+/// Shared memory of a node, or of all nodes. Clones share it.
 #[derive(Clone)]
 pub struct Cache {
     clock: Arc<dyn Clock>,
-    counters: Arc<Mutex<Expiring<u64>>>,
-    tickets: Arc<Mutex<Expiring<()>>>,
+    own: Arc<Own>,
+    shared: Option<Arc<Shared>>,
+}
+
+/// What one process remembers.
+#[derive(Default)]
+struct Own {
+    rates: Mutex<Expiring<i64>>,
+    tickets: Mutex<Expiring<Bytes>>,
+}
+
+/// Where all nodes remember, and how they tell each other what to forget.
+struct Shared {
+    link: Link,
+    bus: Bus,
 }
 
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, counters: Arc::default(), tickets: Arc::default() }
+        Self { clock, own: Arc::default(), shared: None }
     }
 
-    /// A new place for values of one kind: at most `capacity`, each for at most `ttl`.
-    pub fn region<V: Clone + Send + Sync + 'static>(
-        &self,
-        capacity: u64,
-        ttl: Duration,
-    ) -> Region<V> {
-        let values =
-            moka::future::Cache::builder().max_capacity(capacity).time_to_live(ttl).build();
-        Region { values, changes: Arc::default() }
+    pub(crate) async fn on(redis: Redis, bus: Bus, clock: Arc<dyn Clock>) -> Self {
+        let link = Link::start(redis, "cache").await;
+        Self { shared: Some(Arc::new(Shared { link, bus })), ..Self::new(clock) }
     }
 
-    /// Counts one more for `key` in the current window, which began with the key's first count.
-    /// `Unavailable` when it cannot be counted: refuse then.
-    #[expect(clippy::unused_async, reason = "a shared cache answers over the network")]
-    pub async fn increment(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
-        let mut counters = lock(&self.counters);
-        counters.count(key, self.clock.now(), window)
+    /// A place for values of one kind, by a name that nothing else has: at most `capacity` in this
+    /// process, each for at most `ttl`. In a shared cache nodes share the region of a name.
+    pub fn region<V>(&self, name: &'static str, capacity: u64, ttl: Duration) -> Region<V>
+    where
+        V: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
+    {
+        Region::new(name, capacity, ttl, self.shared.clone(), Arc::clone(&self.clock))
     }
 
-    /// Whether this is the first time that `key` is taken. It is remembered for `keep_for`, which is
-    /// no shorter than the ticket is good. `Unavailable` when it cannot be remembered: refuse then.
-    #[expect(clippy::unused_async, reason = "a shared cache answers over the network")]
-    pub async fn take_once(&self, key: &str, keep_for: Duration) -> Result<bool, StoreError> {
-        let mut tickets = lock(&self.tickets);
-        tickets.take(key, self.clock.now(), keep_for)
-    }
-}
-
-/// Values of one kind, by key.
-#[derive(Clone)]
-pub struct Region<V> {
-    values: moka::future::Cache<String, V>,
-    /// How often something was invalidated.
-    changes: Arc<AtomicU64>,
-}
-
-impl<V: Clone + Send + Sync + 'static> Region<V> {
-    /// The value, while it is remembered.
-    pub async fn get(&self, key: &str) -> Option<V> {
-        self.values.get(key).await
+    /// Counts one more for `key` where the rate allows it. `Unavailable` when it cannot be counted:
+    /// the caller decides whether that closes a door.
+    pub async fn spend(&self, rate: Rate, key: &str) -> Result<Standing, StoreError> {
+        self.rate(rate, key, true).await
     }
 
-    /// The value, loaded when it is not remembered. A value that was loaded while something was
-    /// invalidated is given to the caller, who asked before, and not remembered.
-    pub async fn get_or_load<E>(
+    /// Where `key` would stand after one more, without counting it.
+    pub async fn standing(&self, rate: Rate, key: &str) -> Result<Standing, StoreError> {
+        self.rate(rate, key, false).await
+    }
+
+    async fn rate(&self, rate: Rate, key: &str, counting: bool) -> Result<Standing, StoreError> {
+        if let Some(shared) = &self.shared {
+            let (each, burst) = (rate.each(), rate.burst);
+            let ask = shared.link.ask(async |redis| redis.spend(key, each, burst, counting).await);
+            let spent = ask.await?;
+            return Ok(rate.one_more(spent.full, spent.now).0);
+        }
+        let now = self.clock.now();
+        let mut rates = lock(&self.own.rates);
+        let full = rates.get(key, now).copied().unwrap_or(0);
+        let (standing, next) = rate.one_more(full, now.as_millis());
+        if counting && standing.wait.is_none() {
+            rates.put(key, next, now, Timestamp::from_millis(next))?;
+        }
+        Ok(standing)
+    }
+
+    /// Leaves a value for whoever takes it first, for a while. `Unavailable` when it cannot be
+    /// remembered: try again.
+    pub async fn leave_ticket(
         &self,
         key: &str,
-        load: impl Future<Output = Result<V, E>>,
-    ) -> Result<V, E> {
-        if let Some(value) = self.get(key).await {
-            return Ok(value);
-        }
-        let before = self.changes.load(Ordering::SeqCst);
-        let value = load.await?;
-        self.insert(key, value.clone()).await;
-        // An invalidation counts itself first and removes then: either it is seen here, or it
-        // removes what was just inserted.
-        if self.changes.load(Ordering::SeqCst) != before {
-            self.values.invalidate(key).await;
-        }
-        Ok(value)
-    }
-
-    /// Remembers a value that cannot have changed meanwhile; else use [`Self::get_or_load`].
-    pub async fn insert(&self, key: &str, value: V) {
-        self.values.insert(key.to_owned(), value).await;
-    }
-
-    /// Forgets a value: what it was made from has changed.
-    pub async fn invalidate(&self, key: &str) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
-        self.values.invalidate(key).await;
-    }
-
-    /// Forgets all values.
-    pub fn invalidate_all(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
-        self.values.invalidate_all();
-    }
-}
-
-/// A map whose entries end. Each has one place in the queue of ends; ends of different lengths may
-/// be out of order there, which delays forgetting and changes no answer.
-#[derive(Default)]
-struct Expiring<V> {
-    entries: HashMap<String, (V, Timestamp)>,
-    ends: VecDeque<(Timestamp, String)>,
-}
-
-impl<V> Expiring<V> {
-    /// The live entry of `key`.
-    fn live(&mut self, key: &str, now: Timestamp) -> Option<&mut V> {
-        self.entries.get_mut(key).filter(|(_, end)| now < *end).map(|(value, _)| value)
-    }
-
-    fn insert(
-        &mut self,
-        key: &str,
-        value: V,
-        now: Timestamp,
-        keep_for: Duration,
+        value: Bytes,
+        good_for: Duration,
     ) -> Result<(), StoreError> {
-        self.forget(now);
-        if self.ends.len() >= MAX_REMEMBERED {
-            return Err(StoreError::Unavailable("too much to remember".into()));
+        if let Some(shared) = &self.shared {
+            let ask = shared.link.ask(async |redis| redis.leave(key, &value, good_for).await);
+            return ask.await;
         }
-        let end = now + keep_for;
-        self.entries.insert(key.to_owned(), (value, end));
-        self.ends.push_back((end, key.to_owned()));
-        Ok(())
+        let now = self.clock.now();
+        lock(&self.own.tickets).put(key, value, now, now + good_for)
     }
 
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((end, _)) = self.ends.front() {
-            if *end > now {
-                return;
-            }
-            if let Some((_, key)) = self.ends.pop_front()
-                && self.entries.get(&key).is_some_and(|(_, end)| *end <= now)
-            {
-                self.entries.remove(&key);
-            }
+    /// Takes what was left, once. `Unavailable` when it cannot be asked: it may be taken later, or is
+    /// gone.
+    pub async fn take_ticket(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        if let Some(shared) = &self.shared {
+            let taken = shared.link.ask(async |redis| redis.take(key).await).await?;
+            return Ok(taken.map(Bytes::from));
         }
-    }
-}
-
-impl Expiring<u64> {
-    fn count(&mut self, key: &str, now: Timestamp, window: Duration) -> Result<u64, StoreError> {
-        if let Some(count) = self.live(key, now) {
-            *count += 1;
-            return Ok(*count);
-        }
-        self.insert(key, 1, now, window)?;
-        Ok(1)
-    }
-}
-
-impl Expiring<()> {
-    fn take(&mut self, key: &str, now: Timestamp, keep_for: Duration) -> Result<bool, StoreError> {
-        if self.live(key, now).is_some() {
-            return Ok(false);
-        }
-        self.insert(key, (), now, keep_for)?;
-        Ok(true)
+        Ok(lock(&self.own.tickets).take(key, self.clock.now()))
     }
 }
 
@@ -199,61 +140,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_counter_counts_within_its_window() {
+    async fn a_rate_is_forgotten_when_all_is_back() {
         let (clock, cache) = cache();
-        for expected in 1..=3 {
-            assert_eq!(cache.increment("a", MINUTE).await, Ok(expected));
+        let rate = Rate { burst: 2, per: MINUTE };
+        for remaining in [1, 0] {
+            assert_eq!(cache.spend(rate, "a").await.unwrap().remaining, remaining);
         }
-        assert_eq!(cache.increment("b", MINUTE).await, Ok(1));
+        assert!(cache.spend(rate, "a").await.unwrap().wait.is_some());
         clock.advance(MINUTE);
-        assert_eq!(cache.increment("a", MINUTE).await, Ok(1));
-        assert_eq!(lock(&cache.counters).entries.len(), 1, "what has ended is forgotten");
+        assert_eq!(cache.spend(rate, "b").await.unwrap().remaining, 1);
+        assert_eq!(lock(&cache.own.rates).len(), 1, "what has ended is forgotten");
     }
 
     #[tokio::test]
-    async fn a_ticket_is_good_once() {
+    async fn a_ticket_ends() {
         let (clock, cache) = cache();
-        assert_eq!(cache.take_once("t", MINUTE).await, Ok(true));
-        assert_eq!(cache.take_once("t", MINUTE).await, Ok(false));
-        clock.shift_millis(-3_600_000);
-        assert_eq!(cache.take_once("t", MINUTE).await, Ok(false), "also when the clock jumps back");
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_remembered_is_refused() {
-        let (_, cache) = cache();
-        for number in 0..MAX_REMEMBERED {
-            lock(&cache.tickets).take(&number.to_string(), Timestamp::default(), MINUTE).unwrap();
-        }
-        let refused = lock(&cache.tickets).take("one more", Timestamp::default(), MINUTE);
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-        let later = Timestamp::default() + MINUTE;
-        assert_eq!(lock(&cache.tickets).take("one more", later, MINUTE), Ok(true));
-        assert_eq!(lock(&cache.tickets).entries.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_value_is_there_until_it_is_invalidated() {
-        let (_, cache) = cache();
-        let callers = cache.region::<u32>(10, MINUTE);
-        assert_eq!(callers.get("ada").await, None);
-        callers.insert("ada", 7).await;
-        assert_eq!(callers.get("ada").await, Some(7));
-        callers.invalidate("ada").await;
-        assert_eq!(callers.get("ada").await, None);
+        cache.leave_ticket("t", Bytes::from_static(b"ada"), MINUTE).await.unwrap();
+        clock.advance(MINUTE);
+        assert_eq!(cache.take_ticket("t").await, Ok(None));
     }
 
     #[tokio::test]
     async fn a_value_that_changed_while_it_was_loaded_is_not_remembered() {
         let (_, cache) = cache();
-        let members = cache.region::<&str>(10, MINUTE);
+        let members = cache.region::<String>("members", 10, MINUTE);
+        let load = |value: &str| std::future::ready(Ok::<_, ()>(value.to_owned()));
         let loading = members.get_or_load("ada", async {
             members.invalidate("ada").await;
-            Ok::<_, ()>("member")
+            load("member").await
         });
-        assert_eq!(loading.await, Ok("member"));
-        assert_eq!(members.get("ada").await, None, "it may be from before the change");
-        assert_eq!(members.get_or_load("ada", async { Ok::<_, ()>("gone") }).await, Ok("gone"));
-        assert_eq!(members.get_or_load("ada", async { Err(()) }).await, Ok("gone"), "remembered");
+        assert_eq!(loading.await.as_deref(), Ok("member"));
+        assert_eq!(members.get_or_load("ada", load("gone")).await.as_deref(), Ok("gone"));
+        let failing = members.get_or_load("ada", async { Err(()) });
+        assert_eq!(failing.await.as_deref(), Ok("gone"), "remembered");
     }
 }

@@ -5,6 +5,7 @@
 
 mod documents;
 mod people;
+mod shared;
 mod uploads;
 
 use crate::Store;
@@ -23,5 +24,9 @@ pub async fn conformance(store: &Store) {
     documents::are_fenced(store).await;
     documents::are_quarantined_and_removed(store).await;
     uploads::are_signed_and_absent(store).await;
+    shared::news_reach_who_listens(store).await;
+    shared::rates_are_kept(store).await;
+    shared::tickets_are_good_once(store).await;
+    shared::what_was_invalidated_is_read_again(store).await;
     store.healthy().await.expect("a store that works is healthy");
 }

@@ -14,6 +14,7 @@ pub mod files;
 pub mod log;
 pub mod page;
 pub mod records;
+mod redis;
 mod sqlite;
 mod store;
 

@@ -13,6 +13,7 @@ use crate::{
     Bus, Cache, Files, Log, Records, StoreError,
     backend::{Backend, Collection},
     records::Shelf,
+    redis::Redis,
     sqlite::Sqlite,
 };
 
@@ -26,7 +27,8 @@ pub struct StoreConfig {
     pub records: String,
     /// Files: `dir:PATH`.
     pub files: String,
-    /// News between nodes: `local`.
+    /// News between nodes, and what they remember together: `local`, or
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
     pub bus: String,
 }
 
@@ -57,9 +59,7 @@ impl Store {
             Some(("dir", path)) => Files::open(Path::new(path), Arc::clone(&clock)).await?,
             _ => return Err(unknown("files", &config.files, "dir:PATH")),
         };
-        if config.bus != "local" {
-            return Err(unknown("the bus", &config.bus, "local"));
-        }
+        let (bus, cache) = open_bus(&config.bus, &clock).await?;
         let shelves = Shelves::default();
         let log = Log::new(
             Arc::clone(&backend),
@@ -67,8 +67,7 @@ impl Store {
             shelves.records(&backend, &clock),
             shelves.records(&backend, &clock),
         );
-        let cache = Cache::new(Arc::clone(&clock));
-        let open = Open { cache, backend, shelves, log, bus: Bus::default(), files, clock };
+        let open = Open { backend, shelves, log, bus, cache, files, clock };
         Ok(Self { open: Arc::new(open) })
     }
 
@@ -125,6 +124,20 @@ impl Shelves {
         let ours = shelves.entry(T::COLLECTION);
         let ours = ours.or_insert_with(|| Arc::new(Shelf::new(collection)));
         Records::new(Arc::clone(backend), Arc::clone(clock), Arc::clone(ours))
+    }
+}
+
+/// A Redis that is away does not keep a store from opening: it only delays.
+async fn open_bus(url: &str, clock: &Arc<dyn Clock>) -> Result<(Bus, Cache), StoreError> {
+    match url.split_once("://") {
+        None if url == "local" => Ok((Bus::default(), Cache::new(Arc::clone(clock)))),
+        Some(("redis", _)) => {
+            let redis = Redis::at(url)?;
+            let bus = Bus::on(redis.clone(), clock.random_u64()).await;
+            let cache = Cache::on(redis, bus.clone(), Arc::clone(clock)).await;
+            Ok((bus, cache))
+        }
+        _ => Err(unknown("the bus", url, "local or redis://HOST:PORT")),
     }
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod hall;
 mod pages;
 mod races;
+mod redis;
 
 use std::sync::Arc;
 

@@ -1,0 +1,245 @@
+//! Bus and cache over a real Redis: nodes hear each other and count together; a Redis that dies or
+//! hangs delays, and nothing waits for it.
+
+use std::{
+    future::ready,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use studyhall_schema::clock::{SystemClock, TestClock};
+use studyhall_services::Redis;
+use studyhall_store::{
+    Store, StoreConfig, StoreError, bus::Subscription, cache::Rate, conformance,
+};
+use tempfile::TempDir;
+
+use crate::hall;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Longer than one question to Redis may take, all its limits together.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Longer than it takes to come back: the longest wait, and an attempt.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// A node with a folder of its own; nodes share the bus.
+struct Node {
+    store: Store,
+    _folder: TempDir,
+}
+
+impl Node {
+    async fn on(bus: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = StoreConfig { bus: bus.to_owned(), ..hall::config(folder.path()) };
+        Self { store: Store::open(&config, Arc::new(SystemClock)).await.unwrap(), _folder: folder }
+    }
+
+    async fn listen(&self, topic: &str) -> Subscription {
+        let mut subscription = self.store.bus().subscribe(topic);
+        let established = tokio::time::timeout(BACK_WITHIN, subscription.recv()).await.unwrap();
+        assert_eq!(
+            established.unwrap_err().missed,
+            0,
+            "a subscription says when it has come about"
+        );
+        subscription
+    }
+
+    fn publish(&self, topic: &str, message: &'static str) {
+        self.store.bus().publish(topic, Bytes::from_static(message.as_bytes()));
+    }
+}
+
+async fn heard(subscription: &mut Subscription) -> Bytes {
+    tokio::time::timeout(BACK_WITHIN, subscription.recv()).await.unwrap().unwrap()
+}
+
+fn unavailable<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Unavailable(_)))
+}
+
+/// Runs it, and it must not have waited long.
+#[expect(clippy::disallowed_methods, reason = "what a person would wait is real time")]
+async fn promptly<T>(doing: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = doing.await;
+    assert!(began.elapsed() < PATIENCE, "it took {:?}", began.elapsed());
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_does_what_every_bus_and_cache_must() {
+    let (url, _redis) = Redis::any();
+    let folder = TempDir::new().unwrap();
+    let config = StoreConfig { bus: url, ..hall::config(folder.path()) };
+    conformance(&Store::open(&config, Arc::new(TestClock::new(1))).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_hear_each_other_once() {
+    let redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let elsewhere = Node::on(&format!("{}/1", redis.url())).await;
+    let (mut ada, mut ben) = (one.listen("room").await, two.listen("room").await);
+    let mut eve = elsewhere.listen("room").await;
+    for message in ["first", "second"] {
+        one.publish("room", message);
+    }
+    elsewhere.publish("room", "another installation");
+    for subscription in [&mut ada, &mut ben] {
+        assert_eq!(heard(subscription).await, "first");
+        assert_eq!(heard(subscription).await, "second");
+    }
+    assert_eq!(heard(&mut eve).await, "another installation");
+    one.store.bus().publish("room", Bytes::from(vec![0; (1 << 20) + 1]));
+    one.publish("room", "third");
+    assert_eq!(heard(&mut ben).await, "third", "what is too large stays on its node");
+    assert_eq!(heard(&mut ada).await.len(), (1 << 20) + 1);
+    assert_eq!(heard(&mut ada).await, "third");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_count_together() {
+    let redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let (one, two) = (one.store.cache(), two.store.cache());
+    let rate = Rate { burst: 10, per: MINUTE };
+    let spends = (0..20).map(|number| if number % 2 == 0 { one } else { two }.spend(rate, "ada"));
+    let standings = futures_util::future::join_all(spends).await;
+    let allowed = standings.iter().filter(|standing| standing.as_ref().unwrap().wait.is_none());
+    assert_eq!(allowed.count(), 10);
+    let quick = Rate { burst: 1, per: Duration::from_millis(200) };
+    assert_eq!(one.spend(quick, "ben").await.unwrap().wait, None);
+    let wait = two.spend(quick, "ben").await.unwrap().wait.unwrap();
+    tokio::time::sleep(wait).await;
+    assert_eq!(two.spend(quick, "ben").await.unwrap().wait, None, "it comes back");
+
+    one.leave_ticket("t", Bytes::from_static(b"ada"), MINUTE).await.unwrap();
+    let takes = futures_util::future::join(one.take_ticket("t"), two.take_ticket("t")).await;
+    let taken = [takes.0.unwrap(), takes.1.unwrap()];
+    assert_eq!(taken.iter().flatten().count(), 1, "a ticket is good once, wherever");
+    one.leave_ticket("t", Bytes::new(), Duration::from_millis(50)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(two.take_ticket("t").await, Ok(None), "a ticket ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_invalidates_is_gone_on_the_other() {
+    let redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let regions = [&one, &two].map(|node| node.store.cache().region::<u32>("ages", 9, MINUTE));
+    // Regions that have begun to hear each other.
+    for node in [&one, &two] {
+        drop(node.listen("settled").await);
+    }
+    let get = async |region: usize, value: u32| {
+        regions[region].get_or_load("ada", ready(Ok::<_, ()>(value))).await.unwrap()
+    };
+    assert_eq!(get(0, 1).await, 1);
+    assert_eq!(get(1, 2).await, 1, "what one has loaded the other need not load");
+    regions[0].invalidate("ada").await;
+    for _ in 0..100 {
+        if get(1, 3).await == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(get(1, 4).await, 3);
+    let stale = regions[1].get_or_load("ben", async {
+        regions[0].invalidate("ben").await;
+        Ok::<_, ()>(5)
+    });
+    assert_eq!(stale.await, Ok(5));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let fresh = async |region: usize| {
+        regions[region].get_or_load("ben", ready(Ok::<_, ()>(6))).await.unwrap()
+    };
+    assert_eq!((fresh(0).await, fresh(1).await), (6, 6), "nobody remembers what had changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_dies_comes_back_and_nobody_waits() {
+    let mut redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let mut ben = two.listen("room").await;
+    let cache = one.store.cache();
+    let ages = cache.region::<u32>("ages", 9, MINUTE);
+    redis.kill();
+    let rate = Rate { burst: 1, per: MINUTE };
+    assert!(unavailable(&promptly(cache.spend(rate, "ada")).await), "sign-ins fail closed");
+    assert!(unavailable(&promptly(cache.take_ticket("t")).await));
+    let read = promptly(ages.get_or_load("ada", ready(Ok::<_, ()>(1)))).await;
+    assert_eq!(read, Ok(1), "reads go to the store");
+    promptly(ages.invalidate("ada")).await;
+    let mut ada = one.store.bus().subscribe("room");
+    promptly(async {
+        for _ in 0..20_000 {
+            one.publish("room", "nobody elsewhere hears this");
+        }
+    })
+    .await;
+    assert!(ada.recv().await.is_err_and(|lagged| lagged.missed > 0), "on its node all is heard");
+    assert!(unavailable(&one.store.bus().healthy()));
+
+    redis.restart();
+    let back = tokio::time::timeout(BACK_WITHIN, ben.recv()).await.unwrap();
+    assert!(back.is_err(), "who listens is told to read the store");
+    tokio::time::timeout(BACK_WITHIN, async {
+        while cache.spend(rate, "ben").await.is_err() || one.store.bus().healthy().is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // Each connection comes back by itself.
+        loop {
+            one.publish("room", "again");
+            if tokio::time::timeout(Duration::from_millis(100), ben.recv()).await.is_ok() {
+                break;
+            }
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_hangs_is_left_alone() {
+    let redis = Redis::start();
+    let one = Node::on(&redis.url()).await;
+    let mut ben = one.listen("room").await;
+    redis.pause();
+    let rate = Rate { burst: 1, per: MINUTE };
+    for who in ["ada", "ben", "eve"] {
+        assert!(unavailable(&promptly(one.store.cache().spend(rate, who)).await));
+    }
+    // Nobody waits for a connection that is known not to answer.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let refused = tokio::time::timeout(Duration::from_millis(20), async {
+        one.store.cache().spend(rate, "ada").await
+    });
+    assert!(unavailable(&refused.await.unwrap()));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(unavailable(&one.store.bus().healthy()), "listening, it notices by itself");
+    redis.resume();
+    let back = tokio::time::timeout(BACK_WITHIN, ben.recv()).await.unwrap();
+    assert!(back.is_err(), "who listens is told to read the store");
+    tokio::time::timeout(BACK_WITHIN, async {
+        while one.store.cache().spend(rate, "eve").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_store_opens_while_redis_is_away() {
+    let mut redis = Redis::start();
+    redis.kill();
+    let one = Node::on(&redis.url()).await;
+    assert!(unavailable(&one.store.bus().healthy()));
+    redis.restart();
+    one.listen("room").await;
+}
