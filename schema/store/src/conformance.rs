@@ -24,6 +24,8 @@ pub async fn conformance(store: &Store) {
     documents::are_fenced(store).await;
     documents::are_quarantined_and_removed(store).await;
     uploads::are_signed_and_absent(store).await;
+    uploads::arrive_whole_or_not_at_all(store).await;
+    uploads::are_copied_as_they_were_checked(store).await;
     shared::news_reach_who_listens(store).await;
     shared::rates_are_kept(store).await;
     shared::tickets_are_good_once(store).await;

@@ -4,37 +4,37 @@
 //! name the etag that was checked, reading is permitted for minutes. In a folder this program
 //! signs, checks and serves the URLs itself. Must not know what is in a file or whose it is.
 
+mod disposition;
 mod folder;
 mod hash;
 mod key;
+mod local;
 mod permit;
+mod s3;
 
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{Timestamp, clock::Clock};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use crate::StoreError;
 
-use self::folder::{Folder, Incoming};
 pub use self::{
-    folder::Head,
+    disposition::Disposition,
     key::{Bucket, FileKey, InvalidKey},
     permit::Permit,
 };
+use self::{local::Local, s3::S3};
 
 /// How long a URL for putting is good.
 const PUT_FOR: Duration = Duration::from_mins(15);
 
 /// How long a URL for reading is good at most.
 pub const MAX_GET_FOR: Duration = Duration::from_mins(5);
-
-/// How much of a file is in memory while it is copied.
-const PIECE: usize = 256 << 10;
 
 /// Exactly what may be put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +50,17 @@ pub struct Upload {
     pub sha256: [u8; 32],
 }
 
-/// How a browser is to take a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Disposition {
-    /// Shown, where its type allows it.
-    Inline,
-    /// Saved under this name.
-    Attachment(String),
+/// What is known of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Bytes of content.
+    pub size: u64,
+    /// The type that was declared.
+    pub content_type: String,
+    /// SHA-256 of the content.
+    pub sha256: [u8; 32],
+    /// Names the content: another content has another one.
+    pub etag: String,
 }
 
 /// A request that a client may send, as it is.
@@ -98,69 +102,59 @@ pub enum FileRefusal {
 /// A file's content as it is read.
 pub type Content = Pin<Box<dyn AsyncRead + Send>>;
 
-/// Files in a folder, with signed URLs that this program serves.
+/// Files in a folder or on S3.
 pub struct Files {
-    folder: Folder,
-    secret: [u8; 32],
+    place: Place,
     clock: Arc<dyn Clock>,
 }
 
+enum Place {
+    Local(Local),
+    S3(Box<S3>),
+}
+
 impl Files {
-    pub(crate) async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let folder = Folder::open(path, clock.as_ref()).await?;
-        let secret = folder.secret(clock.as_ref()).await?;
-        Ok(Self { folder, secret, clock })
+    /// `dir:PATH` or `s3://…`.
+    pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let place = match url.split_once(':') {
+            Some(("dir", path)) => {
+                Place::Local(Local::open(Path::new(path), Arc::clone(&clock)).await?)
+            }
+            Some(("s3", _)) => Place::S3(Box::new(S3::open(url).await?)),
+            _ => return Err(StoreError::Invalid("files are kept at dir:PATH or s3://…".into())),
+        };
+        Ok(Self { place, clock })
     }
 
     /// A request that puts exactly this within 15 minutes.
-    #[expect(clippy::unused_async, reason = "S3 looks for its credentials first")]
     pub async fn sign_put(&self, upload: Upload) -> Result<SignedPut, StoreError> {
         header_safe(&upload.content_type)?;
-        let expires = self.clock.now() + PUT_FOR;
-        let headers = vec![
-            ("content-type".to_owned(), upload.content_type.clone()),
-            ("content-length".to_owned(), upload.size.to_string()),
-        ];
-        let url = permit::sign(&self.secret, Permit::Put(upload), expires)?;
-        Ok(SignedPut { method: "PUT", url, headers, expires })
+        let now = self.clock.now();
+        match &self.place {
+            Place::Local(local) => local.sign_put(upload, now + PUT_FOR),
+            Place::S3(s3) => s3.sign_put(&upload, now, PUT_FOR).await,
+        }
     }
 
     /// What is known of a file.
     pub async fn head(&self, key: FileKey) -> Result<Option<Head>, StoreError> {
-        Ok(self.folder.open_file(key).await?.map(|(head, _)| head))
+        match &self.place {
+            Place::Local(local) => local.head(key).await,
+            Place::S3(s3) => s3.head(key).await,
+        }
     }
 
     /// Copies a file whose etag was checked. `Conflict` when it has another one now, or is gone;
     /// `Corrupt` when its bytes are not those of its etag.
     pub async fn copy(&self, from: FileKey, to: FileKey, etag: &str) -> Result<(), StoreError> {
-        let Some((head, content)) = self.read(from).await? else {
-            return Err(StoreError::Conflict);
-        };
-        if head.etag() != etag {
-            return Err(StoreError::Conflict);
-        }
-        let upload = Upload {
-            key: to,
-            size: head.size,
-            content_type: head.content_type,
-            sha256: head.sha256,
-        };
-        let pieces = futures_util::stream::try_unfold(content, |mut content| async move {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = (&mut content).take(PIECE as u64).read_to_end(&mut piece).await?;
-            Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), content)))
-        });
-        match self.put(&upload, pieces).await {
-            Ok(_) => Ok(()),
-            Err(FileRefusal::Store(error)) => Err(error),
-            Err(FileRefusal::CutOff(why)) => Err(StoreError::Unavailable(why)),
-            Err(_) => Err(StoreError::Corrupt(format!("the file {from}"))),
+        match &self.place {
+            Place::Local(local) => local.copy(from, to, etag).await,
+            Place::S3(s3) => s3.copy(from, to, etag).await,
         }
     }
 
     /// A URL (on a folder a path and query on this server) that permits to read a file for at most
     /// five minutes. Whether there is such a file shows when it is read.
-    #[expect(clippy::unused_async, reason = "S3 looks for its credentials first")]
     pub async fn get_signed(
         &self,
         key: FileKey,
@@ -170,27 +164,36 @@ impl Files {
         if let Disposition::Attachment(name) = &disposition {
             header_safe(name)?;
         }
-        let expires = self.clock.now() + good_for.min(MAX_GET_FOR);
-        permit::sign(&self.secret, Permit::Get { key, disposition }, expires)
+        let (now, good_for) = (self.clock.now(), good_for.min(MAX_GET_FOR));
+        match &self.place {
+            Place::Local(local) => local.get_signed(key, disposition, now + good_for),
+            Place::S3(s3) => s3.get_signed(key, &disposition, now, good_for).await,
+        }
     }
 
     /// Deletes a file. Whether there was one.
     pub async fn delete(&self, key: FileKey) -> Result<bool, StoreError> {
-        self.folder.delete(key).await
+        match &self.place {
+            Place::Local(local) => local.delete(key).await,
+            Place::S3(s3) => s3.delete(key).await,
+        }
     }
 
     /// A file's head and content, for the server itself: to check it, or to serve it.
     pub async fn read(&self, key: FileKey) -> Result<Option<(Head, Content)>, StoreError> {
-        let opened = self.folder.open_file(key).await?;
-        Ok(opened.map(|(head, file)| {
-            let content: Content = Box::pin(file.take(head.size));
-            (head, content)
-        }))
+        match &self.place {
+            Place::Local(local) => local.read(key).await,
+            Place::S3(s3) => s3.read(key).await,
+        }
     }
 
-    /// What the `token` of a URL under `/files/<key>` permits with this method now.
+    /// What the `token` of a URL under `/files/<key>` permits with this method now. On S3 nothing:
+    /// its URLs do not lead here.
     pub fn verify(&self, method: &str, key: &str, token: &str) -> Result<Permit, FileRefusal> {
-        permit::verify(&self.secret, method, key, token, self.clock.now())
+        match &self.place {
+            Place::Local(local) => local.verify(method, key, token, self.clock.now()),
+            Place::S3(_) => Err(FileRefusal::Signature),
+        }
     }
 
     /// Takes a file in: exactly what was permitted, or nothing. Once it answers, the file is
@@ -200,41 +203,19 @@ impl Files {
         upload: &Upload,
         content: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Head, FileRefusal> {
-        let mut incoming = self.folder.begin(self.clock.as_ref()).await?;
-        let received = async {
-            let head = receive(&mut incoming, upload, content).await?;
-            self.folder.finish(&mut incoming, upload.key, &head).await?;
-            Ok(head)
-        };
-        let received = received.await;
-        if received.is_err() {
-            incoming.abandon().await?;
+        match &self.place {
+            Place::Local(local) => local.put(upload, content).await,
+            Place::S3(s3) => s3.put(upload, content).await,
         }
-        received
     }
-}
 
-async fn receive<E: std::fmt::Display>(
-    incoming: &mut Incoming,
-    upload: &Upload,
-    content: impl Stream<Item = Result<Bytes, E>> + Send,
-) -> Result<Head, FileRefusal> {
-    let mut content = std::pin::pin!(content.map_err(|error| error.to_string()));
-    while let Some(piece) = content.next().await {
-        let piece = piece.map_err(FileRefusal::CutOff)?;
-        if incoming.size() + piece.len() as u64 > upload.size {
-            return Err(FileRefusal::Size);
+    /// Whether files can be put and read, for `/readyz`: without them all else works.
+    pub async fn healthy(&self) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Local(_) => Ok(()),
+            Place::S3(s3) => s3.healthy().await,
         }
-        incoming.write(&piece).await?;
     }
-    if incoming.size() != upload.size {
-        return Err(FileRefusal::Size);
-    }
-    if incoming.sha256() != upload.sha256 {
-        return Err(FileRefusal::Hash);
-    }
-    let (size, sha256) = (upload.size, upload.sha256);
-    Ok(Head { size, content_type: upload.content_type.clone(), sha256 })
 }
 
 /// Refuses what would end a header.

@@ -25,7 +25,9 @@ pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 pub struct StoreConfig {
     /// Records and document logs: `sqlite:PATH`.
     pub records: String,
-    /// Files: `dir:PATH`.
+    /// Files: `dir:PATH`, or `s3://ACCESS:SECRET@HOST[:PORT][/PREFIX][?OPTIONS]`; the options are
+    /// `region=…` (`us-east-1`), `insecure` (no TLS), `encryption=off` (a server that has none) and
+    /// `public=https://…` (where clients reach it). Buckets are called `PREFIX-materials` and so on.
     pub files: String,
     /// News between nodes, and what they remember together: `local`, or
     /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
@@ -55,10 +57,7 @@ impl Store {
             Some(("sqlite", path)) => Arc::new(Sqlite::open(Path::new(path)).await?),
             _ => return Err(unknown("records", &config.records, "sqlite:PATH")),
         };
-        let files = match config.files.split_once(':') {
-            Some(("dir", path)) => Files::open(Path::new(path), Arc::clone(&clock)).await?,
-            _ => return Err(unknown("files", &config.files, "dir:PATH")),
-        };
+        let files = Files::open(&config.files, Arc::clone(&clock)).await?;
         let (bus, cache) = open_bus(&config.bus, &clock).await?;
         let shelves = Shelves::default();
         let log = Log::new(

@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
 };
 
-use super::{Bucket, FileKey};
+use super::{Bucket, FileKey, Head};
 use crate::StoreError;
 
 /// The end of every file here.
@@ -30,27 +30,23 @@ const MAX_HEAD: u32 = 4096;
 /// Uploads that were cut off are swept after this long.
 const SWEPT_AFTER: Duration = Duration::from_hours(24);
 
-/// What is known of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// Bytes of content.
-    pub size: u64,
-    /// The type that was declared.
-    pub content_type: String,
-    /// SHA-256 of the content.
+/// What stands at the end of a file.
+#[derive(Serialize, Deserialize)]
+struct Tail {
+    size: u64,
+    content_type: String,
     #[serde(with = "super::hash")]
-    pub sha256: [u8; 32],
+    sha256: [u8; 32],
 }
 
-impl Head {
-    /// Names the content: another content has another one.
-    pub fn etag(&self) -> String {
-        use std::fmt::Write;
-        self.sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
-            text
-        })
-    }
+/// A content's etag is its SHA-256: another content has another one.
+pub(super) fn head(size: u64, content_type: String, sha256: [u8; 32]) -> Head {
+    use std::fmt::Write;
+    let etag = sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
+        text
+    });
+    Head { size, content_type, sha256, etag }
 }
 
 /// A folder with a folder a bucket.
@@ -142,8 +138,10 @@ impl Folder {
         key: FileKey,
         head: &Head,
     ) -> Result<(), StoreError> {
-        let mut tail =
-            bson::serialize_to_vec(head).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let content_type = head.content_type.clone();
+        let tail = Tail { size: head.size, content_type, sha256: head.sha256 };
+        let mut tail = bson::serialize_to_vec(&tail)
+            .map_err(|error| StoreError::Invalid(error.to_string()))?;
         let length = u32::try_from(tail.len()).unwrap_or(u32::MAX);
         if length > MAX_HEAD {
             return Err(StoreError::Invalid("too long a content type".into()));
@@ -219,8 +217,9 @@ async fn read_head(file: &mut File) -> io::Result<Option<Head>> {
     let mut bson = vec![0; tail as usize];
     file.seek(SeekFrom::Start(content)).await?;
     file.read_exact(&mut bson).await?;
-    let head: Option<Head> = bson::deserialize_from_slice(&bson).ok();
-    Ok(head.filter(|head| head.size == content))
+    let tail: Option<Tail> = bson::deserialize_from_slice(&bson).ok();
+    let tail = tail.filter(|tail| tail.size == content);
+    Ok(tail.map(|tail| head(tail.size, tail.content_type, tail.sha256)))
 }
 
 /// Makes a rename durable.

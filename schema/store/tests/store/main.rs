@@ -9,6 +9,7 @@ mod hall;
 mod pages;
 mod races;
 mod redis;
+mod s3;
 
 use std::sync::Arc;
 

@@ -1,0 +1,177 @@
+//! Files on a real S3 server: what a signed URL permits, and nothing else; a server that is away.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Client, StatusCode};
+use sha2::{Digest, Sha256};
+use studyhall_schema::clock::{Clock, SystemClock, TestClock};
+use studyhall_services::S3;
+use studyhall_store::{
+    Store, StoreConfig, StoreError, conformance,
+    files::{Bucket, Disposition, FileKey, SignedPut, Upload},
+};
+use tempfile::TempDir;
+
+use crate::hall;
+
+const CONTENT: &[u8] = b"hello, hall";
+
+struct Hall {
+    store: Store,
+    browser: Client,
+    _folder: TempDir,
+}
+
+impl Hall {
+    async fn on(files: &str, clock: impl Clock) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = StoreConfig { files: files.to_owned(), ..hall::config(folder.path()) };
+        let store = Store::open(&config, Arc::new(clock)).await.unwrap();
+        Self { store, browser: Client::new(), _folder: folder }
+    }
+
+    fn upload(&self) -> Upload {
+        Upload {
+            key: FileKey::random(Bucket::TempUploads, self.store.clock().as_ref()),
+            size: CONTENT.len() as u64,
+            content_type: "application/pdf".into(),
+            sha256: Sha256::digest(CONTENT).into(),
+        }
+    }
+
+    /// Puts as a client that sends what it was told to, but for what the test changes.
+    async fn put(&self, signed: &SignedPut, content: &'static [u8]) -> StatusCode {
+        let mut request = self.browser.put(&signed.url).body(content);
+        for (name, value) in &signed.headers {
+            if name != "content-length" {
+                request = request.header(name, value);
+            }
+        }
+        request.send().await.unwrap().status()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s3_does_what_every_store_of_files_must() {
+    let folder = TempDir::new().unwrap();
+    let (url, _s3) = S3::any(folder.path());
+    let hall = Hall::on(&url, TestClock::new(1)).await;
+    conformance(&hall.store).await;
+    hall.store.files().healthy().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_url_permits_exactly_one_content() {
+    let folder = TempDir::new().unwrap();
+    let (url, _s3) = S3::any(folder.path());
+    let hall = Hall::on(&url, SystemClock).await;
+    let (files, upload) = (hall.store.files(), hall.upload());
+    let signed = files.sign_put(upload.clone()).await.unwrap();
+    for header in ["content-length", "content-type", "x-amz-checksum-sha256"] {
+        assert!(signed.headers.iter().any(|(name, _)| name == header), "{header} is signed");
+        assert!(signed.url.contains(header), "{header} is signed: {}", signed.url);
+    }
+    for (content, what) in [
+        (&b"hello, hall!"[..], "longer"),
+        (b"hello, hal", "shorter"),
+        (b"hullo, hall", "of another hash"),
+    ] {
+        let status = hall.put(&signed, content).await;
+        assert!(status.is_client_error(), "{what}: {status}");
+    }
+    for (header, other) in [
+        ("content-type", "text/html"),
+        ("x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
+    ] {
+        let mut other_signed = signed.clone();
+        for (name, value) in &mut other_signed.headers {
+            if name == header {
+                other.clone_into(value);
+            }
+        }
+        let status = hall.put(&other_signed, CONTENT).await;
+        assert!(status.is_client_error(), "another {header}: {status}");
+    }
+    let mut elsewhere = signed.clone();
+    let other = FileKey::random(Bucket::TempUploads, &SystemClock);
+    elsewhere.url = elsewhere.url.replace(&upload.key.name(), &other.name());
+    assert_eq!(hall.put(&elsewhere, CONTENT).await, StatusCode::FORBIDDEN, "another key");
+    assert_eq!(files.head(upload.key).await, Ok(None), "what is refused leaves nothing");
+
+    assert_eq!(hall.put(&signed, CONTENT).await, StatusCode::OK);
+    let head = files.head(upload.key).await.unwrap().unwrap();
+    assert_eq!((head.size, head.sha256), (upload.size, upload.sha256));
+    assert_eq!(head.content_type, "application/pdf");
+    assert!(files.verify("PUT", &upload.key.to_string(), "token").is_err(), "not served here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_url_shows_the_file_as_it_was_signed_and_ends() {
+    let folder = TempDir::new().unwrap();
+    let (url, _s3) = S3::any(folder.path());
+    let hall = Hall::on(&url, SystemClock).await;
+    let (files, upload) = (hall.store.files(), hall.upload());
+    let signed = files.sign_put(upload.clone()).await.unwrap();
+    assert_eq!(hall.put(&signed, CONTENT).await, StatusCode::OK);
+
+    let name = Disposition::Attachment("résumé \"1\".pdf".into());
+    let url = files.get_signed(upload.key, name.clone(), Duration::from_hours(1)).await.unwrap();
+    assert!(url.contains("X-Amz-Expires=300"), "five minutes at most: {url}");
+    let shown = hall.browser.get(&url).send().await.unwrap();
+    assert_eq!(shown.status(), StatusCode::OK);
+    assert_eq!(shown.headers()["content-disposition"], name.to_string());
+    assert_eq!(shown.headers()["content-type"], "application/pdf");
+    assert_eq!(shown.bytes().await.unwrap(), CONTENT);
+    let inline = url.replace("attachment", "inline");
+    assert_eq!(hall.browser.get(inline).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    let put = hall.browser.put(&url).body(CONTENT).send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::FORBIDDEN, "who may read may not write");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_url_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (url, _s3) = S3::any(folder.path());
+    let past = TestClock::new(1);
+    let hall = Hall::on(&url, past).await;
+    let upload = hall.upload();
+    let signed = hall.store.files().sign_put(upload.clone()).await.unwrap();
+    assert_eq!(hall.put(&signed, CONTENT).await, StatusCode::FORBIDDEN);
+    let minute = Duration::from_mins(1);
+    let get = hall.store.files().get_signed(upload.key, Disposition::Inline, minute).await.unwrap();
+    assert_eq!(hall.browser.get(get).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_or_hangs_is_unavailable_in_time() {
+    let folder = TempDir::new().unwrap();
+    let mut s3 = S3::start(folder.path());
+    let url = s3.url();
+    s3.kill();
+    let hall = Hall::on(&url, SystemClock).await;
+    let (files, upload) = (hall.store.files(), hall.upload());
+    let away = async || {
+        let asked = tokio::time::timeout(Duration::from_secs(6), files.head(upload.key)).await;
+        matches!(asked.unwrap(), Err(StoreError::Unavailable(_)))
+    };
+    assert!(away().await, "a hall opens without its files");
+    assert!(files.healthy().await.is_err());
+    s3.restart();
+    assert_eq!(files.head(upload.key).await, Ok(None), "and has them when they are there");
+    files.healthy().await.unwrap();
+    s3.pause();
+    assert!(away().await, "nobody waits for ever");
+    s3.resume();
+    assert_eq!(files.head(upload.key).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_at_once_make_each_bucket_once() {
+    let folder = TempDir::new().unwrap();
+    let s3 = S3::start(folder.path());
+    let url = s3.url();
+    let halls = (0..4).map(|_| Hall::on(&url, SystemClock));
+    for hall in futures_util::future::join_all(halls).await {
+        hall.store.files().healthy().await.unwrap();
+    }
+}
