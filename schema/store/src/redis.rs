@@ -91,7 +91,7 @@ impl fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`. Goes nowhere yet.
+    /// `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`, with TLS `rediss://…`. Goes nowhere yet.
     pub(crate) fn at(url: &str) -> Result<Self, StoreError> {
         // The error may quote the URL, and the URL has a password.
         let invalid = |_| StoreError::Invalid("this is no redis://HOST:PORT URL".into());

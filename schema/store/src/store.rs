@@ -32,7 +32,7 @@ pub struct StoreConfig {
     /// `public=https://…` (where clients reach it). Buckets are called `PREFIX-materials` and so on.
     pub files: String,
     /// News between nodes, and what they remember together: `local`, or
-    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with TLS `rediss://…`.
     pub bus: String,
 }
 
@@ -176,13 +176,14 @@ async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backe
 async fn open_bus(url: &str, clock: &Arc<dyn Clock>) -> Result<(Bus, Cache), StoreError> {
     match url.split_once("://") {
         None if url == "local" => Ok((Bus::default(), Cache::new(Arc::clone(clock)))),
-        Some(("redis", _)) => {
+        Some(("redis" | "rediss", _)) => {
             let redis = Redis::at(url)?;
             let bus = Bus::on(redis.clone(), clock.random_u64()).await;
             let cache = Cache::on(redis, bus.clone(), Arc::clone(clock)).await;
             Ok((bus, cache))
         }
-        _ => Err(unknown("the bus", url, "local or redis://HOST:PORT")),
+        // The URL may hold a password.
+        _ => Err(StoreError::Invalid("the bus is local or redis://HOST:PORT".into())),
     }
 }
 

@@ -239,9 +239,6 @@ impl Actor {
 
     async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
         let mut mails = Vec::new();
-        if self.news.is_some() {
-            self.node.tell_nodes(self.me.id, News::WhoIsHere);
-        }
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
             self.settle();
@@ -425,7 +422,11 @@ impl Actor {
 
     /// What another node says. What it does not say, or is lost, the next look at the log will tell.
     fn heard(&mut self, heard: Result<Bytes, Lagged>) {
-        let Ok(bytes) = heard else { return self.read_log(Duration::ZERO) };
+        let Ok(bytes) = heard else {
+            // The bus begins to listen, or had been away.
+            self.node.tell_nodes(self.me.id, News::WhoIsHere);
+            return self.read_log(Duration::ZERO);
+        };
         let seq = self.document.state().seq();
         match News::decode(&bytes) {
             Ok((from, _)) if from == self.node.id => {}

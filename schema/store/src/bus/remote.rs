@@ -133,11 +133,7 @@ impl Listener {
         loop {
             let ended = Arc::new(Notify::new());
             let error = match self.connect(&ended).await {
-                Ok(connection) => {
-                    backoff.succeeded();
-                    self.listens.store(true, Ordering::Relaxed);
-                    self.listen(connection, &ended).await
-                }
+                Ok(connection) => self.listen(connection, &ended, &mut backoff).await,
                 Err(error) => error,
             };
             self.listens.store(false, Ordering::Relaxed);
@@ -161,7 +157,12 @@ impl Listener {
     }
 
     /// Listens to what is open until the connection ends.
-    async fn listen(&self, mut connection: Connection, ended: &Notify) -> StoreError {
+    async fn listen(
+        &self,
+        mut connection: Connection,
+        ended: &Notify,
+        backoff: &mut Backoff,
+    ) -> StoreError {
         let mut heard = HashSet::new();
         let mut opened = self.topics.all();
         let mut closed = Vec::new();
@@ -169,6 +170,9 @@ impl Listener {
             if let Err(error) = self.follow(&mut connection, &mut heard, opened, closed).await {
                 return error;
             }
+            // Only now: a Redis may let one in and forbid to listen.
+            backoff.succeeded();
+            self.listens.store(true, Ordering::Relaxed);
             tokio::select! {
                 () = self.topics.changed.notified() => {}
                 () = ended.notified() => {

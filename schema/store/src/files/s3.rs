@@ -300,11 +300,14 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
     Some(error.raw_response()?.status().as_u16())
 }
 
+/// What is asked for with `HEAD` is refused with a status and no words.
 fn failed<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreError {
-    let why = match error {
-        SdkError::TimeoutError(_) => "it has not answered in time",
-        SdkError::DispatchFailure(_) => "it cannot be reached",
-        _ => error.code().unwrap_or("it has given no answer that is one"),
+    let why = match (error, error.code(), status(error)) {
+        (SdkError::TimeoutError(_), ..) => "it has not answered in time".to_owned(),
+        (SdkError::DispatchFailure(_), ..) => "it cannot be reached".to_owned(),
+        (_, Some(code), _) => code.to_owned(),
+        (_, None, Some(status)) => format!("it has answered {status}"),
+        (_, None, None) => "it has given no answer that is one".to_owned(),
     };
     StoreError::Unavailable(format!("S3: {why}"))
 }
