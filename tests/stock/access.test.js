@@ -103,3 +103,41 @@ test(`${two.name}: a revoked login cannot be used for a new socket`, async (t) =
   });
   assert.equal(status, 401);
 });
+
+for (const path of ["hocuspocus", "yjs/note:000000000000000000000000"]) {
+  test(`/sync/${path}: a page of another origin opens no socket`, async (t) => {
+    const { hall, ada } = await cast(t, ["ada"]);
+    const socket = new WebSocket(`${hall.sockets}/${path}?ticket=${await ada.ticket()}`, {
+      origin: "https://evil.example",
+    });
+    t.after(() => socket.terminate());
+    let status = null;
+    socket.on("unexpected-response", (_, answer) => (status = answer.statusCode));
+    socket.on("error", () => {});
+    await until(() => status !== null || socket.readyState === WebSocket.OPEN, "an answer");
+    assert.equal(status, 403);
+  });
+}
+
+test("who is signed out leaves at once, and hears nothing of what is written after", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = await ada.noteWith([ben]);
+  const here = await hocuspocusClients[0].sit(t, ada, note);
+  const there = await yWebsocketClients[0].sit(t, ben, note);
+  await Promise.all([here.synced(), there.synced()]);
+  there.awareness.setLocalStateField("user", "Ben, here");
+  await here.notices("user", "Ben, here");
+  // Ben's socket reads nothing for now: what it is sent waits.
+  const socket = there.provider.ws._socket;
+  socket.pause();
+  for (let n = 0; n < 40; n++) here.write(`<${n}>${"x".repeat(200_000)}`);
+  await here.saved();
+  await ben.logout();
+  here.write("<secret>");
+  await here.saved();
+  const others = () => [...here.awareness.getStates().values()].filter((state) => state.user);
+  await until(() => others().length === 0, "Ben's cursor is gone", 5);
+  socket.resume();
+  await until(() => !there.provider.wsconnected, "Ben's socket is closed");
+  assert.ok(!there.words.includes("<secret>"));
+});

@@ -96,3 +96,31 @@ function write(to, body) {
     else encoding.writeVarUint8Array(to, part);
   }
 }
+
+/** Two items of this client, of which the second is put into the first, a letter and no type. */
+export function intoNoType(client) {
+  return bytes((to) => {
+    for (const number of [1, 2, client, 0]) encoding.writeVarUint(to, number);
+    encoding.writeUint8(to, STRING);
+    encoding.writeVarUint(to, 1);
+    encoding.writeVarString(to, "content");
+    encoding.writeVarString(to, "a");
+    encoding.writeUint8(to, STRING);
+    for (const number of [0, client, 0]) encoding.writeVarUint(to, number);
+    encoding.writeVarString(to, "b");
+    encoding.writeVarUint(to, 0);
+  });
+}
+
+/** A note's content by so many clients: its state vector is long. */
+export function manyClients(count) {
+  const doc = new Y.Doc();
+  const parts = Array.from({ length: count }, (_, n) => {
+    const one = new Y.Doc();
+    one.clientID = n + 1;
+    one.getText("content").insert(0, "x");
+    return Y.encodeStateAsUpdate(one);
+  });
+  for (let n = 0; n < parts.length; n += 1000) Y.applyUpdate(doc, Y.mergeUpdates(parts.slice(n, n + 1000)));
+  return Y.encodeStateAsUpdate(doc);
+}

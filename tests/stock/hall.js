@@ -1,11 +1,12 @@
 // The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary. With
 // `STUDYHALL_STOCK_MONGODB=mongodb://host` each hall has a database there instead of SQLite.
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./services.js";
 import { until } from "./until.js";
 
 const binary = process.env.STUDYHALL_BIN;
@@ -19,6 +20,18 @@ export async function cast(t, names, ...flags) {
   return { hall, ...people };
 }
 
+/** Nodes of one installation: the same store, files, bus and secret. */
+export async function nodes(t, count, { store, bus, files }, ...flags) {
+  const dir = mkdtempSync(join(tmpdir(), "studyhall-secret-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const secret = join(dir, "secret");
+  writeFileSync(secret, randomBytes(32));
+  const shared = ["--store", store, "--bus", bus, "--files", files, "--secret-file", secret];
+  const opened = [];
+  for (let n = 0; n < count; n++) opened.push(await Hall.open(t, [...shared, ...flags]));
+  return opened;
+}
+
 let databases = 0;
 
 /** The flags that name a new database, where the tests run on MongoDB's wire. */
@@ -30,12 +43,12 @@ function store() {
   return ["--store", url.href];
 }
 export class Hall {
-  static async open(t, flags) {
-    const hall = new Hall();
+  static async open(t, flags, env = {}) {
+    const hall = Object.assign(new Hall(), { env });
     hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
     hall.data = join(hall.dir, "data");
     hall.ports = [await freePort(), await freePort()];
-    hall.flags = [...flags, ...store()];
+    hall.flags = flags.includes("--store") || env.STUDYHALL_STORE ? flags : [...flags, ...store()];
     t.after(() => hall.close());
     await hall.start();
     return hall;
@@ -51,7 +64,7 @@ export class Hall {
     const args = ["serve", "--rate-limit", "off", "--data", this.data, ...this.flags];
     const [port, adminPort] = this.ports;
     args.push("--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${adminPort}`);
-    this.program = spawn(binary, args, { stdio: ["ignore", log, log] });
+    this.program = spawn(binary, args, { stdio: ["ignore", log, log], env: { ...process.env, ...this.env } });
     this.gone = once(this.program, "exit");
     const ready = async () => {
       if (this.program.exitCode !== null) throw new Error(`the hall ended: ${this.said}`);
@@ -118,6 +131,11 @@ export class Person {
     this.name = name;
   }
 
+  /** The same person and sign-in, at another node. */
+  at(hall) {
+    return Object.assign(new Person(hall, this.name), { ...this, hall });
+  }
+
   signedIn({ user, access_token, refresh_token }) {
     this.id = user?.id ?? this.id;
     this.access = access_token;
@@ -172,13 +190,4 @@ async function expectOk(answer) {
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${text}`);
   return text && answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -2,10 +2,20 @@
 // grow by more than 32 MiB over all of it.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import test from "node:test";
 import WebSocket from "ws";
 import * as Y from "yjs";
-import { awareness, frames, goodUpdate, malformed, nestedUpdates, vectorBomb } from "./attacks.js";
+import {
+  awareness,
+  frames,
+  goodUpdate,
+  intoNoType,
+  malformed,
+  manyClients,
+  nestedUpdates,
+  vectorBomb,
+} from "./attacks.js";
 import { agree, clients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
@@ -173,6 +183,105 @@ for (const protocol of ["yjs", "hocuspocus"]) {
     assert.equal(hall.program.exitCode, null);
   });
 }
+
+for (const protocol of ["yjs", "hocuspocus"]) {
+  test(`${protocol}: what is put into no type is refused, and no co-editor is cut off`, async (t) => {
+    const { mallory, note, here, there, goesOn } = await scene(t);
+    const cut = [];
+    here.provider.on("disconnect", () => cut.push("here"));
+    there.provider.on("connection-close", () => cut.push("there"));
+    const line = await Attack.open(t, mallory, note, protocol);
+    for (let n = 0; n < 20; n++) line.send(SYNC, UPDATE, intoNoType(7_000 + n));
+    await line.answered();
+    await goesOn();
+    assert.deepEqual(cut, []);
+    if (protocol === "hocuspocus") await until(() => line.refused === 20, "each is refused");
+  });
+}
+
+test("a client that asks again and again and reads nothing costs its own queue", async (t) => {
+  const { hall, ada, mallory, note, goesOn } = await scene(t);
+  const writer = await clients[0].sit(t, ada, note);
+  await writer.synced();
+  Y.applyUpdate(writer.doc, manyClients(20_000));
+  await goesOn();
+  const before = memory(hall);
+  const lines = await Promise.all(Array.from({ length: 6 }, () => Attack.open(t, mallory, note, "yjs")));
+  for (const line of lines) {
+    line.socket._socket.pause();
+    for (let n = 0; n < 10_000; n++) line.send(SYNC, STEP1, Uint8Array.from([0]));
+  }
+  await goesOn();
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+/** A Hocuspocus socket of nobody's, as bytes: it sends what it likes and says no token. */
+async function stranger(t, hall) {
+  const socket = connect(hall.ports[0], "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  const key = "dGhlIHNhbXBsZSBub25jZQ==";
+  const head = ["GET /sync/hocuspocus HTTP/1.1", `Host: 127.0.0.1:${hall.ports[0]}`, "Connection: Upgrade"];
+  head.push("Upgrade: websocket", "Sec-WebSocket-Version: 13", `Sec-WebSocket-Key: ${key}`);
+  socket.write(`${head.join("\r\n")}\r\n\r\n`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  return socket;
+}
+
+test("strangers' large messages are not read at all", async (t) => {
+  const { hall, goesOn } = await scene(t);
+  const before = memory(hall);
+  for (let n = 0; n < 40; n++) {
+    const socket = await stranger(t, hall);
+    const head = Buffer.alloc(14);
+    [head[0], head[1]] = [0x82, 0x80 | 127];
+    head.writeBigUInt64BE(BigInt(16 * MiB), 2);
+    socket.write(head);
+    socket.write(Buffer.alloc(16 * MiB - 100));
+  }
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("what waits for a token is bounded by what it takes, however small its frames", async (t) => {
+  const { hall, note, goesOn } = await scene(t);
+  const before = memory(hall);
+  const socket = new WebSocket(`${hall.sockets}/hocuspocus`);
+  t.after(() => socket.terminate());
+  let code = null;
+  socket.on("close", (closed) => (code = closed));
+  socket.on("error", () => {});
+  await until(() => socket.readyState === WebSocket.OPEN, "the stranger's socket opens");
+  const frame = frames.hocuspocus(note, AWARENESS, new Uint8Array());
+  for (let n = 0; n < 400_000 && code === null; n++) {
+    socket.send(frame);
+    if (n % 1000 === 0) await new Promise(setImmediate);
+  }
+  await until(() => code !== null, "it is closed");
+  assert.equal(code, 1009);
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("one note under many addresses keeps no more above holes than one", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const before = memory(hall);
+  const line = await Attack.open(t, mallory, note, "hocuspocus");
+  const ticket = await mallory.ticket();
+  const doc = new Y.Doc();
+  doc.getText("content").insert(0, "the update that is never sent");
+  const vector = Y.encodeStateVector(doc);
+  doc.getText("content").insert(0, "x".repeat(500 << 10));
+  const above = Y.encodeStateAsUpdate(doc, vector);
+  for (let n = 0; n < 100; n++) {
+    line.sendTo(`${note}\0${n}`, AUTH, 0, ticket, "4.8.0");
+    line.sendTo(`${note}\0${n}`, SYNC, UPDATE, above);
+  }
+  await until(() => line.refused >= 98, () => `they are refused, ${line.refused} were`);
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
 
 test("100,000 names on one Hocuspocus socket", async (t) => {
   const { hall, mallory, note, goesOn } = await scene(t);

@@ -1,0 +1,212 @@
+// Two nodes over MongoDB's wire, Redis and S3: one hall, whichever node people reach it through.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { parseEnv } from "node:util";
+import { parse } from "yaml";
+import { agree, clients, counting, hocuspocusClients, yWebsocketClients } from "./clients.js";
+import { Hall, nodes } from "./hall.js";
+import { mongo, redis, s3 } from "./services.js";
+import { until } from "./until.js";
+
+const rounds = process.env.STUDYHALL_LONG ? 20 : 4;
+
+/** Two nodes, Ada at the first, Ben at the second, and a note that they share. */
+async function installation(t, ...flags) {
+  const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t)]);
+  const urls = { store: `${database.url}/hall`, bus: bus.url, files: store.url };
+  const [here, there] = await nodes(t, 2, urls, ...flags);
+  const ada = await here.register("ada");
+  const ben = (await here.register("ben")).at(there);
+  const note = await ada.noteWith([ben]);
+  return { database, bus, store, here, there, ada, ben, note };
+}
+
+/** What REST shows of a note, at this node. */
+async function shows(person, note) {
+  return (await person.send("GET", `/notes/${note.slice("note:".length)}`)).text;
+}
+
+test("people on two nodes write together, with every client, and see each other's cursors", async (t) => {
+  const { ada, ben, note } = await installation(t);
+  const desks = [];
+  for (const [place, client] of clients.entries()) {
+    desks.push(await client.sit(t, place % 2 ? ben : ada, note));
+  }
+  await Promise.all(desks.map((desk) => desk.synced()));
+  const words = [];
+  for (let turn = 0; turn < 10; turn++) {
+    desks.forEach((desk, place) => {
+      words.push(`<${place}.${turn}>`);
+      desk.write(words.at(-1));
+    });
+    await desks[turn % 4].saved();
+  }
+  await agree(desks, words);
+  assert.equal(await shows(ada, note), desks[0].words);
+  assert.equal(await shows(ben, note), desks[0].words);
+  desks[0].awareness.setLocalStateField("user", "Ada, here");
+  await desks[1].notices("user", "Ada, here");
+  await desks[3].notices("user", "Ada, here");
+});
+
+test("who is thrown out, and who signs out, is out on the other node within a second", async (t) => {
+  const { here, there, ada, ben } = await installation(t);
+  const room = await ada.roomWith([ben]);
+  const note = await ada.note({ room_id: room, is_shared: true });
+  const desk = await hocuspocusClients[0].sit(t, ben, note);
+  const kept = await yWebsocketClients[0].sit(t, ada.at(there), await ada.note({ text: "hers" }));
+  await Promise.all([desk.synced(), kept.synced()]);
+  let denied = 0;
+  desk.provider.on("authenticationFailed", () => (denied = Date.now()));
+  let began = Date.now();
+  await ben.at(here).send("POST", `/rooms/${room}/leave`);
+  await until(() => denied, "Ben is out of the room's note");
+  assert.ok(denied - began < 1000, `it took ${denied - began} ms`);
+  let code = 0;
+  kept.provider.on("connection-close", (event) => (code ||= event.code));
+  began = Date.now();
+  await ada.logout();
+  await until(() => code, "Ada's socket at the other node is closed");
+  assert.equal(code, 4401);
+  assert.ok(Date.now() - began < 1000);
+});
+
+test(`kill -9 of one node or the other, ${rounds} rounds: nothing told is lost, nothing is doubled`, async (t) => {
+  const { here, there, ada, ben, note } = await installation(t);
+  const sit = (place) => clients[place % 4].sit(t, place % 3 ? ben : ada, note);
+  const desks = await Promise.all(Array.from({ length: 12 }, (_, place) => sit(place)));
+  const typed = [];
+  const told = new Set();
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(desks.map((desk) => desk.synced()));
+    const typing = setInterval(() => {
+      const place = typed.length % desks.length;
+      typed.push(`<${place}.${typed.length}>`);
+      desks[place].write(typed.at(-1));
+    }, 10);
+    const before = typed.length;
+    await until(() => typed.length > before + 60, "they type");
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 500)); // the random moment
+    const victim = round % 2 ? here : there;
+    await victim.kill();
+    clearInterval(typing);
+    // Whatever somebody else was shown is in the store already.
+    for (const [place, desk] of desks.entries()) {
+      const others = desk.words.match(/<\d+\.\d+>/g) ?? [];
+      others.filter((word) => !word.startsWith(`<${place}.`)).forEach((word) => told.add(word));
+    }
+    const survivor = victim === here ? ben : ada;
+    await until(async () => (await shows(survivor, note)) !== "", "the other node answers");
+    const text = await shows(survivor, note);
+    for (const word of told) assert.equal(text.split(word).length, 2, `round ${round}: ${word}`);
+    await victim.start();
+    await agree(desks, typed);
+  }
+  t.diagnostic(`${typed.length} edits, ${told.size} shown to others before a kill, ${rounds} kills, none lost`);
+});
+
+test("F5: Redis is killed and forgets everything: nothing is lost, nobody is signed out", async (t) => {
+  const { bus, ada, ben, note } = await installation(t);
+  const desks = [await hocuspocusClients[0].sit(t, ada, note), await hocuspocusClients[1].sit(t, ben, note)];
+  await Promise.all(desks.map((desk) => desk.synced()));
+  desks[0].write("<before>");
+  await agree(desks, ["<before>"]);
+  await bus.kill();
+  desks[0].write("<while away>");
+  await desks[0].saved();
+  const began = Date.now();
+  await agree(desks, ["<before>", "<while away>"]);
+  assert.ok(Date.now() - began < 6500, "the other node looks at the log every 5 s");
+  await ben.send("GET", "/auth/me");
+  await bus.start();
+  desks[1].write("<after>");
+  await agree(desks, ["<before>", "<while away>", "<after>"]);
+});
+
+test("F2: the database dies and comes back: no word is lost, people are told, it goes on by itself", async (t) => {
+  const { database, here, ada, ben, note } = await installation(t);
+  const desks = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];
+  await Promise.all(desks.map((desk) => desk.synced()));
+  desks[0].write("<before>");
+  await agree(desks, ["<before>"]);
+  await desks[0].saved();
+  let paused;
+  desks[0].provider.on("stateless", ({ payload }) => (paused ??= JSON.parse(payload).type));
+  await database.kill();
+  desks[0].write("<while away>");
+  const ready = async () => (await here.admin("GET", "/readyz")).status;
+  await until(async () => (await ready()) === 503, "it says that it is not ready");
+  assert.equal((await here.admin("GET", "/livez")).status, 200);
+  const answer = await fetch(`http://127.0.0.1:${here.ports[0]}/api/v1/rooms`, {
+    headers: { authorization: `Bearer ${ada.access}` },
+  });
+  assert.ok([200, 503].includes(answer.status), `${answer.status}`);
+  await until(() => paused === "saving-paused", () => `people are told, heard ${paused}`);
+  assert.ok(desks[0].provider.unsyncedChanges > 0, "nothing is called saved");
+  assert.equal(desks[1].words, "<before>", "nobody sees what could be lost");
+  await database.start();
+  await until(async () => (await ready()) === 200, "it is ready again");
+  await desks[0].saved();
+  await agree(desks, ["<before>", "<while away>"]);
+});
+
+test("a node that sleeps through a compaction is not believed when it wakes", async (t) => {
+  const { there, ada, ben, note } = await installation(t);
+  const { Counting } = counting();
+  const awake = await hocuspocusClients[0].sit(t, ada, note);
+  const asleep = await hocuspocusClients[0].sit(t, ben, note, { WebSocketPolyfill: Counting });
+  await Promise.all([awake.synced(), asleep.synced()]);
+  awake.write("<before>");
+  await agree([awake, asleep], ["<before>"]);
+  there.program.kill("SIGSTOP");
+  asleep.write("<in its sleep>");
+  // Much is written meanwhile, so much that the log is compacted.
+  for (let n = 0; n < 30; n++) {
+    awake.write(`<${n}>${"x".repeat(60_000)}`);
+    await awake.saved();
+  }
+  const compacted = async () =>
+    /studyhall_sync_compactions_total [1-9]/.test(await (await ada.hall.admin("GET", "/metrics")).text());
+  await until(compacted, "the log is compacted");
+  there.program.kill("SIGCONT");
+  await asleep.saved();
+  await agree([awake, asleep], ["<before>", "<in its sleep>", "<29>"]);
+  assert.equal(await shows(ben, note), awake.words);
+});
+
+/** What docker-compose.yml gives its nodes, with the servers of this test in place of its own. */
+function composed(t, { database, bus, store }) {
+  const at = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+  const development = parseEnv(at("deploy/docker/development.env"));
+  const { services } = parse(at("docker-compose.yml"), { merge: true });
+  const dir = mkdtempSync(join(tmpdir(), "studyhall-secret-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const secret = join(dir, "secret");
+  writeFileSync(secret, at(development.STUDYHALL_SECRET));
+  const host = (service) => `127.0.0.1:${service.port}`;
+  const servers = { "mongo:27017": host(database), "redis:6379": host(bus), "minio:9000": host(store) };
+  const ready = (value) => {
+    const filled = String(value).replace(/\$\{(\w+):\?[^}]*\}/g, (_, name) => development[name]);
+    return Object.entries(servers).reduce((all, [name, here]) => all.replace(name, here), filled);
+  };
+  const wanted = Object.entries(services.node1.environment).map(([name, value]) => [name, ready(value)]);
+  return { ...Object.fromEntries(wanted), STUDYHALL_SECRET_FILE: secret };
+}
+
+test("the compose file's own values make an installation of two nodes", async (t) => {
+  const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t, "development", "development-only")]);
+  const env = composed(t, { database, bus, store });
+  const [here, there] = [await Hall.open(t, [], env), await Hall.open(t, [], env)];
+  const health = await (await here.admin("GET", "/readyz?verbose")).text();
+  assert.equal(health, "[+] store ok\n[+] bus ok\n[+] files ok\n[+] accepting\n");
+  const ada = await here.register("ada");
+  const ben = (await here.register("ben")).at(there);
+  const note = await ada.noteWith([ben]);
+  const desks = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];
+  await Promise.all(desks.map((desk) => desk.synced()));
+  desks.forEach((desk, place) => desk.write(`<${place}>`));
+  await agree(desks, ["<0>", "<1>"]);
+});

@@ -1,0 +1,98 @@
+// The real servers that a hall's nodes share: FerretDB (MongoDB's wire), Redis, and versitygw (S3).
+// `tests/services/build` gets them. Each is a process of the test's own and ends with it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { until } from "./until.js";
+
+const built = process.env.STUDYHALL_SERVICES ?? new URL("../services/.bin", import.meta.url).pathname;
+
+function program(name) {
+  const found = [built, ...process.env.PATH.split(":")].map((folder) => join(folder, name)).find(existsSync);
+  if (!found) throw new Error(`${name} is missing: run tests/services/build`);
+  return found;
+}
+
+/** A port that nothing listens on. */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
+
+/** A server of one test: it can die, hang, and come back where it was. */
+class Service {
+  constructor(t, name, args, port, env = {}) {
+    Object.assign(this, { name, args, port, env });
+    t.after(() => this.kill());
+  }
+
+  async start() {
+    const env = { ...process.env, ...this.env };
+    // FerretDB ends when its standard input does.
+    this.process = spawn(program(this.name), this.args, { env, stdio: ["pipe", "pipe", "ignore"] });
+    this.gone = once(this.process, "exit");
+    createInterface(this.process.stdout).on("line", () => {});
+    await until(() => answers(this.port), `${this.name} listens on ${this.port}`);
+    return this;
+  }
+
+  async kill() {
+    this.process?.kill("SIGKILL");
+    await this.gone;
+  }
+
+  pause() {
+    this.process.kill("SIGSTOP");
+  }
+
+  resume() {
+    this.process.kill("SIGCONT");
+  }
+}
+
+function folder(t) {
+  const dir = mkdtempSync(join(tmpdir(), "studyhall-services-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export async function mongo(t) {
+  const port = await freePort();
+  const args = ["-address", `127.0.0.1:${port}`, "-folder", folder(t)];
+  const service = new Service(t, "ferretdb", args, port);
+  service.url = process.env.STUDYHALL_TEST_MONGODB ?? `mongodb://127.0.0.1:${port}`;
+  return service.start();
+}
+
+export async function redis(t) {
+  const port = await freePort();
+  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t)];
+  const service = new Service(t, "redis-server", args, port);
+  service.url = `redis://127.0.0.1:${port}`;
+  return service.start();
+}
+
+export async function s3(t, access = "hall", secret = "hall-secret") {
+  const port = await freePort();
+  const args = ["--quiet", "--port", `127.0.0.1:${port}`, "posix", folder(t)];
+  const keys = { ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret };
+  const service = new Service(t, "versitygw", args, port, keys);
+  service.url = `s3://${access}:${secret}@127.0.0.1:${port}/hall?insecure`;
+  return service.start();
+}
