@@ -58,7 +58,7 @@ export class Desk {
   }
 
   reads(words) {
-    return until(() => this.words === words, () => `reads "${words}", has "${this.words}"`);
+    return until(() => this.words === words, () => `reads "${brief(words)}", has "${brief(this.words)}"`);
   }
 
   /** Everything that was written here is saved, as far as this client can tell. */
@@ -82,6 +82,10 @@ export class Desk {
     this.provider.destroy();
     this.doc.destroy();
   }
+}
+
+function brief(words) {
+  return words.length > 300 ? `…${words.slice(-300)}` : words;
 }
 
 function hocuspocus(Provider) {
@@ -131,7 +135,7 @@ export function counting() {
 export async function agree(desks, words) {
   await until(
     () => desks.every((desk) => desk.words === desks[0].words && hasAll(desk.words, words)),
-    () => `agree on ${words}: ${desks.map((desk) => JSON.stringify(desk.words)).join(", ")}`,
+    () => `agree on ${words}: ${desks.map((desk) => JSON.stringify(brief(desk.words))).join(", ")}`,
   );
 }
 

@@ -26,7 +26,7 @@ export async function nodes(t, count, { store, bus, files }, ...flags) {
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const secret = join(dir, "secret");
   writeFileSync(secret, randomBytes(32));
-  const shared = ["--store", store, "--bus", bus, "--files", files, "--secret-file", secret];
+  const shared = ["--store", store, "--bus", bus, "--files", files, "--secret-file", secret, "--public-url", "http://hall.test"];
   const opened = [];
   for (let n = 0; n < count; n++) opened.push(await Hall.open(t, [...shared, ...flags]));
   return opened;

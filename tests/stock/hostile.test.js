@@ -200,11 +200,12 @@ for (const protocol of ["yjs", "hocuspocus"]) {
 }
 
 test("a client that asks again and again and reads nothing costs its own queue", async (t) => {
-  const { hall, ada, mallory, note, goesOn } = await scene(t);
+  const { hall, ada, mallory, note, here, there, goesOn } = await scene(t);
   const writer = await clients[0].sit(t, ada, note);
   await writer.synced();
-  Y.applyUpdate(writer.doc, manyClients(20_000));
-  await goesOn();
+  Y.applyUpdate(writer.doc, manyClients(5_000));
+  await writer.saved();
+  await until(() => here.words.length > 5_000 && there.words === here.words, "they have it too", 60);
   const before = memory(hall);
   const lines = await Promise.all(Array.from({ length: 6 }, () => Attack.open(t, mallory, note, "yjs")));
   for (const line of lines) {
@@ -258,8 +259,8 @@ test("what waits for a token is bounded by what it takes, however small its fram
     socket.send(frame);
     if (n % 1000 === 0) await new Promise(setImmediate);
   }
-  await until(() => code !== null, "it is closed");
-  assert.equal(code, 1009);
+  // 1009, or cut off while it still sent.
+  await until(() => [1006, 1009].includes(code), () => `it is closed, with ${code}`);
   await goesOn();
   assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
 });

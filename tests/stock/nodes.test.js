@@ -53,9 +53,8 @@ test("people on two nodes write together, with every client, and see each other'
 });
 
 test("who is thrown out, and who signs out, is out on the other node within a second", async (t) => {
-  const { here, there, ada, ben } = await installation(t);
-  const room = await ada.roomWith([ben]);
-  const note = await ada.note({ room_id: room, is_shared: true });
+  const { here, there, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
   const desk = await hocuspocusClients[0].sit(t, ben, note);
   const kept = await yWebsocketClients[0].sit(t, ada.at(there), await ada.note({ text: "hers" }));
   await Promise.all([desk.synced(), kept.synced()]);
@@ -174,7 +173,8 @@ test("a node that sleeps through a compaction is not believed when it wakes", as
   there.program.kill("SIGCONT");
   await asleep.saved();
   await agree([awake, asleep], ["<before>", "<in its sleep>", "<29>"]);
-  assert.equal(await shows(ben, note), awake.words);
+  // A row shows the first MiB.
+  assert.ok(awake.words.startsWith(await shows(ben, note)));
 });
 
 /** What docker-compose.yml gives its nodes, with the servers of this test in place of its own. */
