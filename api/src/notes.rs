@@ -50,6 +50,10 @@ impl From<SyncFault> for Fault {
                 code: "document-full",
                 detail: "this note has reached its size limit: start another one",
             },
+            SyncFault::TooLong => Self::Conflict {
+                code: "text-too-long",
+                detail: "this note is longer than it is shown here: change it over a socket",
+            },
             SyncFault::Changed => Self::Changed,
             SyncFault::Refused => Self::Conflict {
                 code: "document-refused",
@@ -141,10 +145,11 @@ pub(crate) async fn revise(
         api.accounts.announce(AccessChange::DocumentChanged(document));
         revised?.ok_or(Fault::NotFound)?;
     }
-    if let Some(text) = change.text {
-        put_text(api, caller, &note, expected, text).await?;
-    }
-    show(api, caller, id).await
+    let Some(text) = change.text else { return show(api, caller, id).await };
+    put_text(api, caller, &note, expected, &text).await?;
+    let now = look_at(api, user, id).await?;
+    api.shown.put(caller.login, &now, &text);
+    Ok(now)
 }
 
 /// Puts a text: what differs from what the caller was shown, or, with `If-Match`, only into the very
@@ -154,11 +159,12 @@ async fn put_text(
     caller: Caller,
     note: &Versioned<Note>,
     expected: &IfMatch,
-    text: String,
+    text: &str,
 ) -> Result<(), Fault> {
     let document = DocumentId::Note(note.id);
+    let text = text.to_owned();
     if !expected.is_some() {
-        let base = api.shown.of(caller.login, note.id).map(|base| base.to_string());
+        let base = api.shown.base(caller.login, note.id, &text);
         let put = PutText { text, base, only_at: None };
         return Ok(api.documents.put_text(document, caller.user, put).await?);
     }

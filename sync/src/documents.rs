@@ -116,7 +116,11 @@ impl Documents {
             if only_at.is_some_and(|seq| seq != state.seq()) {
                 return Err(Refusal::Changed);
             }
-            let merged = base.map(|base| text::merged(&base, &text, &text_of(state, format)));
+            let now = text_of(state, format);
+            if now.len() > projection::TEXT_BYTES {
+                return Err(Refusal::TooLong); // its writer saw the beginning only
+            }
+            let merged = base.map(|base| text::merged(&base, &text, &now));
             text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
                 .map_err(|_| Refusal::Undecodable)
         });

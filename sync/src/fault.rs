@@ -20,6 +20,9 @@ pub enum SyncFault {
     /// The document is at its hard limit.
     #[error("the document is full")]
     TooLarge,
+    /// Its text is longer than a row shows.
+    #[error("the text is longer than is shown")]
+    TooLong,
     /// It has changed since the caller looked.
     #[error("the document has changed")]
     Changed,
@@ -59,6 +62,7 @@ impl From<EditFailure> for SyncFault {
             EditFailure::Busy | EditFailure::Refused(Refusal::Overloaded) => Self::Unavailable,
             EditFailure::Refused(Refusal::DocumentFull) => Self::TooLarge,
             EditFailure::Refused(Refusal::Changed) => Self::Changed,
+            EditFailure::Refused(Refusal::TooLong) => Self::TooLong,
             EditFailure::Refused(_) => Self::Refused,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
-use crate::{actor::Mail, document::PeerId};
+use crate::{SyncFault, actor::Mail, document::PeerId};
 
 /// Content that may wait, in bytes. A larger frame goes alone, when nothing waits.
 pub(crate) const CONTENT_BYTES: usize = 256 << 10;
@@ -38,6 +38,11 @@ impl Close {
     /// What the person may not see any more, they are not sent any more.
     fn is_for_good(self) -> bool {
         matches!(self, Self::LoginRevoked | Self::Removed | Self::NotFound)
+    }
+
+    /// What the REST side is told when a document ends so.
+    pub(crate) fn fault(self) -> SyncFault {
+        if self == Self::NotFound { SyncFault::NotFound } else { SyncFault::Unavailable }
     }
 
     /// The close code (RFC 6455, 7.4) and its reason.

@@ -14,7 +14,7 @@ use yrs::Transact;
 use crate::{SyncFault, document::State, text};
 
 /// Text beyond this is not in the row (it is in the document), in bytes.
-const TEXT_BYTES: usize = 1 << 20;
+pub(crate) const TEXT_BYTES: usize = 1 << 20;
 
 /// What a row shows of a document's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

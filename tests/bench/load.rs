@@ -57,12 +57,23 @@ impl Load {
     /// Plays all of it on new documents of the server.
     pub(crate) async fn play(&self, server: &mut Running) -> Result<Played> {
         let doors = server.documents(self.documents.len()).await?;
-        let crew = self.seat(&doors, Acks::until(u64::MAX)).await?;
-        let cpu = server.process().cpu_seconds()?;
+        let doors: Vec<_> = doors.into_iter().map(|door| vec![door]).collect();
+        self.play_at(&doors, || server.process().cpu_seconds()).await
+    }
+
+    /// Plays all of it at these doors, some for each document, which people take in turn; `cpu` reads
+    /// the processor time of whatever is behind them.
+    pub(crate) async fn play_at(
+        &self,
+        doors: &[Vec<Door>],
+        cpu: impl Fn() -> Result<f64>,
+    ) -> Result<Played> {
+        let crew = self.seat(doors, Acks::until(u64::MAX)).await?;
+        let before = cpu()?;
         let started = Since::now();
         let ended = timeout(PATIENCE, crew.play()).await.context("edits are still missing")?;
         let seconds = started.seconds();
-        let cpu_seconds = server.process().cpu_seconds()? - cpu;
+        let cpu_seconds = cpu()? - before;
         let mut tallies = Vec::with_capacity(ended.len());
         for (_, tally, outcome) in ended {
             outcome?;
@@ -78,12 +89,13 @@ impl Load {
     }
 
     /// Everybody sits down, in turn.
-    pub(crate) async fn seat(&self, doors: &[Door], acks: Rc<Acks>) -> Result<Crew> {
+    pub(crate) async fn seat(&self, doors: &[Vec<Door>], acks: Rc<Acks>) -> Result<Crew> {
         let mut crew = Crew { places: Vec::new() };
-        for (door, writers) in doors.iter().zip(&self.documents) {
+        for (doors, writers) in doors.iter().zip(&self.documents) {
             let board = Board::new(writers, acks.clone());
             let writers = writers.iter().map(|script| Some((script.clone(), self.pace)));
-            for mine in writers.chain((0..self.readers).map(|_| None)) {
+            let everybody = writers.chain((0..self.readers).map(|_| None));
+            for (door, mine) in doors.iter().cycle().zip(everybody) {
                 crew.places.push((Seat::take(door).await?, board.clone(), mine));
             }
         }

@@ -7,6 +7,7 @@ mod cores;
 mod figures;
 mod hub;
 mod load;
+mod nodes;
 mod plot;
 mod process;
 mod report;
@@ -65,6 +66,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Inner {
+    /// Two nodes over FerretDB and Redis: how long an edit takes from one to the other. FerretDB's own
+    /// scans are in it; of processor time only our processes' is counted.
+    Nodes,
     /// The hub without documents, as a server of its own.
     #[command(hide = true)]
     Hub {
@@ -78,6 +82,13 @@ fn main() -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     match arguments.inner {
         Some(Inner::Hub { port }) => runtime.enable_all().build()?.block_on(hub::serve(port)),
+        Some(Inner::Nodes) => {
+            let studyhall = arguments.studyhall.clone().map_or_else(beside_this, Ok)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let measured = nodes::measure(&studyhall, &arguments.data, arguments.quick);
+            println!("{}", tokio::task::LocalSet::new().block_on(&runtime, measured)?);
+            Ok(())
+        }
         None if arguments.on_core_one => here(&arguments),
         None => cores::move_to_core_one("--on-core-one").and_then(|()| here(&arguments)),
     }

@@ -68,6 +68,11 @@ fn groups(documents: usize, writers: usize, edits: usize, pace: Pace, seed: u64)
     Load { documents, readers: 0, pace }
 }
 
+/// Two people at each document, who type.
+pub(crate) fn pairs(documents: usize, edits: usize) -> Load {
+    groups(documents, 2, edits, FIVE_A_SECOND, 6000)
+}
+
 const FIVE_A_SECOND: Pace =
     Pace::Every { period: Duration::from_millis(200), phase: Duration::ZERO };
 
@@ -115,7 +120,7 @@ impl Prepared {
 }
 
 /// One person who never waits for an acknowledgement.
-fn replayed(patches: &[Patch]) -> Load {
+pub(crate) fn replayed(patches: &[Patch]) -> Load {
     let script = Rc::new(typing::script(0x051A_D1E5, patches));
     Load { documents: vec![vec![script]], readers: 2, pace: Pace::FlatOut { window: usize::MAX } }
 }
@@ -161,6 +166,7 @@ async fn idle(server: &mut Running, load: &Load) -> Result<Vec<Figure>> {
 /// People write flat out; after so many acknowledgements the server is killed and started again.
 async fn kill(server: &mut Running, load: &Load, enough: u64) -> Result<Vec<Figure>> {
     let doors = server.documents(load.documents.len()).await?;
+    let doors: Vec<_> = doors.into_iter().map(|door| vec![door]).collect();
     let acks = Acks::until(enough);
     let crew = load.seat(&doors, acks.clone()).await?;
     let playing = tokio::task::spawn_local(crew.play());
@@ -168,7 +174,7 @@ async fn kill(server: &mut Running, load: &Load, enough: u64) -> Result<Vec<Figu
     server.kill_and_restart().await?;
     let (mut promised, mut kept) = (0, 0);
     let acked = playing.await?;
-    for (door, writers) in doors.iter().zip(&load.documents) {
+    for (door, writers) in doors.iter().flatten().zip(&load.documents) {
         let found = found(door).await?;
         for writer in writers {
             let said = acked.iter().find(|(client, ..)| *client == Some(writer.client));

@@ -110,7 +110,11 @@ async fn a_put_leaves_what_its_writer_was_never_shown() {
     ben.put(&hall, &path, json!({ "text": "one two three BEN" })).await.is(200);
     let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
     assert_eq!(put.body["text"], "ONE two three BEN");
-    // Now that she was shown it, she may take it out.
+    // The same again may be a retry of somebody who never had the answer.
+    let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
+    assert_eq!(put.body["text"], "ONE two three BEN");
+    // Once she has read it, she may take it out.
+    ada.get(&hall, &path).await.is(200);
     let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
     assert_eq!(put.body["text"], "ONE two three");
 }

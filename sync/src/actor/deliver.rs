@@ -69,6 +69,7 @@ impl Refusal {
             Self::HoleTooLarge => "hole-too-large",
             Self::TooDeep => "too-deep",
             Self::NoParent => "no-parent",
+            Self::TooLong => "too-long",
             Self::Changed => "changed",
             Self::Undecodable => "undecodable",
         }
@@ -295,7 +296,7 @@ pub(super) fn turn_away(mail: Mail, failure: &LoadFailure) {
 
 /// Answers mail that came after the end.
 pub(super) fn refuse(mail: Mail, why: Close) {
-    answer(mail, why, SyncFault::Unavailable);
+    answer(mail, why, why.fault());
 }
 
 fn answer(mail: Mail, why: Close, fault: SyncFault) {

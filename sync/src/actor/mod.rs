@@ -458,8 +458,9 @@ impl Actor {
         };
         self.leave(why);
         for (_, reply) in self.edits.drain() {
-            let _ = reply.send(Err(SyncFault::Unavailable));
+            let _ = reply.send(Err(why.fault()));
         }
+        self.no_row(why.fault());
         mailbox.close();
         while let Some(mail) = mailbox.recv().await {
             deliver::refuse(mail, why);

@@ -166,10 +166,14 @@ impl Actor {
         self.upkeep.projecting = true;
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let content = projection::read(self.upkeep.kind, self.document.state());
-        let write = async move {
-            Done::Projected(projection::write(&store, id, seq, content).await.map(|()| seq))
-        };
-        self.work.push(write.boxed());
+        // In a task of its own: a document that ends meanwhile must not cut it off half-way.
+        let write =
+            tokio::spawn(
+                async move { projection::write(&store, id, seq, content).await.map(|()| seq) },
+            );
+        let written =
+            async move { Done::Projected(write.await.unwrap_or(Err(SyncFault::Unavailable))) };
+        self.work.push(written.boxed());
     }
 
     pub(super) fn project_for(&mut self, reply: oneshot::Sender<Result<(), SyncFault>>) {
@@ -181,6 +185,13 @@ impl Actor {
         self.upkeep.waiting_for_row.push(reply);
         self.upkeep.project = Some(Instant::now());
         self.project();
+    }
+
+    /// Nobody gets a row of this document any more.
+    pub(super) fn no_row(&mut self, fault: SyncFault) {
+        for reply in self.upkeep.waiting_for_row.drain(..) {
+            let _ = reply.send(Err(fault)); // the request may have gone
+        }
     }
 
     pub(super) fn projected(&mut self, result: Result<u64, SyncFault>) {

@@ -92,6 +92,8 @@ pub enum Refusal {
     TooDeep,
     /// It puts something into what is no type.
     NoParent,
+    /// The text is longer than its writer can have been shown.
+    TooLong,
     /// It was to be made only if nothing had changed, and something has.
     Changed,
     /// The CRDT library cannot decode what the guard let pass.

@@ -4,8 +4,11 @@ use super::diff::{self, Edit};
 
 /// `theirs` with what `mine` changed of `base`. What both deleted is gone, what both inserted at one
 /// place is there twice, theirs first.
+///
+/// `base` is a guess at what the writer of `mine` began with. Where `mine` is nearer to `theirs`, they
+/// began with that (they saw it some other way), and `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
-    if base == theirs {
+    if base == theirs || distance(theirs, mine) < distance(base, mine) {
         return mine.to_owned();
     }
     let units: Vec<u16> = base.encode_utf16().collect();
@@ -32,6 +35,13 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     String::from_utf16_lossy(&merged)
 }
 
+/// How much is deleted and inserted between two texts.
+fn distance(old: &str, new: &str) -> u64 {
+    let size =
+        |edit: &Edit<'_>| u64::from(edit.deleted) + u64::from(diff::utf16_len(edit.inserted));
+    diff::edits(old, new).iter().map(size).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -44,8 +54,16 @@ mod tests {
         let bob = "one two three BOB TYPED THIS";
         assert_eq!(merged(base, "ONE two three", bob), "ONE two three BOB TYPED THIS");
         assert_eq!(merged(base, "one three", "one two 2 three"), "one 2 three");
-        assert_eq!(merged("", "mine", "theirs"), "theirsmine");
+        assert_eq!(merged("", "mine", "something of theirs"), "something of theirsmine");
         assert_eq!(merged("a😀b", "a😀c", "x a😀b"), "x a😀c");
+    }
+
+    #[test]
+    fn who_began_with_what_is_there_now_gets_what_they_wrote() {
+        assert_eq!(merged("", "hello world!", "hello world"), "hello world!");
+        let typed = "completely new text typed in the editor";
+        let put = format!("{typed}, and more");
+        assert_eq!(merged("one two three", &put, typed), put);
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 mod peers;
 mod studyhall;
 
+pub(crate) use studyhall::Account;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -97,7 +99,7 @@ pub(crate) struct Running {
     process: Process,
     command: Vec<String>,
     port: u16,
-    account: Option<studyhall::Account>,
+    account: Option<Account>,
     made: usize,
     dir: TempDir,
 }
@@ -111,7 +113,7 @@ impl Running {
         let mut running = Self { server, process, command, port, account: None, made: 0, dir };
         running.listening().await?;
         if server.ours() {
-            running.account = Some(studyhall::Account::register(port).await?);
+            running.account = Some(Account::register(port).await?);
         }
         Ok(running)
     }
