@@ -53,7 +53,7 @@ impl Config {
             memory_bytes: 512 << 20,
             unsaved_bytes: 64 << 20,
             aside_bytes: 64 << 20,
-            large_messages: 64 << 20,
+            large_messages: 128 << 20,
             inbound_bytes: 64 << 20,
             unauthenticated_bytes: 64 << 20,
             poll: None,

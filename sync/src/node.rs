@@ -20,7 +20,7 @@ use crate::{
     news::{News, NodeId},
     outbox::Close,
     session::Register,
-    socket::PIECE,
+    socket::Room,
 };
 
 fn topic(id: DocumentId) -> String {
@@ -47,8 +47,8 @@ pub(crate) struct Node {
     pub(crate) unsaved: AtomicUsize,
     /// Bytes that documents keep until they can be judged.
     pub(crate) asides: AtomicUsize,
-    /// Room for large messages that come in, in pieces.
-    pub(crate) large_messages: Arc<Semaphore>,
+    /// Room for large messages that come in.
+    pub(crate) large_messages: Room,
     /// Room for what waits for its document, in KiB.
     inbound: Arc<Semaphore>,
     /// Bytes that wait on sockets that nobody was let in through.
@@ -82,7 +82,7 @@ impl Node {
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
-            large_messages: Arc::new(Semaphore::new(config.large_messages / PIECE)),
+            large_messages: Room::new(config.large_messages),
             inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
             unauthenticated: AtomicUsize::new(0),
             config,

@@ -163,8 +163,7 @@ where
     if let Err(problem) = service.at_the_door(request.headers()) {
         return problem;
     }
-    let budget = service.node.large_messages.clone();
-    socket::upgrade(request, budget, serve).unwrap_or_else(|lacks| {
+    socket::upgrade(request, &service.node.large_messages, serve).unwrap_or_else(|lacks| {
         let status = StatusCode::UPGRADE_REQUIRED;
         problem(status, "not-a-websocket", &format!("Open a WebSocket here: {lacks}."))
     })

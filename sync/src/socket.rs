@@ -1,8 +1,9 @@
 //! A WebSocket whose large messages are read only while the node has room for them.
 //!
-//! A message comes into memory as its bytes arrive, before anybody can look at it. So the bytes of one
-//! message beyond [`FREE`] are read in pieces of [`PIECE`], each out of one budget of the node, and none
-//! at all from a client that nobody has let in yet. Must not know what a message says.
+//! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
+//! [`FREE`] is read only with room from the node: first a piece for most large messages, then all that
+//! a message may have, and none at all from a client that nobody has let in yet. Who has the second
+//! waits for nothing more, so that nobody waits in a circle. Must not know what a message says.
 
 use std::{
     io,
@@ -43,19 +44,37 @@ pub(crate) const MESSAGE_BYTES: usize = (16 << 20) + 1024;
 const FREE_BEFORE: usize = 64 << 10;
 /// And so much from whom somebody has let in.
 const FREE: usize = 256 << 10;
-/// What is beyond is read in pieces of the budget.
-pub(crate) const PIECE: usize = 1 << 20;
-/// Each piece has so long to be had and to arrive.
+/// So much more is read with a piece of the node's room.
+const PIECE: usize = 1 << 20;
+const BEYOND_PIECE: usize = FREE + PIECE;
+/// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
 const BUFFER: usize = 4096;
 
 pub(crate) type Socket = WebSocketStream<Intake>;
 
+/// A node's room for large messages.
+pub(crate) struct Room {
+    pieces: Arc<Semaphore>,
+    wholes: Arc<Semaphore>,
+}
+
+impl Room {
+    /// Room for about so many bytes: half of it in pieces.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let wholes = (bytes / 2 / MESSAGE_BYTES).max(1);
+        let pieces = (bytes / 2 / PIECE).max(1);
+        Self { pieces: Arc::new(Semaphore::new(pieces)), wholes: Arc::new(Semaphore::new(wholes)) }
+    }
+}
+
 /// What a socket's reader and its intake know together.
 pub(crate) struct Gate {
     /// Bytes read since the last whole message.
     read: AtomicUsize,
+    /// Bytes read in all, or more while it waits for room: so that it is not taken for silent.
+    progress: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -64,7 +83,8 @@ struct State {
     /// Somebody was let in: large messages are read.
     open: bool,
     waiting: Option<Waker>,
-    pieces: Vec<OwnedSemaphorePermit>,
+    /// A piece, then a whole.
+    room: Vec<OwnedSemaphorePermit>,
 }
 
 impl Gate {
@@ -81,12 +101,17 @@ impl Gate {
         }
     }
 
+    /// Changes while bytes come, or room is waited for.
+    pub(crate) fn progress(&self) -> usize {
+        self.progress.load(Ordering::Relaxed)
+    }
+
     /// A whole message was read. What comes back is to be held for as long as it is looked at.
     pub(crate) fn delivered(&self) -> Vec<OwnedSemaphorePermit> {
         if self.read.swap(0, Ordering::Relaxed) < FREE {
             return Vec::new();
         }
-        std::mem::take(&mut self.state().pieces)
+        std::mem::take(&mut self.state().room)
     }
 }
 
@@ -94,10 +119,15 @@ impl Gate {
 pub(crate) struct Intake {
     io: TokioIo<Upgraded>,
     gate: Arc<Gate>,
-    budget: PollSemaphore,
-    /// How far the message may be read.
-    until: usize,
-    deadline: Option<Pin<Box<Sleep>>>,
+    pieces: PollSemaphore,
+    wholes: PollSemaphore,
+    deadline: Option<Deadline>,
+}
+
+/// When a message that has room must have come further.
+struct Deadline {
+    sleep: Pin<Box<Sleep>>,
+    read: usize,
 }
 
 impl Intake {
@@ -108,35 +138,36 @@ impl Intake {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
         }
-        if state.pieces.is_empty() {
-            self.until = FREE; // a new message, or the first piece
-        }
+        let held = state.room.len();
         drop(state);
-        if read < self.until {
-            return self.poll_in_time(context);
-        }
-        if self.deadline.is_none() {
-            self.deadline = Some(Box::pin(tokio::time::sleep(WITHIN)));
-        }
-        let Poll::Ready(piece) = self.budget.poll_acquire(context) else {
-            ready!(self.poll_in_time(context))?;
+        let room = match (held, read) {
+            (0, FREE..) => self.pieces.poll_acquire(context),
+            (1, BEYOND_PIECE..) => self.wholes.poll_acquire(context),
+            (0, _) => return Poll::Ready(Ok(())),
+            _ => return self.poll_in_time(context, read),
+        };
+        let Poll::Ready(room) = room else {
+            self.gate.progress.fetch_add(1, Ordering::Relaxed);
             return Poll::Pending;
         };
-        let piece = piece.ok_or(io::ErrorKind::Interrupted)?;
-        self.gate.state().pieces.push(piece);
-        self.until += PIECE;
-        if let Some(deadline) = &mut self.deadline {
-            deadline.as_mut().reset(Instant::now() + WITHIN);
-        }
-        Poll::Ready(Ok(()))
+        self.gate.state().room.push(room.ok_or(io::ErrorKind::Interrupted)?);
+        let sleep = Box::pin(tokio::time::sleep(WITHIN));
+        self.deadline = Some(Deadline { sleep, read });
+        self.poll_in_time(context, read)
     }
 
-    /// Fails when the piece was not had, or has not arrived, in time; the deadline wakes the task.
-    fn poll_in_time(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.deadline.as_mut().map(|deadline| deadline.as_mut().poll(context)) {
-            Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            _ => Poll::Ready(Ok(())),
+    /// Fails when too little has come though others wait; the deadline wakes the task.
+    fn poll_in_time(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
+        let has_room = self.pieces.available_permits() > 0 && self.wholes.available_permits() > 0;
+        let Some(deadline) = &mut self.deadline else { return Poll::Ready(Ok(())) };
+        while deadline.sleep.as_mut().poll(context).is_ready() {
+            if !has_room && read < deadline.read + PIECE {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            deadline.read = read;
+            deadline.sleep.as_mut().reset(Instant::now() + WITHIN);
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -154,7 +185,9 @@ impl AsyncRead for Intake {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
-        self.gate.read.fetch_add(buffer.filled().len() - before, Ordering::Relaxed);
+        let more = buffer.filled().len() - before;
+        self.gate.read.fetch_add(more, Ordering::Relaxed);
+        self.gate.progress.fetch_add(more, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -193,23 +226,28 @@ impl AsyncWrite for Intake {
 /// says what the request lacks.
 pub(crate) fn upgrade<F>(
     mut request: Request,
-    budget: Arc<Semaphore>,
+    room: &Room,
     serve: impl FnOnce(Socket, Arc<Gate>) -> F + Send + 'static,
 ) -> Result<Response, Error>
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let (pieces, wholes) = (room.pieces.clone(), room.wholes.clone());
     let switching = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let response = create_response(&Request::from_parts(parts, ()))?;
     tokio::spawn(async move {
         let Ok(upgraded) = switching.await else { return }; // the client has gone
-        let gate = Arc::new(Gate { read: AtomicUsize::new(0), state: Mutex::default() });
+        let gate = Arc::new(Gate {
+            read: AtomicUsize::new(0),
+            progress: AtomicUsize::new(0),
+            state: Mutex::default(),
+        });
         let intake = Intake {
             io: TokioIo::new(upgraded),
             gate: gate.clone(),
-            budget: PollSemaphore::new(budget),
-            until: FREE,
+            pieces: PollSemaphore::new(pieces),
+            wholes: PollSemaphore::new(wholes),
             deadline: None,
         };
         let config = WebSocketConfig::default()

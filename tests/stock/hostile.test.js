@@ -245,6 +245,27 @@ test("strangers' large messages are not read at all", async (t) => {
   assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
 });
 
+test("large edits of eight people at once all arrive, while others leave theirs half sent", async (t) => {
+  const { hall, ada, mallory, goesOn } = await scene(t);
+  for (let n = 0; n < 20; n++) {
+    const note = await mallory.note();
+    const line = await Attack.open(t, mallory, note, "yjs");
+    const frame = frames.yjs(note, SYNC, UPDATE, new Uint8Array(9 * MiB));
+    line.socket.send(frame.subarray(0, 8 * MiB), { fin: false });
+    setTimeout(() => line.socket.terminate(), 300 + 50 * n);
+  }
+  const desks = [];
+  for (let n = 0; n < 8; n++) {
+    const desk = await clients[n % 2].sit(t, ada, await ada.note());
+    await desk.synced();
+    desk.doc.transact(() => desk.write("large ".repeat(1 << 20)));
+    desks.push(desk);
+  }
+  await Promise.all(desks.map((desk) => until(() => !desk.provider.unsyncedChanges, "it is saved", 90)));
+  await goesOn();
+  assert.equal(hall.program.exitCode, null);
+});
+
 test("what waits for a token is bounded by what it takes, however small its frames", async (t) => {
   const { hall, note, goesOn } = await scene(t);
   const before = memory(hall);

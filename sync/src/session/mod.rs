@@ -66,6 +66,7 @@ impl Reader {
         batch.room.clear();
         self.outbox.room().await;
         let mut pinged = false;
+        let mut progress = self.gate.progress();
         while batch.frames.is_empty() {
             let wait = if pinged { AFTER_PING } else { PING };
             let next = tokio::time::timeout(wait, self.stream.next());
@@ -83,6 +84,11 @@ impl Reader {
                     return None;
                 }
                 Ok(None) => return None,
+                // A large message is on its way, however slowly.
+                Err(_) if self.gate.progress() != progress => {
+                    progress = self.gate.progress();
+                    pinged = false;
+                }
                 Err(_) if pinged => {
                     self.outbox.close(Close::Silent);
                     return None;
