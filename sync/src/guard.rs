@@ -11,6 +11,7 @@ mod content;
 pub mod json;
 pub mod nesting;
 pub mod parents;
+pub mod same;
 
 use smallvec::SmallVec;
 
@@ -170,7 +171,7 @@ fn walk_section(
                 continue;
             }
             Kind::Gc => {}
-            Kind::Item { origin, right_origin, parent, is_type } => {
+            Kind::Item { origin, right_origin, parent, is_type, .. } => {
                 let parent = if let Parent::Item(id) = parent { Some(id) } else { None };
                 for id in [origin, right_origin, parent].into_iter().flatten() {
                     // Nothing stands on itself or on what its author made later.

@@ -158,8 +158,14 @@ impl Document {
     ) -> Vec<Waiting> {
         let mut right = Vec::with_capacity(updates.len());
         for waiting in updates {
-            let Waiting { by, scan, types, .. } = &waiting;
-            let verdict = self.accepted.judge(&self.state, *by, scan);
+            let Waiting { by, scan, types, data, .. } = &waiting;
+            let mut verdict = self.accepted.judge(&self.state, *by, scan);
+            if let Some(run) = scan.inserts.first()
+                && judge
+                && self.contradicts(*by, scan, data)
+            {
+                verdict = Verdict::Foreign(run.client);
+            }
             let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;

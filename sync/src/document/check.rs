@@ -13,7 +13,7 @@ use super::{
     commit::{Flight, Waiting},
     peer::Aside,
 };
-use crate::guard::{self, Id, Scan, parents::Parents};
+use crate::guard::{self, Id, Run, Scan, parents::Parents};
 
 /// How far each client's content is accepted, and what of it is not durable yet.
 #[derive(Default)]
@@ -53,15 +53,12 @@ impl Accepted {
     pub(super) fn judge(&self, state: &State, by: UserId, scan: &Scan) -> Verdict {
         let mut is_contested = false;
         let mut fits = false;
+        let provisional = |run: &Run| self.authors.get(&run.client).is_some_and(|one| *one != by);
+        is_contested |= scan.inserts.iter().any(provisional);
         for run in scan.inserts.iter().filter(|run| run.end > self.clock(run.client)) {
             fits = true;
-            match state.authors().get(&run.client) {
-                Some(author) if *author != by => return Verdict::Foreign(run.client),
-                Some(_) => {}
-                None => {
-                    let another = |author: &UserId| *author != by;
-                    is_contested |= self.authors.get(&run.client).is_some_and(another);
-                }
+            if state.authors().get(&run.client).is_some_and(|author| *author != by) {
+                return Verdict::Foreign(run.client);
             }
         }
         match scan.missing(|client| self.clock(client)) {
@@ -146,6 +143,12 @@ impl Document {
             Verdict::Hole => self.ask_for_missing(peer, message, effects),
             _ if message.scan.decoded_size > self.limits.hard_memory => {
                 refuse(Refusal::DocumentFull);
+            }
+            Verdict::Fits | Verdict::Covered
+                if self.contradicts(user, &message.scan, &message.update) =>
+            {
+                refuse(Refusal::ForeignClient);
+                effects.push(Effect::Audit { user, client: message.scan.inserts[0].client });
             }
             verdict => {
                 let Ok(decoded) = Update::decode_v1(&message.update) else {
@@ -278,6 +281,19 @@ impl Document {
         }
         self.told_nearly_full = near;
         None
+    }
+
+    /// Whether an update says something else of what others have written than the document does: then
+    /// its author's client id was somebody else's first, and an acknowledgement would be a lie.
+    pub(super) fn contradicts(&self, by: UserId, scan: &Scan, update: &[u8]) -> bool {
+        let another =
+            |run: &&Run| self.state.authors().get(&run.client).is_some_and(|author| *author != by);
+        let mut others = scan.inserts.iter().filter(another).peekable();
+        if others.peek().is_none() {
+            return false;
+        }
+        let there = self.state.from_runs(others);
+        guard::same::differs(update, &there).unwrap_or(None).is_some()
     }
 
     /// What is wrong with where an update puts its items, if anything; else it counts as placed.

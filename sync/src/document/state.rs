@@ -13,7 +13,7 @@ use yrs::{
 };
 
 use crate::{
-    guard::{self, Scan},
+    guard::{self, Run, Scan},
     text,
 };
 
@@ -261,6 +261,18 @@ impl State {
             return self.full();
         }
         self.doc.transact().encode_state_as_update_v1(since).into()
+    }
+
+    /// What there is of these clients from where these runs start, as an update.
+    pub(super) fn from_runs<'a>(&self, runs: impl Iterator<Item = &'a Run>) -> Vec<u8> {
+        let mut since: HashMap<ClientID, u32> =
+            self.state_vector().iter().map(|(id, clock)| (*id, *clock)).collect();
+        for run in runs {
+            let clock = since.entry(ClientID::new(run.client)).or_default();
+            *clock = (*clock).min(run.start);
+        }
+        let since: StateVector = since.into_iter().collect();
+        self.doc.transact().encode_state_as_update_v1(&since)
     }
 
     /// The whole state as one update.

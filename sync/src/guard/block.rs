@@ -55,6 +55,10 @@ pub(super) enum Kind {
         parent: Parent,
         /// Whether it is a type, so that others can live in it.
         is_type: bool,
+        /// What its content is.
+        content: u8,
+        /// How many bytes were left where its content begins.
+        rest: usize,
     },
 }
 
@@ -107,9 +111,11 @@ impl Block {
                 size += name_size(reader)?;
             }
         }
-        let content = Content::read(info & CONTENT, reader)?;
+        let (kind, rest) = (info & CONTENT, reader.remaining());
+        let content = Content::read(kind, reader)?;
+        let is_type = content.is_type;
         Ok(Self {
-            kind: Kind::Item { origin, right_origin, parent, is_type: content.is_type },
+            kind: Kind::Item { origin, right_origin, parent, is_type, content: kind, rest },
             length: content.length,
             size: size + content.size,
         })

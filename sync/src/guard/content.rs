@@ -9,9 +9,9 @@
 use super::{MAX_DEPTH, json};
 use crate::wire::lib0::{Malformed, Reader};
 
-const DELETED: u8 = 1;
+pub(super) const DELETED: u8 = 1;
 const BINARY: u8 = 3;
-const STRING: u8 = 4;
+pub(super) const STRING: u8 = 4;
 const EMBED: u8 = 5;
 const FORMAT: u8 = 6;
 const TYPE: u8 = 7;

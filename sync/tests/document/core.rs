@@ -110,6 +110,31 @@ fn nobody_writes_under_somebody_elses_client_id() {
 }
 
 #[test]
+fn what_somebody_else_was_first_with_is_not_acknowledged_to_its_author() {
+    let (mut stage, ada, ben) = cast();
+    // Ben writes under Ada's client id before she has written anything.
+    let squatter = Person::new(1);
+    stage.sends(&ben, squatter.types("eeeeeeeeeeeeeeeeeeeeeee"));
+    stage.stored();
+    let precious = ada.types("Ada's precious text");
+    let told = stage.sends(&ada, precious.clone());
+    assert_eq!((refusal(&told), acks(&told, &ada)), (Some(Refusal::ForeignClient), 0));
+    // Who only brings what is there, in whatever pieces, is acknowledged.
+    let reader = Person::new(3);
+    stage.joins(&reader, Permission::Write);
+    reader.hears(&squatter.all());
+    assert_eq!(acks(&stage.sends_as(&reader, reader.all(), true), &reader), 1);
+    // The same while the first is still on its way to the store.
+    let (mut stage, ada, ben) = cast();
+    let squatter = Person::new(1);
+    stage.sends(&ben, squatter.types("eeeeeeeeeeeeeeeeeeeeeee"));
+    let waits = stage.sends(&ada, precious);
+    assert_eq!((refusal(&waits), acks(&waits, &ada)), (None, 0));
+    let told = stage.stored();
+    assert_eq!((refusal(&told), acks(&told, &ada)), (Some(Refusal::ForeignClient), 0));
+}
+
+#[test]
 fn nobody_takes_a_client_id_that_somebody_else_is_seen_with() {
     let (mut stage, ada, ben) = cast();
     // Ada is here and has written nothing yet; her client id stands in her awareness.
