@@ -7,7 +7,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// What each package may depend on, of our own.
 const ARROWS: &[(&str, &[&str])] = &[
     ("studyhall-schema", &[]),
-    ("studyhall-store", &["studyhall-schema"]),
+    ("studyhall-services", &[]),
+    // `studyhall-services` for its tests only.
+    ("studyhall-store", &["studyhall-schema", "studyhall-services"]),
     ("studyhall-sync", &["studyhall-schema", "studyhall-store"]),
     ("studyhall-api", &["studyhall-schema", "studyhall-store", "studyhall-sync"]),
     ("studyhall-media", &["studyhall-schema"]),
@@ -23,7 +25,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "studyhall-tests",
-        &["studyhall", "studyhall-api", "studyhall-schema", "studyhall-store", "studyhall-sync"],
+        &[
+            "studyhall-services",
+            "studyhall",
+            "studyhall-api",
+            "studyhall-schema",
+            "studyhall-store",
+            "studyhall-sync",
+        ],
     ),
 ];
 
