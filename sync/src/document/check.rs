@@ -292,7 +292,7 @@ impl Document {
         if others.peek().is_none() {
             return false;
         }
-        let there = self.state.from_runs(others);
+        let there = self.state.after_runs(others);
         guard::same::differs(update, &there).unwrap_or(None).is_some()
     }
 

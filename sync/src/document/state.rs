@@ -264,7 +264,7 @@ impl State {
     }
 
     /// What there is of these clients from where these runs start, as an update.
-    pub(super) fn from_runs<'a>(&self, runs: impl Iterator<Item = &'a Run>) -> Vec<u8> {
+    pub(super) fn after_runs<'a>(&self, runs: impl Iterator<Item = &'a Run>) -> Vec<u8> {
         let mut since: HashMap<ClientID, u32> =
             self.state_vector().iter().map(|(id, clock)| (*id, *clock)).collect();
         for run in runs {
