@@ -191,7 +191,10 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver
         Ok((record, load::state(&node.store, me.id).await?))
     };
     match Box::pin(loaded).await {
-        Ok((record, state)) => Actor::new(node, me, news, &record, state).live(mailbox).await,
+        // Boxed, so that the task has no place for it twice.
+        Ok((record, state)) => {
+            Box::pin(Actor::new(node, me, news, &record, state).live(mailbox)).await;
+        }
         Err(failure) => {
             tracing::debug!(document = %me.id, %failure, "a document could not be opened");
             node.registry.forget(&me);

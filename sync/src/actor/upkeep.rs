@@ -22,7 +22,8 @@ const LINGER: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_secs(5);
 /// A log shorter than this is not worth a snapshot while the document is in use.
 const COMPACT_BYTES: usize = 1 << 20;
-/// Entries that a load should not have to apply one by one.
+/// Updates that a load should not have to apply one by one: so many, and one more for each four bytes of
+/// the snapshot, which is written and read whole.
 const COMPACT_UPDATES: u64 = 20_000;
 /// Fewer than this are left in the log of a document that leaves memory.
 const LEAVE_UPDATES: u64 = 200;
@@ -152,7 +153,7 @@ impl Actor {
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again
             && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2)
-                || tail > COMPACT_UPDATES)
+                || tail > COMPACT_UPDATES + bytes as u64 / 4)
         {
             self.compact();
         }
