@@ -15,7 +15,7 @@ use yrs::Transact;
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, Refusal, State},
+    document::{Change, Refusal, State, View},
     load,
     node::Node,
     outbox::Close,
@@ -112,7 +112,8 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, base, only_at } = put;
-        let change: Change = Box::new(move |state, client| {
+        let change: Change = Box::new(move |view, client| {
+            let View::Yjs(state) = view;
             if only_at.is_some_and(|seq| seq != state.seq()) {
                 return Err(Refusal::Changed);
             }
