@@ -6,19 +6,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use studyhall_schema::document::DocumentId;
 use studyhall_store::{Store, log::Snapshot};
 
-use crate::{SyncFault, document::State};
+use crate::{SyncFault, document::Applied};
 
 /// Replaces the log up to the snapshot. Returns the snapshot's `seq`.
-pub(crate) async fn run(
+pub(crate) async fn run<S: Applied>(
     store: &Store,
     id: DocumentId,
     snapshot: Snapshot,
+    version: Vec<u8>,
 ) -> Result<u64, SyncFault> {
     let log = store.log();
     log.put_snapshot(id, &snapshot).await?;
     let kept = log.read_snapshot(id, snapshot.seq).await?.ok_or(SyncFault::Corrupt)?;
     let (seq, bytes) = (snapshot.seq, snapshot.state.len() as u64);
-    let same = tokio::task::spawn_blocking(move || kept == snapshot && loads(&kept));
+    let same = tokio::task::spawn_blocking(move || kept == snapshot && loads::<S>(&kept, &version));
     if !same.await.unwrap_or(false) {
         return Err(SyncFault::Corrupt);
     }
@@ -28,11 +29,10 @@ pub(crate) async fn run(
     Ok(seq)
 }
 
-/// Whether a snapshot loads and encodes to as many bytes again.
-fn loads(snapshot: &Snapshot) -> bool {
+/// Whether a snapshot loads, and to this version.
+fn loads<S: Applied>(snapshot: &Snapshot, version: &[u8]) -> bool {
     catch_unwind(AssertUnwindSafe(|| {
-        State::from_snapshot(snapshot)
-            .is_ok_and(|mut state| state.full().len() == snapshot.state.len())
+        S::from_snapshot(snapshot).is_ok_and(|mut state| state.version() == version)
     }))
     .unwrap_or(false)
 }

@@ -19,7 +19,7 @@ use yrs::Transact;
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, Refusal, State},
+    document::{Change, Refusal, State, View},
     load,
     node::Node,
     outbox::Close,
@@ -133,7 +133,8 @@ impl Documents {
             ..=LARGE_TEXT => None,
             _ => self.node.large_puts.clone().acquire_owned().await.ok(),
         };
-        let change: Change = Box::new(move |state, client| {
+        let change: Change = Box::new(move |view, client| {
+            let View::Yjs(state) = view;
             if only_at.is_some_and(|seq| seq != state.seq()) {
                 return Err(Refusal::Changed);
             }

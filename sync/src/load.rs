@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use studyhall_schema::document::{DocumentId, DocumentRecord};
 use studyhall_store::{Store, StoreError, log::Entry};
 
-use crate::document::State;
+use crate::document::{Applied, Engine};
 
 /// Poisoned entries that one load moves away before it gives up.
 const POISONED: usize = 16;
@@ -46,21 +46,21 @@ pub(crate) async fn record(store: &Store, id: DocumentId) -> Result<DocumentReco
 }
 
 /// What a node has missed of a document's log.
-pub(crate) enum Missed {
+pub(crate) enum Missed<E: Engine> {
     /// These entries, to the end; none when it has all.
     Entries(Vec<Entry>),
     /// So much, or so long ago, that the document was loaded again.
-    State(Box<State>),
+    State(Box<E::State>),
 }
 
 /// Everything after `seq`, or everything: a compaction may have taken it out of the log.
-pub(crate) async fn missed(
+pub(crate) async fn missed<E: Engine>(
     store: &Store,
     id: DocumentId,
     seq: Option<u64>,
-) -> Result<Missed, LoadFailure> {
+) -> Result<Missed<E>, LoadFailure> {
     let Some(seq) = seq else {
-        return Ok(Missed::State(Box::new(state(store, id).await?)));
+        return Ok(Missed::State(Box::new(state::<E>(store, id).await?)));
     };
     let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
     let next = entries.last().map_or(seq + 1, Entry::next_seq);
@@ -73,14 +73,17 @@ pub(crate) async fn missed(
     if is_all {
         Ok(Missed::Entries(entries))
     } else {
-        Ok(Missed::State(Box::new(state(store, id).await?)))
+        Ok(Missed::State(Box::new(state::<E>(store, id).await?)))
     }
 }
 
 /// A document's state as its log has it. Entries that the library panics on go to quarantine.
-pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFailure> {
+pub(crate) async fn state<E: Engine>(
+    store: &Store,
+    id: DocumentId,
+) -> Result<E::State, LoadFailure> {
     for _ in 0..POISONED {
-        match attempt(store, id).await? {
+        match attempt::<E>(store, id).await? {
             Ok(state) => return Ok(state),
             Err(Poisoned(seq)) => quarantine(store, id, seq).await?,
         }
@@ -91,10 +94,13 @@ pub(crate) async fn state(store: &Store, id: DocumentId) -> Result<State, LoadFa
 /// The CRDT library panicked on the entry that begins here, or refused it half-way.
 struct Poisoned(u64);
 
-async fn attempt(store: &Store, id: DocumentId) -> Result<Result<State, Poisoned>, LoadFailure> {
+async fn attempt<E: Engine>(
+    store: &Store,
+    id: DocumentId,
+) -> Result<Result<E::State, Poisoned>, LoadFailure> {
     let mut state = match store.log().latest_snapshot(id).await? {
-        None => State::default(),
-        Some(snapshot) => catch_unwind(AssertUnwindSafe(|| State::from_snapshot(&snapshot)))
+        None => E::State::default(),
+        Some(snapshot) => catch_unwind(AssertUnwindSafe(|| E::State::from_snapshot(&snapshot)))
             .map_err(|_| LoadFailure::Unreadable("the snapshot is poisoned".into()))?
             .map_err(|error| LoadFailure::Unreadable(error.to_string()))?,
     };
@@ -116,7 +122,7 @@ pub(crate) async fn quarantine(store: &Store, id: DocumentId, seq: u64) -> Resul
     store.log().quarantine(id, seq, "the CRDT library panicked, or refused it").await
 }
 
-fn apply(state: &mut State, entries: &[Entry]) -> Result<Result<(), Poisoned>, LoadFailure> {
+fn apply(state: &mut impl Applied, entries: &[Entry]) -> Result<Result<(), Poisoned>, LoadFailure> {
     for entry in entries {
         match catch_unwind(AssertUnwindSafe(|| state.apply_entry(entry))) {
             Ok(Ok(_)) => {}

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::{
     Config,
     actor::{self, Mail},
-    document::{Document, PeerId},
+    document::{Document, Engine, PeerId},
     journal::Journal,
     news::{News, NodeId},
     outbox::Close,
@@ -155,7 +155,7 @@ impl Node {
     }
 
     /// Lets a document know whether the whole node has too much that is not durable.
-    pub(crate) fn overload(&self, document: &mut Document) {
+    pub(crate) fn overload<E: Engine>(&self, document: &mut Document<E>) {
         document.set_overloaded(self.unsaved.load(Ordering::Relaxed) > self.config.unsaved_bytes);
         document.set_no_asides(self.asides.load(Ordering::Relaxed) > self.config.aside_bytes);
     }

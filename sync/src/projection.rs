@@ -11,7 +11,7 @@ use studyhall_schema::{
 use studyhall_store::{Store, StoreError};
 use yrs::Transact;
 
-use crate::{SyncFault, document::State, text};
+use crate::{SyncFault, document::View, text};
 
 /// Text beyond this is not in the row (it is in the document), in bytes.
 pub(crate) const TEXT_BYTES: usize = 1 << 20;
@@ -24,8 +24,9 @@ pub(crate) struct Content {
 }
 
 /// Reads a note's content; `None` for documents that have no row.
-pub(crate) fn read(kind: DocumentKind, state: &State) -> Option<Content> {
+pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
     let format = format_of(kind)?;
+    let View::Yjs(state) = view;
     let transaction = state.doc().transact();
     let mut text = text::read_text(&transaction, format);
     truncate(&mut text, TEXT_BYTES);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Actor, Mail};
 use crate::{
     SyncFault,
-    document::{Effect, Input, Lost, PeerId, Refusal},
+    document::{Effect, Engine, Input, Lost, PeerId, Refusal},
     load::LoadFailure,
     news::News,
     outbox::{Close, Outbox},
@@ -171,7 +171,7 @@ impl Outlet {
     }
 }
 
-impl Actor {
+impl<E: Engine> Actor<E> {
     /// Performs what the core has said so far, and what follows from a full queue.
     pub(super) fn perform(&mut self) {
         while !self.effects.is_empty() {
@@ -228,7 +228,7 @@ impl Actor {
         }
     }
 
-    fn core(&mut self, input: Input) {
+    fn core(&mut self, input: Input<E>) {
         let now = self.node.clock.now();
         self.document.handle(now, input, &mut self.effects);
     }

@@ -18,7 +18,11 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use studyhall_schema::{access::Permission, document::DocumentRecord, ids::UserId};
+use studyhall_schema::{
+    access::Permission,
+    document::{DocumentRecord, Engine as Library},
+    ids::UserId,
+};
 use studyhall_store::{
     bus::{Lagged, Subscription},
     log::{Append, Outcome},
@@ -30,8 +34,10 @@ use tokio::{
 
 use crate::{
     SyncFault,
-    document::{Change, Document, EditFailure, EditId, Effect, Input, Limits, PeerId, State},
-    guard::Scan,
+    document::{
+        Applied, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
+        PeerId, Yjs,
+    },
     load::{self, LoadFailure, Missed},
     news::News,
     node::{Node, Opened},
@@ -76,26 +82,6 @@ pub(crate) struct Join {
     pub(crate) outlet: Outlet,
 }
 
-/// A frame that passed the guard.
-pub(crate) enum Inbound {
-    Step1(Bytes),
-    Update { update: Bytes, scan: Scan, step2: bool },
-    Awareness(Bytes),
-    QueryAwareness,
-}
-
-impl Inbound {
-    /// Bytes that it takes.
-    pub(crate) fn size(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
-                Self::Update { update, .. } => update.len(),
-                Self::QueryAwareness => 0,
-            }
-    }
-}
-
 /// A REST edit.
 pub(crate) struct Edit {
     pub(crate) by: UserId,
@@ -104,15 +90,15 @@ pub(crate) struct Edit {
 }
 
 /// What ends outside of the actor and comes back to it.
-enum Done {
+enum Done<E: Engine> {
     Outcome(Outcome),
-    Missed(Result<Missed, LoadFailure>),
+    Missed(Result<Missed<E>, LoadFailure>),
     Projected(Result<u64, SyncFault>),
     Compacted(Result<u64, SyncFault>),
 }
 
 /// What an open document takes, about.
-fn memory(state: &State) -> usize {
+fn memory(state: &impl Applied) -> usize {
     usize::try_from(state.memory()).unwrap_or(usize::MAX).saturating_add(EMPTY_BYTES)
 }
 
@@ -149,13 +135,13 @@ enum End {
     Close(Close),
 }
 
-struct Actor {
+struct Actor<E: Engine> {
     node: Arc<Node>,
-    document: Document,
+    document: Document<E>,
     outlets: HashMap<PeerId, Outlet>,
     edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
     next_edit: u64,
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    work: FuturesUnordered<BoxFuture<'static, Done<E>>>,
     effects: Vec<Effect>,
     upkeep: Upkeep,
     me: Opened,
@@ -173,46 +159,62 @@ struct Actor {
 }
 
 /// However the task ends, also by a panic, nobody waits for this document.
-impl Drop for Actor {
+impl<E: Engine> Drop for Actor<E> {
     fn drop(&mut self) {
         self.leave(Close::Restart);
     }
 }
 
 /// Opens a document and runs it until nobody needs it.
-pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver<Mail>) {
+pub(crate) async fn run(node: Arc<Node>, me: Opened, mailbox: mpsc::Receiver<Mail>) {
     let news = node.news_of(me.id);
-    let loaded = async {
-        if node.registry.is_full(&node.config) {
-            tracing::warn!(document = %me.id, "no memory for another open document");
-            return Err(LoadFailure::Unavailable);
-        }
-        let record = load::record(&node.store, me.id).await?;
-        Ok((record, load::state(&node.store, me.id).await?))
-    };
-    match Box::pin(loaded).await {
-        // Boxed, so that the task has no place for it twice.
-        Ok((record, state)) => {
-            Box::pin(Actor::new(node, me, news, &record, state).live(mailbox)).await;
-        }
-        Err(failure) => {
-            tracing::debug!(document = %me.id, %failure, "a document could not be opened");
-            node.registry.forget(&me);
-            mailbox.close();
-            while let Some(mail) = mailbox.recv().await {
-                deliver::turn_away(mail, &failure);
-            }
-        }
+    if node.registry.is_full(&node.config) {
+        tracing::warn!(document = %me.id, "no memory for another open document");
+        return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
+    }
+    match Box::pin(load::record(&node.store, me.id)).await {
+        Ok(record) => match record.engine {
+            Library::Yjs => Box::pin(live::<Yjs>(node, me, news, record, mailbox)).await,
+        },
+        Err(failure) => turn_away(&node, &me, mailbox, failure).await,
     }
 }
 
-impl Actor {
+async fn live<E: Engine>(
+    node: Arc<Node>,
+    me: Opened,
+    news: Option<Subscription>,
+    record: DocumentRecord,
+    mailbox: mpsc::Receiver<Mail>,
+) {
+    match Box::pin(load::state::<E>(&node.store, me.id)).await {
+        Ok(state) => Actor::<E>::new(node, me, news, &record, state).live(mailbox).await,
+        Err(failure) => turn_away(&node, &me, mailbox, failure).await,
+    }
+}
+
+/// Nobody gets a document that could not be opened.
+async fn turn_away(
+    node: &Node,
+    me: &Opened,
+    mut mailbox: mpsc::Receiver<Mail>,
+    failure: LoadFailure,
+) {
+    tracing::debug!(document = %me.id, %failure, "a document could not be opened");
+    node.registry.forget(me);
+    mailbox.close();
+    while let Some(mail) = mailbox.recv().await {
+        deliver::turn_away(mail, &failure);
+    }
+}
+
+impl<E: Engine> Actor<E> {
     fn new(
         node: Arc<Node>,
         me: Opened,
         news: Option<Subscription>,
         record: &DocumentRecord,
-        state: State,
+        state: E::State,
     ) -> Self {
         let seed = node.clock.random_u64();
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
@@ -307,14 +309,9 @@ impl Actor {
             }
             Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
             Mail::Frames(peer, frames, _room) => frames.into_iter().for_each(|frame| {
-                self.feed(match frame {
-                    Inbound::Step1(vector) => Input::Step1 { peer, vector },
-                    Inbound::Update { update, scan, step2 } => {
-                        Input::Update { peer, update, scan, step2 }
-                    }
-                    Inbound::Awareness(update) => Input::Awareness { peer, update },
-                    Inbound::QueryAwareness => Input::QueryAwareness { peer },
-                });
+                if let Some(input) = E::input(peer, frame) {
+                    self.feed(input);
+                }
             }),
             Mail::Drained(peer) => self.feed(Input::Drained { peer }),
             Mail::Edit(edit) => {
@@ -335,7 +332,7 @@ impl Actor {
     }
 
     /// Gives the core one input. A panic in the CRDT library costs this document its memory, no more.
-    fn feed(&mut self, input: Input) {
+    fn feed(&mut self, input: Input<E>) {
         let committing = matches!(input, Input::Outcome(Outcome::Stored));
         let seq = committing.then(|| self.document.state().seq() + 1);
         let now = self.node.clock.now();
@@ -358,7 +355,7 @@ impl Actor {
         self.ended = Some(End::Close(Close::Restart));
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(&mut self, done: Done<E>) {
         match done {
             Done::Outcome(outcome) => self.feed(Input::Outcome(outcome)),
             Done::Missed(missed) => self.missed(missed),
@@ -395,7 +392,7 @@ impl Actor {
                     tokio::time::sleep(after).await;
                 }
                 let seq = (!reload).then_some(seq);
-                Done::Missed(load::missed(&store, id, seq).await)
+                Done::Missed(load::missed::<E>(&store, id, seq).await)
             }
             .boxed(),
         );
@@ -408,7 +405,7 @@ impl Actor {
     }
 
     /// What was read of the log. While the store is away people go on reading and typing here.
-    fn missed(&mut self, missed: Result<Missed, LoadFailure>) {
+    fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),

@@ -8,7 +8,11 @@ use studyhall_schema::document::{DocumentKind, DocumentRecord};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Actor, Done, End, memory};
-use crate::{Config, SyncFault, compact, document::Input, projection};
+use crate::{
+    Config, SyncFault, compact,
+    document::{Applied, Engine, Input},
+    projection,
+};
 
 /// Awareness is sent once per tick, merged.
 const TICK: Duration = Duration::from_millis(50);
@@ -98,13 +102,14 @@ fn passed(due: &mut Option<Instant>, now: Instant) -> bool {
     due.take_if(|due| *due <= now).is_some()
 }
 
-impl Actor {
+impl<E: Engine> Actor<E> {
     /// Sets deadlines that follow from what was just handled.
     pub(super) fn schedule(&mut self) {
-        if self.document.wants_tick() && self.upkeep.tick.is_none() {
+        let (soon, at_all) = self.document.wants_tick();
+        if soon && self.upkeep.tick.is_none() {
             self.upkeep.tick = Some(Instant::now() + TICK);
         }
-        if self.document.has_awareness() && self.upkeep.expiry.is_none() {
+        if at_all && self.upkeep.expiry.is_none() {
             self.upkeep.expiry = Some(Instant::now() + EXPIRY);
         }
     }
@@ -166,7 +171,7 @@ impl Actor {
         self.upkeep.project = None;
         self.upkeep.projecting = true;
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
-        let content = projection::read(self.upkeep.kind, self.document.state());
+        let content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write =
             tokio::spawn(
@@ -218,9 +223,12 @@ impl Actor {
             return;
         }
         let snapshot = self.document.snapshot(self.node.clock.now());
+        let version = self.document.state_mut().version();
         let (store, id) = (self.node.store.clone(), self.me.id);
-        self.work
-            .push(async move { Done::Compacted(compact::run(&store, id, snapshot).await) }.boxed());
+        let run = async move {
+            Done::Compacted(compact::run::<E::State>(&store, id, snapshot, version).await)
+        };
+        self.work.push(run.boxed());
     }
 
     pub(super) fn compacted(&mut self, result: Result<u64, SyncFault>) {

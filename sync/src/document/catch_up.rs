@@ -5,9 +5,10 @@ use rand::Rng;
 use studyhall_store::log::Entry;
 
 use super::{
-    Document, Effect, State,
-    check::{Accepted, Verdict},
+    Document, Effect,
+    check::Verdict,
     commit::Waiting,
+    engine::{Applied, Engine},
     peer::Aside,
 };
 
@@ -22,7 +23,7 @@ pub(super) struct Reads {
     pub(super) doubt: bool,
 }
 
-impl Document {
+impl<E: Engine> Document<E> {
     /// Asks for the log, or for all of the document.
     pub(super) fn ask(&mut self, read: Effect, effects: &mut Vec<Effect>) {
         self.reads.asked += 1;
@@ -54,7 +55,10 @@ impl Document {
                 break;
             }
             match self.state.apply_entry(&entry) {
-                Ok(Some(update)) => effects.push(Effect::FanOut { update, only_author: None }),
+                Ok(Some(update)) => {
+                    effects.push(Effect::FanOut { update, only_author: None });
+                    E::moved(self, None, effects);
+                }
                 Ok(None) => {}
                 Err(_) => {
                     effects.push(Effect::Reload);
@@ -66,13 +70,14 @@ impl Document {
     }
 
     /// The document as it was loaded again, after this node had slept through a compaction.
-    pub(super) fn reloaded(&mut self, mut state: State, all: bool, effects: &mut Vec<Effect>) {
+    pub(super) fn reloaded(&mut self, mut state: E::State, all: bool, effects: &mut Vec<Effect>) {
         let before = self.state.seq();
         // It may have been read before news that was applied since.
         if state.seq() > before {
-            let update = state.difference(&self.state.state_vector());
+            let update = E::between(&mut self.state, &mut state);
             self.state = state;
             effects.push(Effect::FanOut { update, only_author: None });
+            E::moved(self, None, effects);
         }
         self.after_missed(before, all, true, effects);
     }
@@ -111,7 +116,7 @@ impl Document {
             }
         }
         self.reconsider(effects);
-        let later = |message: &Aside| message.read.is_some_and(|read| read > self.reads.asked);
+        let later = |message: &Aside<E>| message.read.is_some_and(|read| read > self.reads.asked);
         if self.reads.doubt || self.peers.values().any(|peer| peer.aside.iter().any(later)) {
             self.ask_unless_asked(effects);
         }
@@ -132,7 +137,7 @@ impl Document {
     /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
     /// after the log was asked for may hold what is in the log by now: that is judged after another look.
     fn judge_again(&mut self, lost_place: bool, effects: &mut Vec<Effect>) {
-        self.accepted = Accepted::from_state(&self.state);
+        self.engine.forget(&self.state);
         self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {
             let updates = std::mem::take(&mut flight.updates);
@@ -152,30 +157,27 @@ impl Document {
 
     fn still_right(
         &mut self,
-        updates: Vec<Waiting>,
+        updates: Vec<Waiting<E>>,
         judge: bool,
         effects: &mut Vec<Effect>,
-    ) -> Vec<Waiting> {
+    ) -> Vec<Waiting<E>> {
         let mut right = Vec::with_capacity(updates.len());
         for waiting in updates {
-            let Waiting { by, scan, types, data, .. } = &waiting;
-            let mut verdict = self.accepted.judge(&self.state, *by, scan);
-            if let Some(run) = scan.inserts.first()
-                && judge
-                && self.contradicts(*by, scan, data)
-            {
-                verdict = Verdict::Foreign(run.client);
+            let Waiting { by, scan, data, decoded, .. } = &waiting;
+            let mut verdict = E::may_come(self, *by, scan);
+            if judge && E::contradicts(self, *by, scan, data) {
+                verdict = Verdict::Foreign(E::client(scan));
             }
             let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;
             if is_right || !judge || !is_certain {
-                self.accepted.take(&self.state, *by, scan, types);
+                self.engine.take(&self.state, *by, scan, decoded);
                 right.push(waiting);
                 continue;
             }
             self.waiting_bytes -= waiting.data.len();
-            self.waiting_memory -= waiting.scan.decoded_size;
+            self.waiting_memory -= E::memory(&waiting.scan);
             match waiting.peer {
                 Some(peer) => self.break_promise(waiting.ordinal, peer, effects),
                 None => self.refuse_edit(waiting.ordinal, effects),

@@ -4,41 +4,41 @@ use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::{Timestamp, ids::UserId};
 use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
-use yrs::Update;
 
-use super::{Document, Effect, PeerId, Refusal};
-use crate::guard::{Id, Scan};
+use super::{
+    Document, Effect, PeerId, Refusal,
+    engine::{Applied, Engine},
+};
 
 /// An accepted update.
-pub(super) struct Waiting {
+pub struct Waiting<E: Engine> {
     pub(super) by: UserId,
     pub(super) peer: Option<PeerId>,
     pub(super) ordinal: u64,
     pub(super) data: Bytes,
-    pub(super) scan: Scan,
-    pub(super) types: Vec<Id>,
+    pub(super) scan: E::Scan,
     /// How many reads of the log had been asked for when it was accepted.
     pub(super) asked: u64,
-    pub(super) decoded: Update,
+    pub(super) decoded: E::Decoded,
 }
 
 /// An append under way.
-pub(super) struct Flight {
+pub(super) struct Flight<E: Engine> {
     pub(super) append: Append,
-    pub(super) updates: Vec<Waiting>,
+    pub(super) updates: Vec<Waiting<E>>,
     /// The ordinal of its last update.
     pub(super) through: u64,
 }
 
-impl Waiting {
+impl<E: Engine> Waiting<E> {
     pub(super) fn logged(&self) -> LoggedUpdate {
         LoggedUpdate { by: self.by, data: self.data.clone() }
     }
 }
 
-impl Flight {
+impl<E: Engine> Flight<E> {
     /// What is under way.
-    pub(super) fn updates(&self) -> std::slice::Iter<'_, Waiting> {
+    pub(super) fn updates(&self) -> std::slice::Iter<'_, Waiting<E>> {
         self.updates.iter()
     }
 }
@@ -50,7 +50,7 @@ pub(super) struct PendingAck {
     echo: Option<Bytes>,
 }
 
-impl Document {
+impl<E: Engine> Document<E> {
     /// Acknowledges to a client once all that is accepted by now is durable: at once when it is.
     pub(super) fn promise(
         &mut self,
@@ -128,19 +128,13 @@ impl Document {
         }
         let through = flight.append.seq + flight.updates.len() as u64 - 1;
         let only_author = single_author(&flight.updates);
-        let alone = (flight.updates.len() == 1).then(|| flight.updates[0].data.clone());
-        let mut starts = Vec::with_capacity(flight.updates.len());
-        let mut decoded = Vec::with_capacity(flight.updates.len());
-        for Waiting { by, data, scan, types, decoded: update, .. } in flight.updates {
-            self.waiting_bytes -= data.len();
-            self.waiting_memory -= scan.decoded_size;
-            starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
-            self.state.count(&scan, by);
-            self.accepted.settle(&scan, &types);
-            decoded.push(update);
+        for waiting in &flight.updates {
+            self.waiting_bytes -= waiting.data.len();
+            self.waiting_memory -= E::memory(&waiting.scan);
         }
-        let update = self.state.commit(decoded, &starts, through, alone);
+        let update = E::commit(self, flight.updates, through);
         effects.push(Effect::FanOut { update, only_author });
+        E::moved(self, only_author, effects);
         self.keep_promises(flight.through, effects);
         effects.push(Effect::Committed { seq: through });
         if !self.limits.alone {
@@ -171,7 +165,7 @@ impl Document {
     }
 }
 
-fn single_author(updates: &[Waiting]) -> Option<PeerId> {
+fn single_author<E: Engine>(updates: &[Waiting<E>]) -> Option<PeerId> {
     let first = updates.first()?.peer?;
     updates.iter().all(|waiting| waiting.peer == Some(first)).then_some(first)
 }

@@ -3,18 +3,22 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::ids::UserId;
-use yrs::{Update, updates::decoder::Decode};
 
-use super::{Document, Effect, Refusal, State, check::Verdict};
+use super::{
+    Document, Effect, Refusal, View,
+    check::Verdict,
+    engine::{Applied, Engine},
+};
 
 /// An edit's number, unique in this document while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EditId(pub u64);
 
 /// Makes an update from the applied state, under the given client id; `None` when nothing changes.
-pub type Change = Box<dyn FnOnce(&mut State, u64) -> Result<Option<Vec<u8>>, Refusal> + Send>;
+pub type Change = Box<dyn FnOnce(View<'_>, u64) -> Result<Option<Vec<u8>>, Refusal> + Send>;
 
 /// Why an edit was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,7 @@ impl Edits {
     }
 }
 
-impl Document {
+impl<E: Engine> Document<E> {
     pub(super) fn edit(
         &mut self,
         edit: EditId,
@@ -61,7 +65,7 @@ impl Document {
             let Some((edit, by, change)) = self.edits.queue.pop_front() else { return };
             let fresh = u64::from(self.random.random::<u32>());
             let client = *self.edits.clients.entry(by).or_insert(fresh);
-            let made = change(&mut self.state, client);
+            let made = change(E::view(&mut self.state), client);
             let result = made.and_then(|update| match update {
                 None => Ok(false),
                 Some(update) => self.accept_edit(by, update, effects),
@@ -86,21 +90,22 @@ impl Document {
         update: Vec<u8>,
         effects: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
-        let (scan, verdict) = self.judge_own(by, &update).ok_or(Refusal::Undecodable)?;
-        let decoded = Update::decode_v1(&update).map_err(|_| Refusal::Undecodable)?;
-        match verdict {
+        let update = Bytes::from(update);
+        let scan = E::scan(&update).ok_or(Refusal::Undecodable)?;
+        let decoded = E::decode(&update, &scan).ok_or(Refusal::Undecodable)?;
+        match E::may_come(self, by, &scan) {
             Verdict::Foreign(_) | Verdict::Contested => return Err(Refusal::ForeignClient),
             Verdict::Hole => return Err(Refusal::Undecodable),
             // What is accepted already may still be in flight: then the edit waits for it.
-            Verdict::Covered if self.state.has_deleted(&decoded) => {
+            Verdict::Covered if E::has(&mut self.state, &decoded) => {
                 return Ok(self.durable < self.ordinal);
             }
             Verdict::Covered | Verdict::Fits => {}
         }
-        if let Some(reason) = self.no_room(update.len(), scan.decoded_size, effects) {
+        if let Some(reason) = self.no_room(update.len(), E::memory(&scan), effects) {
             return Err(reason);
         }
-        self.accept(by, None, update.into(), scan, decoded);
+        self.accept(by, None, update, scan, decoded);
         Ok(true)
     }
 

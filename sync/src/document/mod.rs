@@ -9,8 +9,10 @@ mod catch_up;
 mod check;
 mod commit;
 mod edit;
+mod engine;
+mod inbound;
 mod peer;
-mod state;
+mod yjs;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,17 +21,17 @@ use rand::{SeedableRng, rngs::StdRng};
 use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
+pub use check::Verdict;
+pub use commit::Waiting;
 pub use edit::{Change, EditFailure, EditId};
-pub use peer::{Lost, Missed};
-pub use state::{State, Unreadable};
+pub use engine::{Applied, Engine, Unreadable, View};
+pub use inbound::Inbound;
+pub use peer::Aside;
+pub use yjs::{Missed, State, Yjs};
 
-use crate::{
-    awareness::{Awareness, Presence},
-    guard::{Scan, nesting::Nesting},
-};
+use crate::awareness::Presence;
 use catch_up::Reads;
-use check::Accepted;
-use commit::{Flight, PendingAck, Waiting};
+use commit::{Flight, PendingAck};
 use edit::Edits;
 use peer::Peer;
 
@@ -38,7 +40,7 @@ use peer::Peer;
 pub struct PeerId(pub u64);
 
 /// What happens to a document.
-pub enum Input {
+pub enum Input<E: Engine = Yjs> {
     /// Somebody opened it.
     Join { peer: PeerId, user: UserId, permission: Permission },
     /// A connection ended.
@@ -48,7 +50,7 @@ pub enum Input {
     /// A client asks for what it lacks: its state vector, checked by the guard.
     Step1 { peer: PeerId, vector: Bytes },
     /// A client sends content, checked by the guard. `step2` when it answers our Step1.
-    Update { peer: PeerId, update: Bytes, scan: Scan, step2: bool },
+    Update { peer: PeerId, update: Bytes, scan: E::Scan, step2: bool },
     /// A client's awareness.
     Awareness { peer: PeerId, update: Bytes },
     /// A client asks for everybody's awareness.
@@ -66,13 +68,24 @@ pub enum Input {
     Missed { entries: Vec<Entry>, all: bool },
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
     /// reach back. `all` as for `Missed`.
-    Reloaded { state: Box<State>, all: bool },
+    Reloaded { state: Box<E::State>, all: bool },
     /// A connection's queue was too full.
     Lagging { peer: PeerId, lost: Lost },
     /// That queue is empty again.
     Drained { peer: PeerId },
     /// Time has passed: awareness goes out, silent people expire.
     Tick,
+}
+
+/// What a full queue had no room for.
+#[derive(Debug, Clone)]
+pub enum Lost {
+    /// The update just fanned out.
+    FanOut,
+    /// A difference that the client was to be sent.
+    Difference(Missed),
+    /// The server's Step1.
+    Step1,
 }
 
 /// Why content is refused.
@@ -184,18 +197,16 @@ impl Default for Limits {
 
 /// An open document.
 #[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of one another")]
-pub struct Document {
+pub struct Document<E: Engine = Yjs> {
     id: DocumentId,
     limits: Limits,
-    state: State,
-    accepted: Accepted,
-    nesting: Nesting,
-    peers: HashMap<PeerId, Peer>,
-    awareness: Awareness,
-    waiting: Vec<Waiting>,
+    state: E::State,
+    engine: E,
+    peers: HashMap<PeerId, Peer<E>>,
+    waiting: Vec<Waiting<E>>,
     waiting_bytes: usize,
     waiting_memory: u64,
-    flight: Option<Flight>,
+    flight: Option<Flight<E>>,
     /// The ordinal of the last update that was accepted here, and of the last that is durable.
     ordinal: u64,
     durable: u64,
@@ -214,17 +225,15 @@ pub struct Document {
     random: StdRng,
 }
 
-impl Document {
+impl<E: Engine> Document<E> {
     /// Opens a document over its loaded state.
-    pub fn new(id: DocumentId, mut state: State, limits: Limits, seed: u64) -> Self {
+    pub fn new(id: DocumentId, mut state: E::State, limits: Limits, seed: u64) -> Self {
         Self {
             id,
             limits,
-            accepted: Accepted::from_state(&state),
-            nesting: Nesting::of(&state.full()).unwrap_or_default(),
+            engine: E::open(&mut state),
             state,
             peers: HashMap::new(),
-            awareness: Awareness::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             waiting_memory: 0,
@@ -246,7 +255,7 @@ impl Document {
 
     /// Takes one input. What has to be done is appended to `effects`; call [`Self::flush`] after
     /// everything that waited was handled.
-    pub fn handle(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
+    pub fn handle(&mut self, now: Timestamp, input: Input<E>, effects: &mut Vec<Effect>) {
         match input {
             Input::Join { peer, user, permission } => {
                 self.peers.insert(peer, Peer::new(user, permission));
@@ -257,31 +266,14 @@ impl Document {
                     peer.permission = permission;
                 }
             }
-            Input::Step1 { peer, vector } => self.step1(peer, &vector, effects),
-            Input::Update { peer, update, scan, step2 } => {
-                self.update(peer, update, scan, step2, effects);
-            }
-            Input::Awareness { peer, update } => self.hear(now, peer, &update),
-            Input::QueryAwareness { peer } => self.tell_awareness(peer, effects),
-            Input::Elsewhere(presence) => {
-                let _ = self.awareness.merge(now, &presence); // what is none says nothing
-            }
-            Input::WhoIsHere => effects.extend(self.awareness.own_full().map(Effect::Here)),
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed { entries, all } => self.missed(entries, all, effects),
             Input::Reloaded { state, all } => self.reloaded(*state, all, effects),
-            Input::Lagging { peer, lost } => self.lagging(peer, lost),
-            Input::Drained { peer } => self.drained(peer, effects),
-            Input::Tick => {
-                self.awareness.expire(now);
-                if !self.limits.alone {
-                    effects.extend(self.awareness.own_changed().map(Effect::Here));
-                }
-                if let Some(update) = self.awareness.take_changed() {
-                    effects.push(Effect::Awareness { to: None, update });
-                }
-            }
+            Input::Lagging { peer, lost } => E::lagging(self, peer, lost),
+            Input::Drained { peer } => E::drained(self, peer, effects),
+            Input::Tick => E::tick(self, now, effects),
+            of_the_library => E::hear(self, now, of_the_library, effects),
         }
     }
 
@@ -332,19 +324,19 @@ impl Document {
         self.waiting_bytes.max(memory)
     }
 
-    /// Whether somebody's awareness has to go out or may expire, so that ticks are needed.
-    pub fn wants_tick(&self) -> bool {
-        self.awareness.has_changed()
-    }
-
-    /// Whether anybody's awareness is known.
-    pub fn has_awareness(&self) -> bool {
-        !self.awareness.is_empty()
+    /// Whether a tick is needed soon, and whether one is needed at all.
+    pub fn wants_tick(&self) -> (bool, bool) {
+        self.engine.wants_tick(&self.state)
     }
 
     /// What is durable and applied.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &E::State {
         &self.state
+    }
+
+    /// The same, where reading it needs work.
+    pub fn state_mut(&mut self) -> &mut E::State {
+        &mut self.state
     }
 
     /// The applied state as a snapshot, for compaction.
@@ -359,23 +351,11 @@ impl Document {
 
     fn leave(&mut self, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>) {
         self.peers.remove(&peer);
-        let Some(gone) = self.awareness.leave(now, peer.0) else { return };
-        effects.push(Effect::Awareness { to: None, update: gone.update.clone() });
-        if !self.limits.alone {
-            effects.push(Effect::Here(gone));
-        }
+        E::left(self, now, peer, effects);
     }
 
-    fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
-        if let Some(known) = self.peers.get(&peer) {
-            // What is no awareness update is dropped like what is not the connection's own.
-            let _ = self.awareness.receive(now, peer.0, known.user, update);
-        }
-    }
-
-    fn tell_awareness(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        if let Some(update) = self.awareness.full() {
-            effects.push(Effect::Awareness { to: Some(peer), update });
-        }
+    /// Whether a connection gets what is fanned out now.
+    pub fn is_fed(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| E::is_fed(&peer.link))
     }
 }

@@ -1,127 +1,39 @@
-//! A connection as its document sees it: what it may do, and what it has not been sent yet.
+//! A connection as its document sees it: what it may do, and what of its cannot be judged yet.
 
 use bytes::Bytes;
 use studyhall_schema::{access::Permission, ids::UserId};
-use yrs::{StateVector, updates::decoder::Decode};
 
-use super::{Document, Effect, PeerId};
-use crate::guard::Scan;
-
-/// A vector of more clients is kept only as far as it matters.
-const KEPT: usize = 64;
-
-/// What a client has for certain, and how it is to be sent the rest.
-#[derive(Debug, Clone)]
-pub struct Missed {
-    /// The client's state vector.
-    pub since: StateVector,
-    /// Whether the rest answers its Step1.
-    pub step2: bool,
-}
-
-/// What a full queue had no room for.
-#[derive(Debug, Clone)]
-pub enum Lost {
-    /// The update just fanned out.
-    FanOut,
-    /// A difference that the client was to be sent.
-    Difference(Missed),
-    /// The server's Step1.
-    Step1,
-}
+use super::engine::Engine;
 
 /// A connection to a document.
-pub(super) struct Peer {
+pub(super) struct Peer<E: Engine> {
     pub(super) user: UserId,
     pub(super) permission: Permission,
-    /// Its Step1 was answered: from then on it gets every update.
-    synced: bool,
-    /// What it has missed since its queue was full.
-    missed: Option<Missed>,
-    /// It has not been asked yet for what the server lacks: its queue was full.
-    owed_step1: bool,
+    /// How far it is in sync.
+    pub(super) link: E::Link,
     /// Updates that cannot be judged yet, most of them above a hole, oldest first.
-    pub(super) aside: Vec<Aside>,
+    pub(super) aside: Vec<Aside<E>>,
     pub(super) aside_bytes: usize,
 }
 
 /// An update that is looked at, or kept aside until it can be judged.
-pub(super) struct Aside {
+pub struct Aside<E: Engine> {
     pub(super) update: Bytes,
-    pub(super) scan: Scan,
+    pub(super) scan: E::Scan,
     pub(super) step2: bool,
     /// It can be judged when this read of the log has ended.
     pub(super) read: Option<u64>,
 }
 
-impl Peer {
+impl<E: Engine> Peer<E> {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
-        Self {
-            user,
-            permission,
-            synced: false,
-            missed: None,
-            owed_step1: false,
-            aside: Vec::new(),
-            aside_bytes: 0,
-        }
+        Self { user, permission, link: E::Link::default(), aside: Vec::new(), aside_bytes: 0 }
     }
 }
 
-impl Document {
-    /// Answers a Step1: the server's own Step1 first, so that what the client made offline is on its
-    /// way early, then what the client lacks, from applied state only.
-    pub(super) fn step1(&mut self, peer: PeerId, vector: &[u8], effects: &mut Vec<Effect>) {
-        let Ok(since) = StateVector::decode_v1(vector) else { return };
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        if known.permission == Permission::None {
-            return;
-        }
-        known.synced = true;
-        // A vector may name many that nobody here knows: they are not worth keeping.
-        let since = if since.len() > KEPT { self.state.known_of(&since) } else { since };
-        // To a full queue nothing is added, however often it is asked for.
-        if known.missed.is_some() || known.owed_step1 {
-            known.missed = Some(Missed { since, step2: true });
-            known.owed_step1 = true;
-            return;
-        }
-        effects.push(Effect::Step1 { peer, vector: self.state.vector() });
-        let update = self.state.difference(&since);
-        effects.push(Effect::Difference { peer, update, missed: Missed { since, step2: true } });
-        self.tell_awareness(peer, effects);
-    }
-
-    /// Whether a connection gets what is fanned out now.
-    pub fn is_fed(&self, peer: PeerId) -> bool {
-        self.peers.get(&peer).is_some_and(|peer| peer.synced && peer.missed.is_none())
-    }
-
-    /// The queue of a connection had no room: from here on it gets nothing but acknowledgements,
-    /// until the queue is empty.
-    pub(super) fn lagging(&mut self, peer: PeerId, lost: Lost) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        match lost {
-            Lost::Step1 => known.owed_step1 = true,
-            _ if known.missed.is_some() => {}
-            Lost::Difference(missed) => known.missed = Some(missed),
-            Lost::FanOut => {
-                let since = self.state.vector_before_commit();
-                known.missed = Some(Missed { since, step2: false });
-            }
-        }
-    }
-
-    /// The queue is empty again: one merged difference from what the client had.
-    pub(super) fn drained(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        let missed = known.missed.take();
-        if std::mem::take(&mut known.owed_step1) {
-            effects.push(Effect::Step1 { peer, vector: self.state.vector() });
-        }
-        if let Some(missed) = missed {
-            let update = self.state.difference(&missed.since);
-            effects.push(Effect::Difference { peer, update, missed });
-        }
+impl<E: Engine> Aside<E> {
+    /// What a y-websocket client is owed when the fan-out does not hold its update.
+    pub(super) fn echo(&self) -> Option<Bytes> {
+        (!self.step2).then(|| self.update.clone())
     }
 }

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
 use crate::{
-    actor::{Inbound, Join, Mail, Outlet, Wire},
+    actor::{Join, Mail, Outlet, Wire},
+    document::Inbound,
     node::Node,
     outbox::{Close, Outbox},
     socket::{Gate, Socket},

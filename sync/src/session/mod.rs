@@ -23,8 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc::error::TrySendError};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 use crate::{
-    actor::{Inbound, Mail},
-    document::PeerId,
+    actor::Mail,
+    document::{Inbound, PeerId},
     guard,
     node::{Node, Opened},
     outbox::{Close, Outbox, Outgoing},

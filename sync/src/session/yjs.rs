@@ -10,7 +10,8 @@ use studyhall_schema::{
 
 use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
 use crate::{
-    actor::{Inbound, Join, Mail, Outlet, Wire},
+    actor::{Join, Mail, Outlet, Wire},
+    document::Inbound,
     node::Node,
     outbox::{Close, Outbox},
     socket::{Gate, Socket},

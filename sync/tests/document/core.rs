@@ -6,7 +6,7 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
+use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
 use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
@@ -419,7 +419,8 @@ fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
     stage.sends(&ada, ada.types("Hello world"));
     stage.stored();
     stage.sends(&ada, ada.types("!"));
-    let change = Box::new(|state: &mut studyhall_sync::document::State, client| {
+    let change = Box::new(|view: studyhall_sync::document::View<'_>, client| {
+        let studyhall_sync::document::View::Yjs(state) = view;
         let format = studyhall_schema::note::Format::Plain;
         Ok(studyhall_sync::text::diff_update(&state.full(), client, format, "Hello new world")
             .expect("a text is edited"))

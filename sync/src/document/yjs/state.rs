@@ -13,21 +13,10 @@ use yrs::{
 };
 
 use crate::{
+    document::engine::{Applied, Unreadable},
     guard::{self, Run, Scan},
     text,
 };
-
-/// Stored bytes that are not a document: a problem for this document only.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("update {seq} of the log cannot be read: {reason}")]
-pub struct Unreadable {
-    /// The entry's first update, 0 for the snapshot.
-    pub seq: u64,
-    /// Why.
-    pub reason: String,
-    /// The bytes are sound, but the CRDT library refuses them.
-    pub is_poison: bool,
-}
 
 /// Growth in memory that is worth a look at how much of it stays.
 const MEASURE_AGAIN: u64 = 1 << 20;
@@ -122,7 +111,7 @@ impl State {
     ///
     /// # Panics
     /// When the CRDT library refuses what it has decoded: the actor contains that, and loads again.
-    pub(super) fn commit(
+    pub(in crate::document) fn commit(
         &mut self,
         updates: Vec<Update>,
         starts: &[(u64, u32)],
@@ -171,37 +160,6 @@ impl State {
         &self.doc
     }
 
-    /// Size in bytes, estimated from above between encodings.
-    pub fn bytes(&self) -> usize {
-        self.exact + self.added
-    }
-
-    /// About how many bytes it takes in memory, estimated from above between encodings.
-    pub fn memory(&self) -> u64 {
-        self.measured + self.grown
-    }
-
-    /// The same; measured again when the estimate is above `limit` and may be far off.
-    pub(super) fn memory_above(&mut self, limit: u64) -> u64 {
-        if self.memory() > limit && self.grown > self.measured / 8 {
-            self.full();
-        }
-        self.memory()
-    }
-
-    /// Bytes of updates that were applied since the whole was last encoded.
-    pub fn added(&self) -> usize {
-        self.added
-    }
-
-    /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
-    pub(super) fn bytes_above(&mut self, limit: usize) -> usize {
-        if self.bytes() > limit && self.added > self.exact / 8 {
-            self.full();
-        }
-        self.bytes()
-    }
-
     /// Which person each client id belongs to.
     pub fn authors(&self) -> &HashMap<u64, UserId> {
         &self.authors
@@ -209,22 +167,11 @@ impl State {
 
     /// Counts an update in: what it takes, and whose the client ids are that it writes under, where
     /// nobody's were known.
-    pub(super) fn count(&mut self, scan: &Scan, by: UserId) {
+    pub(in crate::document) fn count(&mut self, scan: &Scan, by: UserId) {
         self.grown += scan.decoded_size;
         for insert in &scan.inserts {
             self.authors.entry(insert.client).or_insert(by);
         }
-    }
-
-    /// The authors of what is applied, in order, for the snapshot.
-    pub(super) fn authors_in_order(&self) -> Vec<(u64, UserId)> {
-        let vector = self.state_vector();
-        let applied = vector.iter().map(|(client, _)| client.get());
-        let mut authors: Vec<_> = applied
-            .filter_map(|client| self.authors.get(&client).map(|user| (client, *user)))
-            .collect();
-        authors.sort_unstable_by_key(|(client, _)| *client);
-        authors
     }
 
     /// The state vector, encoded once a version.
@@ -240,7 +187,7 @@ impl State {
     }
 
     /// The state vector before the last commit.
-    pub(super) fn vector_before_commit(&self) -> StateVector {
+    pub(in crate::document) fn vector_before_commit(&self) -> StateVector {
         let now = self.state_vector();
         let mut clocks: HashMap<u64, u32> =
             now.iter().map(|(client, clock)| (client.get(), *clock)).collect();
@@ -253,7 +200,7 @@ impl State {
     }
 
     /// A vector without clients that the document does not know.
-    pub(super) fn known_of(&self, vector: &StateVector) -> StateVector {
+    pub(in crate::document) fn known_of(&self, vector: &StateVector) -> StateVector {
         let known = self.state_vector();
         vector
             .iter()
@@ -271,7 +218,10 @@ impl State {
     }
 
     /// What there is of these clients from where these runs start, as an update.
-    pub(super) fn after_runs<'a>(&self, runs: impl Iterator<Item = &'a Run>) -> Vec<u8> {
+    pub(in crate::document) fn after_runs<'a>(
+        &self,
+        runs: impl Iterator<Item = &'a Run>,
+    ) -> Vec<u8> {
         let mut since: HashMap<ClientID, u32> =
             self.state_vector().iter().map(|(id, clock)| (*id, *clock)).collect();
         for run in runs {
@@ -301,7 +251,7 @@ impl State {
     }
 
     /// Whether everything that an update deletes is deleted already.
-    pub(super) fn has_deleted(&mut self, update: &Update) -> bool {
+    pub(in crate::document) fn has_deleted(&mut self, update: &Update) -> bool {
         let deleted = self.deleted();
         update.delete_set().iter().all(|(client, ranges)| {
             ranges.iter().all(|range| {
@@ -315,7 +265,7 @@ impl State {
     }
 
     /// Whether this is a type, or was: items may be put into it.
-    pub(super) fn is_type(&mut self, id: guard::Id) -> bool {
+    pub(in crate::document) fn is_type(&mut self, id: guard::Id) -> bool {
         let id = ID::new(ClientID::new(id.client), id.clock);
         BranchID::get_nested(&self.doc.transact(), &id).is_some() || self.deleted().contains(&id)
     }
@@ -323,5 +273,56 @@ impl State {
     fn deleted(&mut self) -> &IdSet {
         let doc = &self.doc;
         self.deleted.get_or_insert_with(|| doc.transact().snapshot().delete_set)
+    }
+}
+
+impl Applied for State {
+    fn from_snapshot(snapshot: &Snapshot) -> Result<Self, Unreadable> {
+        Self::from_snapshot(snapshot)
+    }
+
+    fn apply_entry(&mut self, entry: &Entry) -> Result<Option<Bytes>, Unreadable> {
+        self.apply_entry(entry)
+    }
+
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn full(&mut self) -> Bytes {
+        self.full()
+    }
+
+    fn authors_in_order(&mut self) -> Vec<(u64, UserId)> {
+        let vector = self.state_vector();
+        let applied = vector.iter().map(|(client, _)| client.get());
+        let mut authors: Vec<_> = applied
+            .filter_map(|client| self.authors.get(&client).map(|user| (client, *user)))
+            .collect();
+        authors.sort_unstable_by_key(|(client, _)| *client);
+        authors
+    }
+
+    fn version(&mut self) -> Vec<u8> {
+        self.full().len().to_le_bytes().to_vec()
+    }
+
+    fn bytes(&self) -> usize {
+        self.exact + self.added
+    }
+
+    fn memory(&self) -> u64 {
+        self.measured + self.grown
+    }
+
+    fn added(&self) -> usize {
+        self.added
+    }
+
+    fn memory_above(&mut self, limit: u64) -> u64 {
+        if self.memory() > limit && self.grown > self.measured / 8 {
+            self.full();
+        }
+        self.memory()
     }
 }

@@ -1,0 +1,29 @@
+//! What clients say, after the guard, in any protocol.
+
+use bytes::Bytes;
+
+use crate::guard::Scan;
+
+/// A message that passed the guard.
+pub enum Inbound {
+    /// A Yjs client's state vector.
+    Step1(Bytes),
+    /// Content of a Yjs client's. `step2` when it answers our Step1.
+    Update { update: Bytes, scan: Scan, step2: bool },
+    /// A Yjs client's awareness.
+    Awareness(Bytes),
+    /// A Yjs client asks for everybody's awareness.
+    QueryAwareness,
+}
+
+impl Inbound {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
+                Self::Update { update, .. } => update.len(),
+                Self::QueryAwareness => 0,
+            }
+    }
+}

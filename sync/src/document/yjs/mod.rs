@@ -1,0 +1,281 @@
+//! Yjs behind the core: client ids and their clocks, nesting, awareness.
+//!
+//! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
+
+mod accepted;
+mod peer;
+mod state;
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use studyhall_schema::{Timestamp, ids::UserId};
+use yrs::{Update, updates::decoder::Decode};
+
+use peer::Link;
+pub use peer::Missed;
+pub use state::State;
+
+use super::{
+    Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
+    commit::Flight, engine::Engine,
+};
+use crate::{
+    awareness::Awareness,
+    guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
+};
+use accepted::Accepted;
+
+/// What the check of a Yjs document needs, and who is there.
+pub struct Yjs {
+    accepted: Accepted,
+    nesting: Nesting,
+    awareness: Awareness,
+}
+
+/// A decoded update, and the types in it.
+pub struct Decoded {
+    update: Update,
+    types: Vec<Id>,
+}
+
+impl Engine for Yjs {
+    const ENGINE: studyhall_schema::document::Engine = studyhall_schema::document::Engine::Yjs;
+
+    type State = State;
+    type Scan = Scan;
+    type Decoded = Decoded;
+    type Link = Link;
+
+    fn open(state: &mut State) -> Self {
+        Self {
+            accepted: Accepted::from_state(state),
+            nesting: Nesting::of(&state.full()).unwrap_or_default(),
+            awareness: Awareness::default(),
+        }
+    }
+
+    fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
+        Some(match said {
+            Inbound::Step1(vector) => Input::Step1 { peer, vector },
+            Inbound::Update { update, scan, step2 } => Input::Update { peer, update, scan, step2 },
+            Inbound::Awareness(update) => Input::Awareness { peer, update },
+            Inbound::QueryAwareness => Input::QueryAwareness { peer },
+        })
+    }
+
+    fn hear(
+        document: &mut Document<Self>,
+        now: Timestamp,
+        input: Input<Self>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match input {
+            Input::Step1 { peer, vector } => document.step1(peer, &vector, effects),
+            Input::Update { peer, update, scan, step2 } => {
+                let inserts = !scan.inserts.is_empty();
+                document.update(peer, update, scan, step2, effects);
+                if inserts {
+                    document.reconsider(effects);
+                }
+            }
+            Input::Awareness { peer, update } => document.hear(now, peer, &update),
+            Input::QueryAwareness { peer } => document.tell_awareness(peer, effects),
+            Input::Elsewhere(presence) => {
+                let _ = document.engine.awareness.merge(now, &presence); // what is none says nothing
+            }
+            Input::WhoIsHere => {
+                effects.extend(document.engine.awareness.own_full().map(Effect::Here));
+            }
+            _ => {}
+        }
+    }
+
+    fn left(
+        document: &mut Document<Self>,
+        now: Timestamp,
+        peer: PeerId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(gone) = document.engine.awareness.leave(now, peer.0) else { return };
+        effects.push(Effect::Awareness { to: None, update: gone.update.clone() });
+        if !document.limits.alone {
+            effects.push(Effect::Here(gone));
+        }
+    }
+
+    fn tick(document: &mut Document<Self>, now: Timestamp, effects: &mut Vec<Effect>) {
+        let awareness = &mut document.engine.awareness;
+        awareness.expire(now);
+        if !document.limits.alone {
+            effects.extend(awareness.own_changed().map(Effect::Here));
+        }
+        if let Some(update) = awareness.take_changed() {
+            effects.push(Effect::Awareness { to: None, update });
+        }
+    }
+
+    fn wants_tick(&self, _: &State) -> (bool, bool) {
+        (self.awareness.has_changed(), !self.awareness.is_empty())
+    }
+
+    fn is_empty(scan: &Scan) -> bool {
+        scan.is_empty()
+    }
+
+    fn memory(scan: &Scan) -> u64 {
+        scan.decoded_size
+    }
+
+    fn client(scan: &Scan) -> u64 {
+        scan.inserts.first().map_or(0, |run| run.client)
+    }
+
+    fn judge(document: &Document<Self>, by: UserId, scan: &Scan) -> Verdict {
+        match document.squats(by, scan) {
+            Some(client) => Verdict::Foreign(client),
+            None => Self::may_come(document, by, scan),
+        }
+    }
+
+    fn may_come(document: &Document<Self>, by: UserId, scan: &Scan) -> Verdict {
+        document.engine.accepted.judge(&document.state, by, scan)
+    }
+
+    fn decode(update: &Bytes, scan: &Scan) -> Option<Decoded> {
+        let types = if scan.types == 0 {
+            Vec::new()
+        } else {
+            guard::parents::parents(update).unwrap_or_default().types
+        };
+        Some(Decoded { update: Update::decode_v1(update).ok()?, types })
+    }
+
+    fn has(state: &mut State, decoded: &Decoded) -> bool {
+        state.has_deleted(&decoded.update)
+    }
+
+    fn contradicts(document: &Document<Self>, by: UserId, scan: &Scan, update: &[u8]) -> bool {
+        let another = |run: &&Run| {
+            document.state.authors().get(&run.client).is_some_and(|author| *author != by)
+        };
+        let mut others = scan.inserts.iter().filter(another).peekable();
+        if others.peek().is_none() {
+            return false;
+        }
+        let there = document.state.after_runs(others);
+        guard::same::differs(update, &there).unwrap_or(None).is_some()
+    }
+
+    fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal> {
+        if message.scan.nested > 0 && !document.puts_into_types(&message.update) {
+            return Some(Refusal::NoParent);
+        }
+        (!document.is_shallow(&message.scan, &message.update)).then_some(Refusal::TooDeep)
+    }
+
+    fn take(&mut self, state: &State, by: UserId, scan: &Scan, decoded: &Decoded) {
+        self.accepted.take(state, by, scan, &decoded.types);
+    }
+
+    fn forget(&mut self, state: &State) {
+        self.accepted = Accepted::from_state(state);
+    }
+
+    fn commit(document: &mut Document<Self>, updates: Vec<Waiting<Self>>, through: u64) -> Bytes {
+        let alone = (updates.len() == 1).then(|| updates[0].data.clone());
+        let mut starts = Vec::with_capacity(updates.len());
+        let mut decoded = Vec::with_capacity(updates.len());
+        for Waiting { by, scan, decoded: Decoded { update, types }, .. } in updates {
+            starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
+            document.state.count(&scan, by);
+            document.engine.accepted.settle(&scan, &types);
+            decoded.push(update);
+        }
+        document.state.commit(decoded, &starts, through, alone)
+    }
+
+    fn moved(_: &mut Document<Self>, _: Option<PeerId>, _: &mut Vec<Effect>) {}
+
+    fn between(old: &mut State, new: &mut State) -> Bytes {
+        new.difference(&old.state_vector())
+    }
+
+    fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Step1 { peer, vector: document.state.vector() });
+    }
+
+    fn is_fed(link: &Link) -> bool {
+        link.is_fed()
+    }
+
+    fn lagging(document: &mut Document<Self>, peer: PeerId, lost: Lost) {
+        document.lagging(peer, lost);
+    }
+
+    fn drained(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        document.drained(peer, effects);
+    }
+
+    fn view(state: &mut State) -> View<'_> {
+        View::Yjs(state)
+    }
+
+    fn scan(update: &Bytes) -> Option<Scan> {
+        guard::update_v1(update).ok()
+    }
+}
+
+impl Document<Yjs> {
+    /// A client id that nobody has written under yet, and that awareness shows to be another person's:
+    /// whoever took it first would keep its owner from writing.
+    fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
+        let written = |client: u64| {
+            self.state.authors().contains_key(&client)
+                || self.engine.accepted.authors.contains_key(&client)
+        };
+        let unwritten = scan.inserts.iter().filter(|run| !written(run.client));
+        let another =
+            |client: u64| self.engine.awareness.person(client).is_some_and(|person| person != by);
+        unwritten.map(|run| run.client).find(|client| another(*client))
+    }
+
+    /// Whether everything that items are put into is a type, here or in the update itself.
+    fn puts_into_types(&mut self, update: &[u8]) -> bool {
+        let Ok(Parents { types, named }) = guard::parents::parents(update) else { return false };
+        let own: HashSet<Id> = types.into_iter().collect();
+        let Self { engine: Yjs { accepted, .. }, state, .. } = self;
+        named.into_iter().all(|id| {
+            if id.clock < accepted.clock(id.client) {
+                accepted.types.contains(&id) || state.is_type(id)
+            } else {
+                own.contains(&id)
+            }
+        })
+    }
+
+    /// Whether the document, with all that is on its way into it, stays within the nesting that the
+    /// CRDT library can walk without overflowing its stack.
+    fn is_shallow(&mut self, scan: &Scan, update: &Bytes) -> bool {
+        let Self { state, waiting, flight, engine: Yjs { nesting, .. }, .. } = self;
+        let everything = || {
+            let flying = flight.iter().flat_map(Flight::updates);
+            let ahead = flying.chain(waiting.iter()).map(|waiting| waiting.data.clone());
+            std::iter::once(state.full()).chain(ahead).collect::<Vec<_>>()
+        };
+        nesting.admit(scan, update, everything).unwrap_or(false)
+    }
+
+    fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
+        if let Some(known) = self.peers.get(&peer) {
+            // What is no awareness update is dropped like what is not the connection's own.
+            let _ = self.engine.awareness.receive(now, peer.0, known.user, update);
+        }
+    }
+
+    fn tell_awareness(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
+        if let Some(update) = self.engine.awareness.full() {
+            effects.push(Effect::Awareness { to: Some(peer), update });
+        }
+    }
+}
