@@ -9,18 +9,14 @@ use studyhall_schema::{
     note::{Format, Note},
 };
 use studyhall_store::{StoreError, records::Versioned};
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::oneshot,
-    task,
-};
+use tokio::sync::oneshot;
 use yrs::Transact;
 
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
     document::{Change, Refusal, State, View},
-    load,
+    heavy, load,
     node::Node,
     outbox::Close,
     projection, text,
@@ -43,16 +39,6 @@ fn text_of(state: &State, format: Format) -> String {
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
 const LARGE_TEXT: usize = 64 << 10;
-
-/// Computes; when it is `bytes` large, on a thread that others do not wait for.
-fn aside_of_others<R>(bytes: usize, compute: impl FnOnce() -> R) -> R {
-    let flavor = Handle::current().runtime_flavor();
-    if bytes > LARGE_TEXT && flavor == RuntimeFlavor::MultiThread {
-        task::block_in_place(compute)
-    } else {
-        compute()
-    }
-}
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -143,11 +129,13 @@ impl Documents {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn;
-            aside_of_others(now.len().max(text.len()), || {
+            let is_large = now.len().max(text.len()) > LARGE_TEXT;
+            let compute = || {
                 let merged = base.map(|base| text::merged(&base, &text, &now));
                 text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
                     .map_err(|_| Refusal::Undecodable)
-            })
+            };
+            if is_large { heavy::aside(compute) } else { compute() }
         });
         self.edit(document, by, change).await?;
         self.project(document).await

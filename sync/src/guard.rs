@@ -47,8 +47,8 @@ pub struct Scan {
     /// For each client that is named as a neighbour, a parent or as deleted: the highest clock
     /// that is named.
     pub names: SmallVec<[Id; 2]>,
-    /// Whether anything is deleted.
-    pub deletes: bool,
+    /// How many ranges are deleted.
+    pub deletes: u32,
     /// How many shared types are inserted; for [`nesting`].
     pub types: u32,
     /// How many items say themselves in which type they live; for [`parents`].
@@ -60,12 +60,12 @@ pub struct Scan {
 impl Scan {
     /// Whether the update says nothing.
     pub fn is_empty(&self) -> bool {
-        self.inserts.is_empty() && !self.deletes
+        self.inserts.is_empty() && self.deletes == 0
     }
 
     /// Whether the update deletes and inserts nothing.
     pub fn deletes_only(&self) -> bool {
-        self.inserts.is_empty() && self.deletes
+        self.inserts.is_empty() && self.deletes > 0
     }
 
     /// The first thing that neither this update nor a document with `clock_of` (a state vector)
@@ -212,10 +212,10 @@ fn delete_set(
                 return Err(Malformed::Order);
             }
             from = end;
+            scan.deletes += 1;
             scan.decoded_size += 16;
         }
         if from > 0 {
-            scan.deletes = true;
             names.note(Id { client, clock: from - 1 });
         }
     }

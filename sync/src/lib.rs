@@ -12,6 +12,7 @@ pub mod document;
 mod documents;
 mod fault;
 pub mod guard;
+mod heavy;
 mod journal;
 mod load;
 mod news;

@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use studyhall_schema::document::{DocumentId, DocumentRecord};
 use studyhall_store::{Store, StoreError, log::Entry};
 
-use crate::document::{Applied, Engine};
+use crate::{
+    document::{Applied, Engine},
+    heavy::{Heavy, LARGE},
+};
 
 /// Poisoned entries that one load moves away before it gives up.
 const POISONED: usize = 16;
@@ -56,11 +59,12 @@ pub(crate) enum Missed<E: Engine> {
 /// Everything after `seq`, or everything: a compaction may have taken it out of the log.
 pub(crate) async fn missed<E: Engine>(
     store: &Store,
+    heavy: &Heavy,
     id: DocumentId,
     seq: Option<u64>,
 ) -> Result<Missed<E>, LoadFailure> {
     let Some(seq) = seq else {
-        return Ok(Missed::State(Box::new(state::<E>(store, id).await?)));
+        return Ok(Missed::State(Box::new(state::<E>(store, heavy, id).await?)));
     };
     let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
     let next = entries.last().map_or(seq + 1, Entry::next_seq);
@@ -73,17 +77,18 @@ pub(crate) async fn missed<E: Engine>(
     if is_all {
         Ok(Missed::Entries(entries))
     } else {
-        Ok(Missed::State(Box::new(state::<E>(store, id).await?)))
+        Ok(Missed::State(Box::new(state::<E>(store, heavy, id).await?)))
     }
 }
 
 /// A document's state as its log has it. Entries that the library panics on go to quarantine.
 pub(crate) async fn state<E: Engine>(
     store: &Store,
+    heavy: &Heavy,
     id: DocumentId,
 ) -> Result<E::State, LoadFailure> {
     for _ in 0..POISONED {
-        match attempt::<E>(store, id).await? {
+        match attempt::<E>(store, heavy, id).await? {
             Ok(state) => return Ok(state),
             Err(Poisoned(seq)) => quarantine(store, id, seq).await?,
         }
@@ -96,11 +101,16 @@ struct Poisoned(u64);
 
 async fn attempt<E: Engine>(
     store: &Store,
+    heavy: &Heavy,
     id: DocumentId,
 ) -> Result<Result<E::State, Poisoned>, LoadFailure> {
     let mut state = match store.log().latest_snapshot(id).await? {
         None => E::State::default(),
-        Some(snapshot) => catch_unwind(AssertUnwindSafe(|| E::State::from_snapshot(&snapshot)))
+        Some(snapshot) => heavy
+            .run(snapshot.state.len() > LARGE, || {
+                catch_unwind(AssertUnwindSafe(|| E::State::from_snapshot(&snapshot)))
+            })
+            .await
             .map_err(|_| LoadFailure::Unreadable("the snapshot is poisoned".into()))?
             .map_err(|error| LoadFailure::Unreadable(error.to_string()))?,
     };
@@ -109,7 +119,8 @@ async fn attempt<E: Engine>(
         if entries.is_empty() {
             return Ok(Ok(state));
         }
-        if let Err(poisoned) = apply(&mut state, &entries)? {
+        let is_large = bytes(&entries) > LARGE || state.bytes() > LARGE;
+        if let Err(poisoned) = heavy.run(is_large, || apply(&mut state, &entries)).await? {
             return Ok(Err(poisoned));
         }
     }
@@ -120,6 +131,11 @@ pub(crate) async fn quarantine(store: &Store, id: DocumentId, seq: u64) -> Resul
     tracing::error!(document = %id, seq, "an entry of the log is poisoned and moved to quarantine");
     metrics::counter!("studyhall_sync_quarantined_total").increment(1);
     store.log().quarantine(id, seq, "the CRDT library panicked, or refused it").await
+}
+
+/// Bytes of content.
+pub(crate) fn bytes(entries: &[Entry]) -> usize {
+    entries.iter().flat_map(|entry| &entry.updates).map(|update| update.data.len()).sum()
 }
 
 fn apply(state: &mut impl Applied, entries: &[Entry]) -> Result<Result<(), Poisoned>, LoadFailure> {

@@ -16,6 +16,7 @@ use crate::{
     Config,
     actor::{self, Mail},
     document::{Document, Engine, PeerId},
+    heavy::Heavy,
     journal::Journal,
     news::{News, NodeId},
     outbox::Close,
@@ -49,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in.
     pub(crate) large_messages: Arc<Room>,
+    /// Heavy work of documents.
+    pub(crate) heavy: Heavy,
     /// Large texts that are put at once: each computes for up to a second.
     pub(crate) large_puts: Arc<Semaphore>,
     /// Room for what waits for its document, in KiB.
@@ -85,6 +88,7 @@ impl Node {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
             large_messages: Arc::new(Room::new(config.large_messages)),
+            heavy: Heavy::default(),
             large_puts: Arc::new(Semaphore::new(1)),
             inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
             unauthenticated: AtomicUsize::new(0),

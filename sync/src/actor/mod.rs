@@ -4,10 +4,10 @@
 //! nothing in the core waits.
 
 mod deliver;
+mod reading;
 mod upkeep;
 
 use std::{
-    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -17,8 +17,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{
+    Timestamp,
     access::Permission,
     document::{DocumentRecord, Engine as Library},
     ids::UserId,
@@ -38,22 +40,23 @@ use crate::{
         Applied, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
         PeerId, Yjs,
     },
+    heavy::LARGE,
     load::{self, LoadFailure, Missed},
-    news::News,
     node::{Node, Opened},
     outbox::Close,
 };
 pub(crate) use deliver::{Outlet, Wire};
+use reading::{Reading, hear};
 use upkeep::Upkeep;
 
 /// Mails that may wait for a document; senders wait beyond that.
 pub(crate) const MAILBOX: usize = 512;
 /// What an open document takes before it has content, about.
 const EMPTY_BYTES: usize = 8 << 10;
+/// To move so many bytes takes tens of milliseconds.
+const HEAVY: u64 = 512 << 20;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
-/// A log that could not be read is read again after so long.
-const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is sent to a document's actor.
 pub(crate) enum Mail {
@@ -110,21 +113,13 @@ fn recount(sum: &AtomicUsize, counted: &mut usize, now: usize) {
     }
 }
 
-/// Whether the log is being read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    No,
-    Once,
-    /// And once more when that has ended.
-    Again,
-}
-
-/// The next news; never, where there are no other nodes.
-async fn hear(news: &mut Option<Subscription>) -> Result<Bytes, Lagged> {
-    match news {
-        Some(news) => news.recv().await,
-        None => std::future::pending().await,
-    }
+/// What an actor wakes up for.
+enum Woken<E: Engine> {
+    Done(Done<E>),
+    /// So many mails; 0 when nobody can send any.
+    Mail(usize),
+    News(Result<Bytes, Lagged>),
+    Time,
 }
 
 /// Why the actor ends.
@@ -145,6 +140,8 @@ struct Actor<E: Engine> {
     effects: Vec<Effect>,
     upkeep: Upkeep,
     me: Opened,
+    /// When it woke up.
+    now: Timestamp,
     /// What this document counts for in the node's unsaved bytes.
     unsaved: usize,
     asides: usize,
@@ -187,7 +184,7 @@ async fn live<E: Engine>(
     record: DocumentRecord,
     mailbox: mpsc::Receiver<Mail>,
 ) {
-    match Box::pin(load::state::<E>(&node.store, me.id)).await {
+    match Box::pin(load::state::<E>(&node.store, &node.heavy, me.id)).await {
         Ok(state) => Actor::<E>::new(node, me, news, &record, state).live(mailbox).await,
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
     }
@@ -223,6 +220,7 @@ impl<E: Engine> Actor<E> {
         me.set_bytes(&node.registry, memory(&state));
         Self {
             document: Document::new(me.id, state, limits, seed),
+            now: node.clock.now(),
             node,
             outlets: HashMap::new(),
             edits: HashMap::new(),
@@ -254,18 +252,26 @@ impl<E: Engine> Actor<E> {
             if sleep.deadline() != due {
                 sleep.as_mut().reset(due);
             }
-            tokio::select! {
+            let woken = tokio::select! {
                 biased;
-                Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
-                taken = mailbox.recv_many(&mut mails, AT_ONCE) => {
-                    if taken == 0 {
-                        break End::Idle;
-                    }
+                Some(done) = self.work.next(), if !self.work.is_empty() => Woken::Done(done),
+                taken = mailbox.recv_many(&mut mails, AT_ONCE) => Woken::Mail(taken),
+                heard = hear(&mut self.news) => Woken::News(heard),
+                () = &mut sleep => Woken::Time,
+            };
+            self.now = self.node.clock.now();
+            match woken {
+                Woken::Done(done) => {
+                    let node = self.node.clone();
+                    node.heavy.run(self.is_heavy(&done), || self.done(done)).await;
+                }
+                Woken::Mail(0) => break End::Idle,
+                Woken::Mail(_) => {
                     self.node.overload(&mut self.document);
                     mails.drain(..).for_each(|mail| self.mail(mail));
                 }
-                heard = hear(&mut self.news) => self.heard(heard),
-                () = &mut sleep => self.upkeep(Instant::now(), mailbox.is_empty()),
+                Woken::News(heard) => self.heard(heard),
+                Woken::Time => self.upkeep(Instant::now(), mailbox.is_empty()),
             }
         };
         Box::pin(self.end(end, mailbox)).await;
@@ -273,7 +279,7 @@ impl<E: Engine> Actor<E> {
 
     /// After everything that waited was handled: the next append, and what the core says.
     fn settle(&mut self) {
-        let now = self.node.clock.now();
+        let now = self.now;
         if self.ended.is_none() {
             let flushed = catch_unwind(AssertUnwindSafe(|| {
                 self.document.flush(now, &mut self.effects);
@@ -335,7 +341,7 @@ impl<E: Engine> Actor<E> {
     fn feed(&mut self, input: Input<E>) {
         let committing = matches!(input, Input::Outcome(Outcome::Stored));
         let seq = committing.then(|| self.document.state().seq() + 1);
-        let now = self.node.clock.now();
+        let now = self.now;
         let fed = catch_unwind(AssertUnwindSafe(|| {
             self.document.handle(now, input, &mut self.effects);
         }));
@@ -353,6 +359,15 @@ impl<E: Engine> Actor<E> {
         self.effects.clear();
         self.upkeep.poisoned = seq;
         self.ended = Some(End::Close(Close::Restart));
+    }
+
+    /// Whether taking this would keep others waiting.
+    fn is_heavy(&self, done: &Done<E>) -> bool {
+        match done {
+            Done::Outcome(Outcome::Stored) => self.document.work() > HEAVY,
+            Done::Missed(Ok(Missed::Entries(entries))) => load::bytes(entries) > LARGE,
+            _ => false,
+        }
     }
 
     fn done(&mut self, done: Done<E>) {
@@ -375,73 +390,6 @@ impl<E: Engine> Actor<E> {
             }
             .boxed(),
         );
-    }
-
-    /// Reads what other nodes wrote since; again, when that is under way already.
-    fn read_log(&mut self, after: Duration) {
-        if self.reading != Reading::No {
-            self.reading = Reading::Again;
-            return;
-        }
-        self.reading = Reading::Once;
-        let reload = std::mem::take(&mut self.reload);
-        let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
-        self.work.push(
-            async move {
-                if !after.is_zero() {
-                    tokio::time::sleep(after).await;
-                }
-                let seq = (!reload).then_some(seq);
-                Done::Missed(load::missed::<E>(&store, id, seq).await)
-            }
-            .boxed(),
-        );
-    }
-
-    /// Loads the whole document again.
-    fn reload(&mut self) {
-        self.reload = true;
-        self.read_log(Duration::ZERO);
-    }
-
-    /// What was read of the log. While the store is away people go on reading and typing here.
-    fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
-        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
-        match missed {
-            Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
-            Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
-            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
-            Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
-            Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
-            Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
-        }
-        if again {
-            self.read_log(Duration::ZERO);
-        }
-    }
-
-    /// What another node says. What it does not say, or is lost, the next look at the log will tell.
-    fn heard(&mut self, heard: Result<Bytes, Lagged>) {
-        let Ok(bytes) = heard else {
-            // The bus begins to listen, or had been away.
-            self.node.tell_nodes(self.me.id, News::WhoIsHere);
-            return self.read_log(Duration::ZERO);
-        };
-        let seq = self.document.state().seq();
-        match News::decode(&bytes) {
-            Ok((from, _)) if from == self.node.id => {}
-            Ok((_, News::Entry(entry))) if entry.seq == seq + 1 => {
-                self.feed(Input::Missed { entries: vec![entry], all: false });
-            }
-            Ok((_, News::Entry(entry))) if entry.next_seq() > seq + 1 => {
-                self.read_log(Duration::ZERO);
-            }
-            Ok((_, News::Grown(grown))) if grown > seq => self.read_log(Duration::ZERO),
-            Ok((_, News::Entry(_) | News::Grown(_))) => {}
-            Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
-            Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),
-            Err(malformed) => tracing::warn!(%malformed, "news that no node of ours sends"),
-        }
     }
 
     /// Nothing is left to do here but to say goodbye.

@@ -112,6 +112,9 @@ pub trait Engine: Sized + Send + 'static {
     /// About how many bytes an update takes in memory.
     fn memory(scan: &Self::Scan) -> u64;
 
+    /// About how many bytes are moved to apply an update.
+    fn work(state: &Self::State, scan: &Self::Scan) -> u64;
+
     /// A client id that an update writes under, for the audit.
     fn client(scan: &Self::Scan) -> u64;
 

@@ -14,9 +14,10 @@ mod inbound;
 mod peer;
 mod yjs;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
 use rand::{SeedableRng, rngs::StdRng};
 use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
@@ -306,6 +307,12 @@ impl<E: Engine> Document<E> {
     /// How many connections it has.
     pub fn peers(&self) -> usize {
         self.peers.len()
+    }
+
+    /// About how many bytes are moved to apply what is in flight.
+    pub fn work(&self) -> u64 {
+        let flying = self.flight.iter().flat_map(Flight::updates);
+        flying.map(|waiting| E::work(&self.state, &waiting.scan)).sum()
     }
 
     /// Whether anything is accepted and not yet durable, or a REST edit waits.

@@ -1,7 +1,9 @@
 //! How far each client's content is accepted (applied, in flight or waiting): no hole may come before
 //! an update, and nobody writes under somebody else's client id.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use foldhash::HashMap;
 
 use studyhall_schema::ids::UserId;
 

@@ -18,7 +18,8 @@ pub use state::State;
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
-    commit::Flight, engine::Engine,
+    commit::Flight,
+    engine::{Applied, Engine},
 };
 use crate::{
     awareness::Awareness,
@@ -125,6 +126,12 @@ impl Engine for Yjs {
 
     fn memory(scan: &Scan) -> u64 {
         scan.decoded_size
+    }
+
+    fn work(state: &State, scan: &Scan) -> u64 {
+        // yrs keeps a client's blocks in one array: each deleted range moves what is behind it, twice.
+        let blocks = Applied::memory(state) / 8;
+        u64::from(scan.deletes).saturating_mul(blocks).saturating_add(scan.decoded_size)
     }
 
     fn client(scan: &Scan) -> u64 {

@@ -2,9 +2,8 @@
 //!
 //! Everything that calls into `yrs` for content goes through here. Must not know connections.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Entry, Snapshot};
 use yrs::{

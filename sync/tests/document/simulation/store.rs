@@ -1,6 +1,5 @@
 //! The store of the simulation: a log with snapshots and the fence, as `store.md` has it.
 
-use std::collections::HashMap;
 
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
@@ -64,7 +63,7 @@ impl Store {
 
     /// Somebody compacts: the log up to here is gone.
     pub(super) fn compact(&mut self) {
-        let authors: HashMap<u64, UserId> = self.durable.authors().clone();
+        let authors = self.durable.authors().clone();
         let (seq, state) = (self.tail(), self.durable.full());
         self.snapshot =
             Some(Snapshot { seq, at: NOW, state, authors: authors.into_iter().collect() });

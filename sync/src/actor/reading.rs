@@ -1,0 +1,104 @@
+//! What an actor knows of other nodes: their news, and the log, which decides.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use studyhall_store::bus::{Lagged, Subscription};
+
+use super::{Actor, Done, End};
+use crate::{
+    document::{Applied, Engine, Input},
+    load::{self, LoadFailure, Missed},
+    news::News,
+    outbox::Close,
+};
+
+/// A log that could not be read is read again after so long.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
+/// Whether the log is being read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    No,
+    Once,
+    /// And once more when that has ended.
+    Again,
+}
+
+/// The next news; never, where there are no other nodes.
+pub(super) async fn hear(news: &mut Option<Subscription>) -> Result<Bytes, Lagged> {
+    match news {
+        Some(news) => news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl<E: Engine> Actor<E> {
+    /// Reads what other nodes wrote since; again, when that is under way already.
+    pub(super) fn read_log(&mut self, after: Duration) {
+        if self.reading != Reading::No {
+            self.reading = Reading::Again;
+            return;
+        }
+        self.reading = Reading::Once;
+        let reload = std::mem::take(&mut self.reload);
+        let (node, id, seq) = (self.node.clone(), self.me.id, self.document.state().seq());
+        self.work.push(
+            async move {
+                if !after.is_zero() {
+                    tokio::time::sleep(after).await;
+                }
+                let seq = (!reload).then_some(seq);
+                Done::Missed(load::missed::<E>(&node.store, &node.heavy, id, seq).await)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Loads the whole document again.
+    pub(super) fn reload(&mut self) {
+        self.reload = true;
+        self.read_log(Duration::ZERO);
+    }
+
+    /// What was read of the log. While the store is away people go on reading and typing here.
+    pub(super) fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
+        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
+        match missed {
+            Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
+            Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
+            Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
+            Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
+            Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
+        }
+        if again {
+            self.read_log(Duration::ZERO);
+        }
+    }
+
+    /// What another node says. What it does not say, or is lost, the next look at the log will tell.
+    pub(super) fn heard(&mut self, heard: Result<Bytes, Lagged>) {
+        let Ok(bytes) = heard else {
+            // The bus begins to listen, or had been away.
+            self.node.tell_nodes(self.me.id, News::WhoIsHere);
+            return self.read_log(Duration::ZERO);
+        };
+        let seq = self.document.state().seq();
+        match News::decode(&bytes) {
+            Ok((from, _)) if from == self.node.id => {}
+            Ok((_, News::Entry(entry))) if entry.seq == seq + 1 => {
+                self.feed(Input::Missed { entries: vec![entry], all: false });
+            }
+            Ok((_, News::Entry(entry))) if entry.next_seq() > seq + 1 => {
+                self.read_log(Duration::ZERO);
+            }
+            Ok((_, News::Grown(grown))) if grown > seq => self.read_log(Duration::ZERO),
+            Ok((_, News::Entry(_) | News::Grown(_))) => {}
+            Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
+            Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),
+            Err(malformed) => tracing::warn!(%malformed, "news that no node of ours sends"),
+        }
+    }
+}
