@@ -339,6 +339,13 @@ impl Awareness {
     }
 }
 
+/// The client id of an update that is about one client.
+pub fn sole(update: &[u8]) -> Option<u64> {
+    let mut updates = update::decode(update).ok()?;
+    let id = updates.next()?.id;
+    updates.next().is_none().then_some(id)
+}
+
 impl Entry {
     fn new(person: UserId, now: Timestamp) -> Self {
         Self {

@@ -15,7 +15,7 @@ use yrs::Transact;
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, Refusal, State, View},
+    document::{Applied, Change, Refusal, State, View},
     heavy, load,
     node::Node,
     outbox::Close,
@@ -129,7 +129,8 @@ impl Documents {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn;
-            let is_large = now.len().max(text.len()) > LARGE_TEXT;
+            let is_large =
+                now.len().max(text.len()) > LARGE_TEXT || state.memory() > heavy::LARGE as u64;
             let compute = || {
                 let merged = base.map(|base| text::merged(&base, &text, &now));
                 text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))

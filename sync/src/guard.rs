@@ -37,6 +37,9 @@ pub struct Run {
     pub end: u32,
 }
 
+/// Two more blocks of a document in memory.
+const CUT_BLOCKS: u64 = 240;
+
 /// What an update inserts and what it stands on; enough to check it against a document's state
 /// vector without decoding it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +61,11 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// About how many bytes a document grows by in memory: a deleted range may cut two blocks.
+    pub fn growth(&self) -> u64 {
+        self.decoded_size + u64::from(self.deletes) * CUT_BLOCKS
+    }
+
     /// Whether the update says nothing.
     pub fn is_empty(&self) -> bool {
         self.inserts.is_empty() && self.deletes == 0

@@ -1,6 +1,8 @@
 //! Work that takes long enough to keep others waiting: one at a time on a node, and never on a thread
 //! that others' documents wait for.
 
+use std::time::{Duration, Instant};
+
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::Semaphore,
@@ -36,5 +38,32 @@ pub(crate) fn aside<R>(compute: impl FnOnce() -> R) -> R {
         task::block_in_place(compute)
     } else {
         compute()
+    }
+}
+
+/// A document computes for so long before others come in between.
+const AT_ONCE: Duration = Duration::from_millis(2);
+
+/// How long somebody has been computing without a pause.
+pub(crate) struct Turn {
+    /// Whether each step may take long; else only large ones do, and the clock is seldom looked at.
+    slow: bool,
+    bytes: usize,
+    since: Instant,
+}
+
+impl Turn {
+    pub(crate) fn new(slow: bool) -> Self {
+        Self { slow, bytes: 0, since: Instant::now() }
+    }
+
+    /// After a step over so many bytes: lets others come in between when it has been long.
+    pub(crate) async fn pass(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if (self.slow || self.bytes > LARGE / 16) && self.since.elapsed() > AT_ONCE {
+            task::yield_now().await;
+            self.since = Instant::now();
+            self.bytes = 0;
+        }
     }
 }

@@ -49,6 +49,8 @@ const FREE_BEFORE: usize = 64 << 10;
 const FREE: usize = 256 << 10;
 /// So much more is read with a piece of the node's room.
 const PIECE: usize = 1 << 20;
+/// A message of many frames has their headers beside what it says: no more than this.
+const MOST: usize = MESSAGE_BYTES + PIECE;
 const BEYOND_PIECE: usize = FREE + PIECE;
 /// So many large messages of a person are read at once, on all of their sockets together.
 const AT_ONCE: usize = 2;
@@ -131,6 +133,12 @@ impl Gate {
         self.progress.load(Ordering::Relaxed)
     }
 
+    /// A ping or pong was read, of so many bytes: it is no part of a message, and takes no room.
+    pub(crate) fn control(&self, bytes: usize) {
+        let taken = |read: usize| Some(read.saturating_sub(bytes));
+        let _ = self.read.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken); // always some
+    }
+
     /// A whole message was read. What comes back is to be held for as long as it is looked at.
     pub(crate) fn delivered(&self) -> Vec<OwnedSemaphorePermit> {
         if self.read.swap(0, Ordering::Relaxed) < FREE {
@@ -165,6 +173,9 @@ impl Intake {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
         };
+        if read > MOST {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
         let held = state.room.len();
         loop {
             let next = match (state.room.len(), read) {

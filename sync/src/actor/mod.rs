@@ -40,7 +40,7 @@ use crate::{
         Applied, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
         PeerId, Yjs,
     },
-    heavy::LARGE,
+    heavy::{LARGE, Turn},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
@@ -119,6 +119,8 @@ enum Woken<E: Engine> {
     /// So many mails; 0 when nobody can send any.
     Mail(usize),
     News(Result<Bytes, Lagged>),
+    /// More can be done at once, after others.
+    Again,
     Time,
 }
 
@@ -257,6 +259,7 @@ impl<E: Engine> Actor<E> {
                 Some(done) = self.work.next(), if !self.work.is_empty() => Woken::Done(done),
                 taken = mailbox.recv_many(&mut mails, AT_ONCE) => Woken::Mail(taken),
                 heard = hear(&mut self.news) => Woken::News(heard),
+                () = tokio::task::yield_now(), if self.document.has_next_edit() => Woken::Again,
                 () = &mut sleep => Woken::Time,
             };
             self.now = self.node.clock.now();
@@ -268,8 +271,9 @@ impl<E: Engine> Actor<E> {
                 Woken::Mail(0) => break End::Idle,
                 Woken::Mail(_) => {
                     self.node.overload(&mut self.document);
-                    mails.drain(..).for_each(|mail| self.mail(mail));
+                    self.take(&mut mails).await;
                 }
+                Woken::Again => {}
                 Woken::News(heard) => self.heard(heard),
                 Woken::Time => self.upkeep(Instant::now(), mailbox.is_empty()),
             }
@@ -297,10 +301,32 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    fn mail(&mut self, mail: Mail) {
-        if self.ended.is_some() {
-            return;
+    /// Takes mail; when that takes long, others come in between.
+    async fn take(&mut self, mails: &mut Vec<Mail>) {
+        let mut turn = Turn::new(memory(self.document.state()) > LARGE);
+        for mail in mails.drain(..) {
+            if self.ended.is_some() {
+                return;
+            }
+            if let Mail::Frames(peer, frames, _room) = mail {
+                for frame in frames {
+                    if self.ended.is_some() {
+                        return;
+                    }
+                    let size = frame.size();
+                    if let Some(input) = E::input(peer, frame) {
+                        self.feed(input);
+                    }
+                    turn.pass(size).await;
+                }
+            } else {
+                self.mail(mail);
+                turn.pass(0).await;
+            }
         }
+    }
+
+    fn mail(&mut self, mail: Mail) {
         match mail {
             Mail::Join(join) => {
                 let Join { peer, user, permission, outlet } = *join;
@@ -314,11 +340,7 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.touched(self.outlets.is_empty());
             }
             Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
-            Mail::Frames(peer, frames, _room) => frames.into_iter().for_each(|frame| {
-                if let Some(input) = E::input(peer, frame) {
-                    self.feed(input);
-                }
-            }),
+            Mail::Frames(..) => {} // taken one by one
             Mail::Drained(peer) => self.feed(Input::Drained { peer }),
             Mail::Edit(edit) => {
                 let id = EditId(self.next_edit);

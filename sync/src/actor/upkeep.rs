@@ -32,6 +32,9 @@ const COMPACT_UPDATES: u64 = 20_000;
 /// Fewer than this are left in the log of a document that leaves memory.
 const LEAVE_UPDATES: u64 = 200;
 
+/// And none of one that takes so much memory: few updates may take long to apply to it.
+const LEAVE_MEMORY: usize = 16 << 20;
+
 /// Deadlines and what they are about.
 pub(super) struct Upkeep {
     pub(super) poisoned: Option<u64>,
@@ -141,7 +144,10 @@ impl<E: Engine> Actor<E> {
             return self.project();
         }
         let tail = self.document.state().seq() - self.upkeep.snapshot_seq;
-        if tail > LEAVE_UPDATES && self.upkeep.compact_again.is_none_or(|again| again <= now) {
+        let is_slow = tail > 0 && memory(self.document.state()) > LEAVE_MEMORY;
+        if (tail > LEAVE_UPDATES || is_slow)
+            && self.upkeep.compact_again.is_none_or(|again| again <= now)
+        {
             self.compact();
         }
         if quiet && self.work.is_empty() && !self.document.is_unsaved() {

@@ -43,6 +43,10 @@ impl<E: Engine> Document<E> {
     fn consider(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) {
         let Some(known) = self.peers.get(&peer) else { return };
         let (user, permission) = (known.user, known.permission);
+        if let Some(client) = E::impostor(self, peer) {
+            effects.push(Effect::Refuse { peer, reason: Refusal::ForeignClient });
+            return effects.push(Effect::Audit { user, client });
+        }
         let mut refuse = |reason| effects.push(Effect::Refuse { peer, reason });
         if E::is_empty(&message.scan) {
             return self.promise_unwritten(peer, message.echo(), effects);
@@ -65,6 +69,9 @@ impl<E: Engine> Document<E> {
             Verdict::Hole => self.ask_for_missing(peer, message, effects),
             _ if E::memory(&message.scan) > self.limits.hard_memory => {
                 refuse(Refusal::DocumentFull);
+            }
+            Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
+                refuse(Refusal::Overloaded);
             }
             Verdict::Fits | Verdict::Covered
                 if E::contradicts(self, user, &message.scan, &message.update) =>

@@ -39,6 +39,11 @@ pub(super) struct Edits {
 }
 
 impl Edits {
+    /// Whether one could be started.
+    pub(super) fn has_next(&self) -> bool {
+        self.running.is_none() && !self.queue.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.running.is_none()
     }
@@ -59,9 +64,9 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// Starts the next edit when none runs: its client id's clock comes from the applied state.
+    /// Starts the next edit when none runs, one a call: its client id's clock comes from the applied state.
     pub(super) fn start_edit(&mut self, effects: &mut Vec<Effect>) {
-        while self.edits.running.is_none() {
+        if self.edits.running.is_none() {
             let Some((edit, by, change)) = self.edits.queue.pop_front() else { return };
             let fresh = u64::from(self.random.random::<u32>());
             let client = *self.edits.clients.entry(by).or_insert(fresh);

@@ -113,7 +113,9 @@ pub trait Engine: Sized + Send + 'static {
     fn memory(scan: &Self::Scan) -> u64;
 
     /// About how many bytes are moved to apply an update.
-    fn work(state: &Self::State, scan: &Self::Scan) -> u64;
+    fn work(_: &Self::State, scan: &Self::Scan) -> u64 {
+        Self::memory(scan)
+    }
 
     /// A client id that an update writes under, for the audit.
     fn client(scan: &Self::Scan) -> u64;
@@ -131,6 +133,17 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Whether an update that is covered changes nothing.
     fn has(state: &mut Self::State, decoded: &Self::Decoded) -> bool;
+
+    /// Whether what somebody sends may be compared with what the document has, which looks at all of it.
+    fn may_compare(_: &mut Document<Self>, _: UserId, _: &Self::Scan) -> bool {
+        true
+    }
+
+    /// A client id that a connection calls its own, though somebody else has written under it: nothing of
+    /// that connection is acknowledged.
+    fn impostor(_: &Document<Self>, _: PeerId) -> Option<u64> {
+        None
+    }
 
     /// Whether an update says something else of what others have written than the document does: then
     /// its author's client id was somebody else's first, and an acknowledgement would be a lie.

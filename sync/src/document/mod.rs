@@ -219,6 +219,8 @@ pub struct Document<E: Engine = Yjs> {
     reading: bool,
     reads: Reads,
     told_nearly_full: bool,
+    /// When the last input came.
+    now: Timestamp,
     /// The whole node has too much that is not durable.
     overloaded: bool,
     /// The whole node keeps too much above holes.
@@ -248,6 +250,7 @@ impl<E: Engine> Document<E> {
             reading: false,
             reads: Reads::default(),
             told_nearly_full: false,
+            now: Timestamp::default(),
             overloaded: false,
             no_asides: false,
             random: StdRng::seed_from_u64(seed),
@@ -257,6 +260,7 @@ impl<E: Engine> Document<E> {
     /// Takes one input. What has to be done is appended to `effects`; call [`Self::flush`] after
     /// everything that waited was handled.
     pub fn handle(&mut self, now: Timestamp, input: Input<E>, effects: &mut Vec<Effect>) {
+        self.now = now;
         match input {
             Input::Join { peer, user, permission } => {
                 self.peers.insert(peer, Peer::new(user, permission));
@@ -307,6 +311,11 @@ impl<E: Engine> Document<E> {
     /// How many connections it has.
     pub fn peers(&self) -> usize {
         self.peers.len()
+    }
+
+    /// Whether a REST edit could be started: another [`Self::flush`] does.
+    pub fn has_next_edit(&self) -> bool {
+        self.edits.has_next()
     }
 
     /// About how many bytes are moved to apply what is in flight.

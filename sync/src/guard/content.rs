@@ -15,7 +15,7 @@ pub(super) const STRING: u8 = 4;
 const EMBED: u8 = 5;
 const FORMAT: u8 = 6;
 const TYPE: u8 = 7;
-const ANY: u8 = 8;
+pub(super) const ANY: u8 = 8;
 
 const XML_ELEMENT: u8 = 3;
 
@@ -76,6 +76,19 @@ impl Content {
         };
         Ok(Self { length, is_type: false, size })
     }
+}
+
+/// The values of a content of kind [`ANY`], each as its bytes.
+pub(super) fn values(content: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+    let mut reader = Reader::new(content);
+    let count = reader.count(1)?;
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut from = reader;
+        read_any(&mut reader)?;
+        values.push(from.take(from.remaining() - reader.remaining())?);
+    }
+    Ok(values)
 }
 
 fn read_type(reader: &mut Reader<'_>) -> Result<Content, Malformed> {

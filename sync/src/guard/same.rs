@@ -2,20 +2,24 @@
 //!
 //! An update that inserts nothing new is acknowledged without being written. That is true only if what
 //! it holds is what the document holds: somebody may have been first with its author's client id. What
-//! was deleted in either is gone from it and agrees with all; what is cut into blocks in different ways
-//! and is no text is taken to agree. Must not know yrs or any document.
+//! was deleted in either is gone from it and agrees with all. Every piece is looked at once, however it
+//! is cut. Must not know yrs or any document.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    ops::{Range, RangeInclusive},
+};
 
 use super::{
     Malformed,
     block::{Kind, Section},
-    content::{DELETED, STRING},
+    content::{self, ANY, DELETED, STRING},
 };
 use crate::wire::lib0::Reader;
 
 /// Replaces half a character where a text was cut inside it.
 const CUT: u16 = 0xfffd;
+const HALVES: RangeInclusive<u16> = 0xd800..=0xdfff;
 
 struct Piece<'a> {
     start: u32,
@@ -33,10 +37,14 @@ enum Says<'a> {
 /// The first client of whom the two (updates, v1, which the guard has accepted) say different things.
 pub fn differs(left: &[u8], right: &[u8]) -> Result<Option<u64>, Malformed> {
     let (left, right) = (pieces(left)?, pieces(right)?);
-    let differing = left
-        .iter()
-        .find(|(client, pieces)| right.get(client).is_some_and(|others| !agree(pieces, others)));
-    Ok(differing.map(|(client, _)| *client))
+    for (client, pieces) in &left {
+        if let Some(others) = right.get(client)
+            && !agree(pieces, others)?
+        {
+            return Ok(Some(*client));
+        }
+    }
+    Ok(None)
 }
 
 fn pieces(update: &[u8]) -> Result<HashMap<u64, Vec<Piece<'_>>>, Malformed> {
@@ -68,46 +76,72 @@ fn pieces(update: &[u8]) -> Result<HashMap<u64, Vec<Piece<'_>>>, Malformed> {
 }
 
 /// Both are in order and without overlaps.
-fn agree(left: &[Piece<'_>], right: &[Piece<'_>]) -> bool {
-    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
-    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-        if one.start.max(other.start) < one.end.min(other.end) && !one.agrees(other) {
-            return false;
+fn agree(left: &[Piece<'_>], right: &[Piece<'_>]) -> Result<bool, Malformed> {
+    let (mut left, mut right) = (left.iter(), right.iter());
+    let (mut one, mut other) = (open(left.next())?, open(right.next())?);
+    while let (Some((a, says)), Some((b, others))) = (&one, &other) {
+        let (from, to) = (a.start.max(b.start), a.end.min(b.end));
+        if from < to {
+            let of = |piece: &Piece<'_>| (from - piece.start) as usize..(to - piece.start) as usize;
+            if !says.agrees(of(a), others, of(b)) {
+                return Ok(false);
+            }
         }
-        if one.end <= other.end {
-            left.next()
+        if a.end <= b.end {
+            one = open(left.next())?;
         } else {
-            right.next()
-        };
+            other = open(right.next())?;
+        }
     }
-    true
+    Ok(true)
 }
 
-impl Piece<'_> {
-    fn agrees(&self, other: &Self) -> bool {
-        match (self.says, other.says) {
-            (Says::Nothing, _) | (_, Says::Nothing) => true,
-            (Says::Text(one), Says::Text(two)) => {
-                let (from, to) = (self.start.max(other.start), self.end.min(other.end));
-                let units = |text: &str, start: u32| {
-                    let (skipped, taken) = ((from - start) as usize, (to - from) as usize);
-                    text.encode_utf16().skip(skipped).take(taken).collect::<Vec<_>>()
-                };
-                let (one, two) = (units(one, self.start), units(two, other.start));
-                one.iter().zip(&two).all(|(a, b)| a == b || *a == CUT || *b == CUT)
-            }
-            (Says::Other(one, mine), Says::Other(two, theirs)) => {
-                let is_whole = (self.start, self.end) == (other.start, other.end);
-                one == two && (!is_whole || mine == theirs)
-            }
+/// A piece's content, tick by tick.
+enum Ticks<'a> {
+    Nothing,
+    Text(Vec<u16>),
+    Values(Vec<&'a [u8]>),
+    One(u8, &'a [u8]),
+}
+
+type Open<'p, 'a> = Option<(&'p Piece<'a>, Ticks<'a>)>;
+
+/// Each piece is opened once.
+fn open<'p, 'a>(piece: Option<&'p Piece<'a>>) -> Result<Open<'p, 'a>, Malformed> {
+    let Some(piece) = piece else { return Ok(None) };
+    let ticks = match piece.says {
+        Says::Nothing => Ticks::Nothing,
+        Says::Text(text) => Ticks::Text(text.encode_utf16().collect()),
+        Says::Other(ANY, bytes) => Ticks::Values(content::values(bytes)?),
+        Says::Other(kind, bytes) => Ticks::One(kind, bytes),
+    };
+    Ok(Some((piece, ticks)))
+}
+
+impl Ticks<'_> {
+    /// Whether these ticks of the one are those of the other.
+    fn agrees(&self, mine: Range<usize>, other: &Self, theirs: Range<usize>) -> bool {
+        match (self, other) {
+            (Self::Nothing, _) | (_, Self::Nothing) => true,
+            (Self::Text(one), Self::Text(two)) => match (one.get(mine), two.get(theirs)) {
+                (Some(one), Some(two)) => one.iter().zip(two).all(|(a, b)| is_same(*a, *b)),
+                _ => false,
+            },
+            (Self::Values(one), Self::Values(two)) => one.get(mine) == two.get(theirs),
+            (Self::One(one, mine), Self::One(two, theirs)) => one == two && mine == theirs,
             _ => false,
         }
     }
 }
 
+/// A character of two units that was cut in the middle is shown as two that are none.
+fn is_same(one: u16, two: u16) -> bool {
+    one == two || (one == CUT && HALVES.contains(&two)) || (two == CUT && HALVES.contains(&one))
+}
+
 #[cfg(test)]
 mod tests {
-    use yrs::{ReadTxn, StateVector, Text, Transact};
+    use yrs::{Array, ReadTxn, StateVector, Text, Transact};
 
     use super::*;
     use crate::text::new_doc;
@@ -131,6 +165,42 @@ mod tests {
         assert_eq!(differs(&types(&["one two"]), &whole), Ok(None), "as far as both go");
         assert_eq!(differs(&types(&["eee eee eeeee"]), &whole), Ok(Some(7)));
         assert_eq!(differs(&types(&["one two threE"]), &whole), Ok(Some(7)));
+        let cut = "\u{fffd}".repeat(13);
+        assert_eq!(differs(&types(&[&cut]), &whole), Ok(Some(7)), "half characters are no joker");
+    }
+
+    /// Somebody with this client id puts values into an array, so many at once.
+    fn puts(values: &[&[u32]]) -> Vec<u8> {
+        let doc = new_doc(7);
+        let array = doc.get_or_insert_array("array");
+        for values in values {
+            let end = array.len(&doc.transact());
+            array.insert_range(&mut doc.transact_mut(), end, values.iter().copied());
+        }
+        doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+
+    #[test]
+    fn values_are_compared_one_by_one_however_they_are_cut() {
+        let whole = puts(&[&[1, 2, 3, 4]]);
+        assert_eq!(differs(&puts(&[&[1], &[2, 3], &[4]]), &whole), Ok(None));
+        assert_eq!(differs(&puts(&[&[1, 2], &[3, 9]]), &whole), Ok(Some(7)));
+        assert_eq!(differs(&types(&["1234"]), &whole), Ok(Some(7)));
+    }
+
+    #[test]
+    fn a_long_text_in_many_pieces_is_compared_once() {
+        let text = "x".repeat(300_000);
+        let (long, short): (_, Vec<&str>) = (types(&[&text]), vec!["x"; 2]);
+        let doc = new_doc(7);
+        let content = doc.get_or_insert_text("content");
+        content.insert(&mut doc.transact_mut(), 0, &text);
+        for at in 0..4_000 {
+            content.remove_range(&mut doc.transact_mut(), at, 1);
+        }
+        let pieces = doc.transact().encode_state_as_update_v1(&StateVector::default());
+        assert_eq!(differs(&long, &pieces), Ok(None));
+        assert_eq!(differs(&types(&short), &long), Ok(None));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) use register::{Register, Registered, watch};
 const AT_ONCE: usize = 64;
 /// And no more when they have so many bytes.
 const AT_ONCE_BYTES: usize = 256 << 10;
+/// Bytes of a control frame beside its content (RFC 6455, 5.2).
+const CONTROL_HEADER: usize = 6;
 /// A ping is sent after so long without a word.
 const PING: Duration = Duration::from_secs(30);
 /// Without an answer to it for so long the socket is given up.
@@ -121,7 +123,10 @@ impl Reader {
                 return None;
             }
             Message::Close(_) => return None,
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Ping(bytes) | Message::Pong(bytes) => {
+                self.gate.control(bytes.len() + CONTROL_HEADER);
+            }
+            Message::Frame(_) => {} // never read
         }
         Some(())
     }

@@ -3,6 +3,7 @@
 //! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
 
 mod accepted;
+mod compared;
 mod peer;
 mod state;
 
@@ -22,16 +23,18 @@ use super::{
     engine::{Applied, Engine},
 };
 use crate::{
-    awareness::Awareness,
+    awareness::{self, Awareness},
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
+use compared::Compared;
 
 /// What the check of a Yjs document needs, and who is there.
 pub struct Yjs {
     accepted: Accepted,
     nesting: Nesting,
     awareness: Awareness,
+    compared: Compared,
 }
 
 /// A decoded update, and the types in it.
@@ -53,6 +56,7 @@ impl Engine for Yjs {
             accepted: Accepted::from_state(state),
             nesting: Nesting::of(&state.full()).unwrap_or_default(),
             awareness: Awareness::default(),
+            compared: Compared::default(),
         }
     }
 
@@ -125,7 +129,7 @@ impl Engine for Yjs {
     }
 
     fn memory(scan: &Scan) -> u64 {
-        scan.decoded_size
+        scan.growth()
     }
 
     fn work(state: &State, scan: &Scan) -> u64 {
@@ -162,11 +166,23 @@ impl Engine for Yjs {
         state.has_deleted(&decoded.update)
     }
 
+    fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
+        if document.of_others(by, scan).next().is_none() {
+            return true;
+        }
+        let bytes = Applied::memory(&document.state);
+        document.engine.compared.may(by, bytes, document.now)
+    }
+
+    fn impostor(document: &Document<Self>, peer: PeerId) -> Option<u64> {
+        let known = document.peers.get(&peer)?;
+        let own = known.link.own?;
+        let author = document.state.authors().get(&own)?;
+        (*author != known.user).then_some(own)
+    }
+
     fn contradicts(document: &Document<Self>, by: UserId, scan: &Scan, update: &[u8]) -> bool {
-        let another = |run: &&Run| {
-            document.state.authors().get(&run.client).is_some_and(|author| *author != by)
-        };
-        let mut others = scan.inserts.iter().filter(another).peekable();
+        let mut others = document.of_others(by, scan).peekable();
         if others.peek().is_none() {
             return false;
         }
@@ -234,6 +250,14 @@ impl Engine for Yjs {
 }
 
 impl Document<Yjs> {
+    /// What an update holds under client ids of others.
+    fn of_others<'a>(&'a self, by: UserId, scan: &'a Scan) -> impl Iterator<Item = &'a Run> {
+        let authors = self.state.authors();
+        let another =
+            move |run: &&Run| authors.get(&run.client).is_some_and(|author| *author != by);
+        scan.inserts.iter().filter(another)
+    }
+
     /// A client id that nobody has written under yet, and that awareness shows to be another person's:
     /// whoever took it first would keep its owner from writing.
     fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
@@ -274,7 +298,14 @@ impl Document<Yjs> {
     }
 
     fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
-        if let Some(known) = self.peers.get(&peer) {
+        if let Some(known) = self.peers.get_mut(&peer) {
+            // A client begins with itself alone; ids that it repeats are somebody's already.
+            if !std::mem::replace(&mut known.link.introduced, true) {
+                let own = awareness::sole(update);
+                known.link.own = own.filter(|id| {
+                    self.engine.awareness.person(*id).is_none_or(|person| person == known.user)
+                });
+            }
             // What is no awareness update is dropped like what is not the connection's own.
             let _ = self.engine.awareness.receive(now, peer.0, known.user, update);
         }

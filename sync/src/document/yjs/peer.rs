@@ -25,6 +25,9 @@ pub struct Link {
     synced: bool,
     /// What it has missed since its queue was full.
     missed: Option<Missed>,
+    /// Its first awareness came, and the client id that it is by that.
+    pub(super) introduced: bool,
+    pub(super) own: Option<u64>,
     /// It has not been asked yet for what the server lacks: its queue was full.
     owed_step1: bool,
 }

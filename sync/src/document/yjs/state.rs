@@ -167,7 +167,7 @@ impl State {
     /// Counts an update in: what it takes, and whose the client ids are that it writes under, where
     /// nobody's were known.
     pub(in crate::document) fn count(&mut self, scan: &Scan, by: UserId) {
-        self.grown += scan.decoded_size;
+        self.grown += scan.growth();
         for insert in &scan.inserts {
             self.authors.entry(insert.client).or_insert(by);
         }

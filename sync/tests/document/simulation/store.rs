@@ -1,7 +1,5 @@
 //! The store of the simulation: a log with snapshots and the fence, as `store.md` has it.
 
-
-use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 use studyhall_sync::document::State;
 use yrs::{ReadTxn, StateVector, Transact};
