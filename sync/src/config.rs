@@ -33,6 +33,8 @@ pub struct Config {
     pub aside_bytes: usize,
     /// Messages above 256 KiB share so many bytes while they come in.
     pub large_messages: usize,
+    /// Frames above 256 KiB that wait for connections may take so many bytes, each counted once.
+    pub large_frames: usize,
     /// What has come in and waits for its document may take so many bytes.
     pub inbound_bytes: usize,
     /// What has come in on sockets that nobody was let in through may take so many bytes.
@@ -54,6 +56,7 @@ impl Config {
             unsaved_bytes: 64 << 20,
             aside_bytes: 64 << 20,
             large_messages: 128 << 20,
+            large_frames: 64 << 20,
             inbound_bytes: 64 << 20,
             unauthenticated_bytes: 64 << 20,
             poll: None,

@@ -50,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in.
     pub(crate) large_messages: Arc<Room>,
+    /// Room for large frames that were made for one connection or a few, in KiB.
+    pub(crate) large_frames: Arc<Semaphore>,
     /// Heavy work of documents.
     pub(crate) heavy: Heavy,
     /// Large texts that are put at once: each computes for up to a second.
@@ -88,6 +90,7 @@ impl Node {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
             large_messages: Arc::new(Room::new(config.large_messages)),
+            large_frames: Arc::new(Semaphore::new(config.large_frames >> 10)),
             heavy: Heavy::default(),
             large_puts: Arc::new(Semaphore::new(1)),
             inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),

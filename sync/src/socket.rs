@@ -1,10 +1,10 @@
-//! A WebSocket whose large messages are read only while the node has room for them.
+//! A WebSocket whose large messages are read and written only while the node has room for them.
 //!
 //! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
 //! [`FREE`] is read only with room from the node: first one of the [`AT_ONCE`] places of its person,
 //! then a piece for most large messages, then all that a message may have, and none at all from a
 //! client that nobody has let in yet. Who has the last waits for nothing more, so that nobody waits in
-//! a circle. Must not know what a message says.
+//! a circle. What goes out and is large has room in the same way. Must not know what a message says.
 
 use std::{
     collections::HashMap,
@@ -54,6 +54,8 @@ const MOST: usize = MESSAGE_BYTES + PIECE;
 const BEYOND_PIECE: usize = FREE + PIECE;
 /// So many large messages of a person are read at once, on all of their sockets together.
 const AT_ONCE: usize = 2;
+/// Large messages that are being written take so many KiB together: a socket has a copy of its own.
+const GOING_KIB: u32 = 64 << 10;
 /// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
@@ -65,7 +67,29 @@ pub(crate) type Socket = WebSocketStream<Intake>;
 pub(crate) struct Room {
     pieces: Arc<Semaphore>,
     wholes: Arc<Semaphore>,
-    people: Mutex<HashMap<UserId, Weak<Semaphore>>>,
+    senders: People,
+    /// What goes out and is large, in KiB.
+    going: Arc<Semaphore>,
+    readers: People,
+}
+
+/// The places of each person.
+#[derive(Default)]
+struct People(Mutex<HashMap<UserId, Weak<Semaphore>>>);
+
+/// What one socket may write that is large.
+pub(crate) struct Going {
+    places: Arc<Semaphore>,
+    node: Arc<Semaphore>,
+}
+
+impl Going {
+    /// Waits for a place of the person and room for so many bytes.
+    pub(crate) async fn room(&self, bytes: usize) -> [Option<OwnedSemaphorePermit>; 2] {
+        let place = self.places.clone().acquire_owned().await.ok(); // never closed
+        let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(GOING_KIB);
+        [place, self.node.clone().acquire_many_owned(kib).await.ok()]
+    }
 }
 
 impl Room {
@@ -76,13 +100,17 @@ impl Room {
         Self {
             pieces: Arc::new(Semaphore::new(pieces)),
             wholes: Arc::new(Semaphore::new(wholes)),
-            people: Mutex::default(),
+            senders: People::default(),
+            going: Arc::new(Semaphore::new(GOING_KIB as usize)),
+            readers: People::default(),
         }
     }
+}
 
+impl People {
     /// A person's places.
     fn of(&self, person: UserId) -> Arc<Semaphore> {
-        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(places) = people.get(&person).and_then(Weak::upgrade) {
             return places;
         }
@@ -102,6 +130,8 @@ pub(crate) struct Gate {
     read: AtomicUsize,
     /// Bytes read in all, or more while it waits for room: so that it is not taken for silent.
     progress: AtomicUsize,
+    /// Bytes written in all.
+    written: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -109,6 +139,7 @@ pub(crate) struct Gate {
 struct State {
     /// The places of who was let in: large messages are read.
     places: Option<Arc<Semaphore>>,
+    going: Option<Arc<Going>>,
     waiting: Option<Waker>,
     /// A place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
@@ -122,7 +153,11 @@ impl Gate {
     /// A person is let in through this socket. Its large messages are the first one's.
     pub(crate) fn open(&self, person: UserId) {
         let mut state = self.state();
-        state.places.get_or_insert_with(|| self.node.of(person));
+        state.places.get_or_insert_with(|| self.node.senders.of(person));
+        state.going.get_or_insert_with(|| {
+            let (places, node) = (self.node.readers.of(person), self.node.going.clone());
+            Arc::new(Going { places, node })
+        });
         if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
@@ -131,6 +166,16 @@ impl Gate {
     /// Changes while bytes come, or room is waited for.
     pub(crate) fn progress(&self) -> usize {
         self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Large messages to who was let in.
+    pub(crate) fn going(&self) -> Option<Arc<Going>> {
+        self.state().going.clone()
+    }
+
+    /// Bytes written in all.
+    pub(crate) fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// A ping or pong was read, of so many bytes: it is no part of a message, and takes no room.
@@ -243,7 +288,9 @@ impl AsyncWrite for Intake {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.io).poll_write(context, bytes))?;
+        self.gate.written.fetch_add(written, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -259,7 +306,9 @@ impl AsyncWrite for Intake {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, slices))?;
+        self.gate.written.fetch_add(written, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -288,6 +337,7 @@ where
             node,
             read: AtomicUsize::new(0),
             progress: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
             state: Mutex::default(),
         });
         let intake = Intake {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Actor, Mail};
+use super::{Actor, Mail, whole::Whole};
 use crate::{
     SyncFault,
     document::{Effect, Engine, Input, Lost, PeerId, Refusal},
@@ -77,12 +77,22 @@ impl Refusal {
 }
 
 /// What goes to connections in either protocol.
-enum Payload {
+pub(super) enum Payload {
     Sync(SyncMessage),
     Awareness(Bytes),
 }
 
 impl Payload {
+    /// Bytes of content.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Sync(
+                SyncMessage::Step1(bytes) | SyncMessage::Step2(bytes) | SyncMessage::Update(bytes),
+            )
+            | Self::Awareness(bytes) => bytes.len(),
+        }
+    }
+
     fn for_yjs(self) -> Bytes {
         match self {
             Self::Sync(message) => YjsFrame::Sync(message).encode(),
@@ -124,7 +134,7 @@ impl<F: Fn() -> Payload> Frames<F> {
 }
 
 impl Outlet {
-    fn frame(&self, payload: Payload) -> Bytes {
+    pub(super) fn frame(&self, payload: Payload) -> Bytes {
         match &self.wire {
             Wire::Yjs => payload.for_yjs(),
             Wire::Hocuspocus { address, .. } => payload.for_hocuspocus(address),
@@ -208,14 +218,13 @@ impl<E: Engine> Actor<E> {
                 self.send(peer, message(update), Lost::Difference(missed));
             }
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
-            Effect::Awareness { to: Some(peer), update } => self.with(peer, |outlet| {
-                if outlet.outbox.has_room() {
-                    outlet.outbox.push(outlet.frame(Payload::Awareness(update)));
-                }
-            }),
+            Effect::Awareness { to: Some(peer), update } => self.tell_awareness(peer, update),
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),
             Effect::EditDone { edit, result } => self.edit_done(edit, result),
-            Effect::Committed { seq } => self.committed(seq),
+            Effect::Committed { seq } => {
+                self.whole = Whole::default();
+                self.committed(seq);
+            }
             Effect::Wrote(entry) => self.node.tell_nodes(self.me.id, News::Entry(entry)),
             Effect::Here(presence) => self.node.tell_nodes(self.me.id, News::Here(presence)),
             Effect::Paused(paused) => self.tell_all(&Told::Paused(paused)),
@@ -228,18 +237,9 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    fn core(&mut self, input: Input<E>) {
+    pub(super) fn core(&mut self, input: Input<E>) {
         let now = self.node.clock.now();
         self.document.handle(now, input, &mut self.effects);
-    }
-
-    /// Sends content to one connection, or tells the core that there was no room for it.
-    fn send(&mut self, peer: PeerId, message: SyncMessage, lost: Lost) {
-        let Some(outlet) = self.outlets.get(&peer) else { return };
-        let frame = outlet.frame(Payload::Sync(message));
-        if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
-            self.core(Input::Lagging { peer, lost });
-        }
     }
 
     fn with(&self, peer: PeerId, send: impl FnOnce(&Outlet)) {

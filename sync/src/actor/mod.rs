@@ -6,6 +6,7 @@
 mod deliver;
 mod reading;
 mod upkeep;
+mod whole;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -48,6 +49,7 @@ use crate::{
 pub(crate) use deliver::{Outlet, Wire};
 use reading::{Reading, hear};
 use upkeep::Upkeep;
+use whole::Whole;
 
 /// Mails that may wait for a document; senders wait beyond that.
 pub(crate) const MAILBOX: usize = 512;
@@ -142,6 +144,7 @@ struct Actor<E: Engine> {
     effects: Vec<Effect>,
     upkeep: Upkeep,
     me: Opened,
+    whole: Whole,
     /// When it woke up.
     now: Timestamp,
     /// What this document counts for in the node's unsaved bytes.
@@ -222,6 +225,7 @@ impl<E: Engine> Actor<E> {
         me.set_bytes(&node.registry, memory(&state));
         Self {
             document: Document::new(me.id, state, limits, seed),
+            whole: Whole::default(),
             now: node.clock.now(),
             node,
             outlets: HashMap::new(),

@@ -27,7 +27,7 @@ use crate::{
     document::{Inbound, PeerId},
     guard,
     node::{Node, Opened},
-    outbox::{Close, Outbox, Outgoing},
+    outbox::{CONTENT_BYTES, Close, Outbox, Outgoing},
     socket::{Gate, Socket},
     wire::yjs::SyncMessage,
 };
@@ -43,6 +43,9 @@ const CONTROL_HEADER: usize = 6;
 const PING: Duration = Duration::from_secs(30);
 /// Without an answer to it for so long the socket is given up.
 const AFTER_PING: Duration = Duration::from_secs(45);
+/// Of a large frame so many bytes have to go out within so long.
+const STALLED: Duration = Duration::from_secs(20);
+const STALLED_BYTES: usize = 256 << 10;
 /// What is queued when a socket is closed has so long to go out.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -183,8 +186,8 @@ async fn run<R>(
 {
     let (mut sink, stream) = socket.split();
     {
-        let reading = read(Reader { stream, gate, outbox: outbox.clone() });
-        let writing = write(&mut sink, &outbox);
+        let reading = read(Reader { stream, gate: gate.clone(), outbox: outbox.clone() });
+        let writing = write(&mut sink, &outbox, &gate);
         tokio::pin!(reading, writing);
         tokio::select! {
             () = &mut reading => {
@@ -202,14 +205,19 @@ async fn run<R>(
 }
 
 /// Writes what waits until the socket is to be closed or fails.
-async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
+async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox, gate: &Gate) {
     loop {
         match outbox.next().await {
             Outgoing::Frames(frames) => {
                 let mut bytes = 0;
                 for frame in frames {
                     bytes += frame.len();
-                    if sink.feed(Message::Binary(frame)).await.is_err() {
+                    let written = if frame.len() > CONTENT_BYTES {
+                        Box::pin(write_large(sink, gate, frame)).await
+                    } else {
+                        sink.feed(Message::Binary(frame)).await.ok()
+                    };
+                    if written.is_none() {
                         return;
                     }
                 }
@@ -235,6 +243,27 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
                 return;
             }
             Outgoing::End => return,
+        }
+    }
+}
+
+/// Writes a frame of which the socket makes a copy, when there is room for that; `None` when the client
+/// is gone, or reads too slowly to take that room from others.
+async fn write_large(
+    sink: &mut SplitSink<Socket, Message>,
+    gate: &Gate,
+    frame: Bytes,
+) -> Option<()> {
+    sink.flush().await.ok()?;
+    let _room = gate.going()?.room(frame.len()).await;
+    let feed = sink.feed(Message::Binary(frame));
+    tokio::time::timeout(STALLED, feed).await.ok()?.ok()?;
+    loop {
+        let before = gate.written();
+        match tokio::time::timeout(STALLED, sink.flush()).await {
+            Ok(flushed) => return flushed.ok(),
+            Err(_) if gate.written() < before + STALLED_BYTES => return None,
+            Err(_) => {}
         }
     }
 }

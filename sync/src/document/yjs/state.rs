@@ -20,6 +20,9 @@ use crate::{
 /// Growth in memory that is worth a look at how much of it stays.
 const MEASURE_AGAIN: u64 = 1 << 20;
 
+/// A difference of so many bytes is large.
+const SHARED: usize = 256 << 10;
+
 /// A document as its log has it.
 pub struct State {
     doc: Doc,
@@ -213,7 +216,12 @@ impl State {
         if since.is_empty() {
             return self.full();
         }
-        self.doc.transact().encode_state_as_update_v1(since).into()
+        let difference: Bytes = self.doc.transact().encode_state_as_update_v1(since).into();
+        // What is nearly all is sent as all, of which there is one for everybody.
+        if difference.len() > SHARED && difference.len() > self.bytes() / 4 {
+            return self.full();
+        }
+        difference
     }
 
     /// What there is of these clients from where these runs start, as an update.

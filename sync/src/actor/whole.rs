@@ -1,0 +1,124 @@
+//! Large frames to one connection: encoded once for all that wait for the same, and only while the node
+//! has room for them. A frame is large when it goes alone.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    Actor, Mail,
+    deliver::{Outlet, Payload, Wire},
+};
+use crate::{
+    document::{Engine, Input, Lost, PeerId},
+    outbox::CONTENT_BYTES,
+    wire::yjs::SyncMessage,
+};
+
+/// A connection that there was no room for is thought of again after so long.
+const LATER: Duration = Duration::from_millis(500);
+
+/// A frame, and the room that it takes for as long as somebody waits for it.
+struct Encoded {
+    frame: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+struct Shared(Arc<Encoded>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.frame
+    }
+}
+
+/// What was last sent of a version of the document that is large.
+#[derive(Default)]
+pub(super) struct Whole {
+    update: Bytes,
+    step2: bool,
+    yjs: Weak<Encoded>,
+    plain: Weak<Encoded>,
+}
+
+impl Whole {
+    /// Where a frame for this wire is kept; a Hocuspocus client with an address of its own has its own.
+    fn kept(&mut self, wire: &Wire) -> Option<&mut Weak<Encoded>> {
+        match wire {
+            Wire::Yjs => Some(&mut self.yjs),
+            Wire::Hocuspocus { plain: true, .. } => Some(&mut self.plain),
+            Wire::Hocuspocus { plain: false, .. } => None,
+        }
+    }
+
+    fn is_of(&self, update: &Bytes, step2: bool) -> bool {
+        self.step2 == step2
+            && self.update.len() == update.len()
+            && std::ptr::eq(self.update.as_ptr(), update.as_ptr())
+    }
+}
+
+/// Encodes a frame when the node has room for it.
+fn encoded(room: &Arc<Semaphore>, outlet: &Outlet, payload: Payload) -> Option<Arc<Encoded>> {
+    let kib = u32::try_from(payload.size() >> 10).ok()?;
+    let room = room.clone().try_acquire_many_owned(kib).ok()?;
+    Some(Arc::new(Encoded { frame: outlet.frame(payload), _room: room }))
+}
+
+impl<E: Engine> Actor<E> {
+    /// Sends what a connection lacks, or tells the core that there was no room for it.
+    pub(super) fn send(&mut self, peer: PeerId, message: SyncMessage, lost: Lost) {
+        let Some(outlet) = self.outlets.get(&peer) else { return };
+        let frame = match &message {
+            SyncMessage::Step2(update) | SyncMessage::Update(update)
+                if update.len() > CONTENT_BYTES =>
+            {
+                let step2 = matches!(message, SyncMessage::Step2(_));
+                if !self.whole.is_of(update, step2) {
+                    self.whole = Whole { update: update.clone(), step2, ..Whole::default() };
+                }
+                let kept = self.whole.kept(&outlet.wire);
+                let known = kept.as_ref().and_then(|kept| kept.upgrade());
+                let room = &self.node.large_frames;
+                let encoded =
+                    known.or_else(|| encoded(room, outlet, Payload::Sync(message.clone())));
+                let Some(encoded) = encoded else { return self.send_later(peer, lost) };
+                if let Some(kept) = kept {
+                    *kept = Arc::downgrade(&encoded);
+                }
+                Bytes::from_owner(Shared(encoded))
+            }
+            _ => outlet.frame(Payload::Sync(message)),
+        };
+        if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
+            self.core(Input::Lagging { peer, lost });
+        }
+    }
+
+    /// Sends everybody's awareness to one connection. It is worth nothing late: where there is no room
+    /// for it, it is not sent.
+    pub(super) fn tell_awareness(&self, peer: PeerId, update: Bytes) {
+        let Some(outlet) = self.outlets.get(&peer).filter(|outlet| outlet.outbox.has_room()) else {
+            return;
+        };
+        let payload = Payload::Awareness(update);
+        if payload.size() <= CONTENT_BYTES {
+            outlet.outbox.push(outlet.frame(payload));
+        } else if let Some(encoded) = encoded(&self.node.large_frames, outlet, payload) {
+            outlet.outbox.push(Bytes::from_owner(Shared(encoded)));
+        }
+    }
+
+    fn send_later(&mut self, peer: PeerId, lost: Lost) {
+        self.core(Input::Lagging { peer, lost });
+        let mailbox = self.me.mailbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATER).await;
+            let _ = mailbox.send(Mail::Drained(peer)).await; // gone: so is the connection
+        });
+    }
+}
