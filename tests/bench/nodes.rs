@@ -28,7 +28,9 @@ struct Installation {
 impl Installation {
     async fn start(studyhall: &Path) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let (database, bus) = (Ferret::start(&dir.path().join("ferretdb")), Redis::start());
+        let records = dir.path().join("ferretdb");
+        std::fs::create_dir(&records)?;
+        let (database, bus) = (Ferret::start(&records), Redis::start());
         let secret = dir.path().join("secret");
         std::fs::write(&secret, [7; 32])?;
         let mut nodes = Vec::new();
