@@ -39,3 +39,12 @@ export function notOnce(text, words) {
 export function assertOnce(text, words, what) {
   assert.deepEqual(notOnce(text, words), [], `${what}: not there exactly once`);
 }
+
+/** Everybody's words are in the order in which they typed them, whatever stands between. */
+export function assertInOrder(text, typists) {
+  const words = text.match(token) ?? [];
+  for (const { place, typed } of typists) {
+    const theirs = words.filter((word) => word.startsWith(`<${place}.`));
+    assert.deepEqual(theirs, typed, `the words of ${place} in their order`);
+  }
+}
