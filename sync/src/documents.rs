@@ -14,7 +14,7 @@ use yrs::Transact;
 
 use crate::{
     SyncFault,
-    actor::{Edit, Mail},
+    actor::{Edit, Mail, RowReply},
     document::{Change, Refusal, State},
     load,
     node::Node,
@@ -138,7 +138,8 @@ impl Documents {
                 return Ok(Some(row));
             }
         }
-        match self.project(document).await {
+        // Other nodes may have written what this one has not heard of.
+        match self.row_by(document, Mail::CatchUp).await {
             Err(SyncFault::NotFound) => Ok(None),
             projected => {
                 projected?;
@@ -184,8 +185,12 @@ impl Documents {
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {
+        self.row_by(id, Mail::Project).await
+    }
+
+    async fn row_by(&self, id: DocumentId, mail: fn(RowReply) -> Mail) -> Result<(), SyncFault> {
         let (reply, done) = oneshot::channel();
-        self.node.send(id, Mail::Project(reply)).await;
+        self.node.send(id, mail(reply)).await;
         done.await.unwrap_or(Err(SyncFault::Unavailable))
     }
 }

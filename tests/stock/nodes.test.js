@@ -100,6 +100,8 @@ test("F5: Redis is killed and forgets everything: nothing is lost, nobody is sig
   await bus.kill();
   desks[0].write("<while away>");
   await desks[0].saved();
+  // Who asks the other node gets what is saved, though it was told of nothing.
+  assert.match(await shows(ben, note), /<while away>/);
   const began = Date.now();
   await agree(desks, ["<before>", "<while away>"]);
   assert.ok(Date.now() - began < 6500, "the other node looks at the log every 5 s");
@@ -107,6 +109,26 @@ test("F5: Redis is killed and forgets everything: nothing is lost, nobody is sig
   await bus.start();
   desks[1].write("<after>");
   await agree(desks, ["<before>", "<while away>", "<after>"]);
+});
+
+test("F6: S3 dies, then hangs: writing goes on, and the node says what is away", async (t) => {
+  const { store, here, ada, ben, note } = await installation(t);
+  const desks = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];
+  await Promise.all(desks.map((desk) => desk.synced()));
+  const health = async () => (await here.admin("GET", "/readyz?verbose")).text();
+  const words = [];
+  for (const [fail, mend] of [["kill", "start"], ["pause", "resume"]]) {
+    await store[fail]();
+    words.push(`<${fail}>`);
+    desks[0].write(words.at(-1));
+    await desks[0].saved();
+    await agree(desks, words);
+    assert.equal(await shows(ben, note), desks[0].words);
+    assert.match(await health(), /\[\+\] store ok\n.*\[~\] files away/s);
+    assert.equal((await here.admin("GET", "/readyz")).status, 200, "it can save");
+    await store[mend]();
+    await until(async () => (await health()).includes("[+] files ok"), "files are there again");
+  }
 });
 
 test("F2: the database dies and comes back: no word is lost, people are told, it goes on by itself", async (t) => {

@@ -58,8 +58,10 @@ pub(crate) enum Mail {
     Frames(PeerId, Vec<Inbound>, Option<OwnedSemaphorePermit>),
     Drained(PeerId),
     Edit(Box<Edit>),
-    /// Bring the row up to date, then answer.
-    Project(oneshot::Sender<Result<(), SyncFault>>),
+    /// Bring the row up to date with the document, then answer.
+    Project(RowReply),
+    /// The same, when the log was seen to be ahead of the row: other nodes may have written it.
+    CatchUp(RowReply),
     /// Leave memory if nobody has it open.
     Evict,
     /// The document is gone for good: its connections are closed so.
@@ -102,6 +104,9 @@ pub(crate) struct Edit {
     pub(crate) change: Change,
     pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
 }
+
+/// Who asked for a row that shows what is durable.
+pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 
 /// What ends outside of the actor and comes back to it.
 enum Done {
@@ -321,10 +326,8 @@ impl Actor {
                 self.upkeep.touched(self.outlets.is_empty());
                 self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });
             }
-            Mail::Project(reply) => {
-                self.upkeep.touched(self.outlets.is_empty());
-                self.project_for(reply);
-            }
+            Mail::Project(reply) => self.project_for(reply),
+            Mail::CatchUp(reply) => self.catch_up_for(reply),
             Mail::Evict => self.upkeep.evict(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
             Mail::Stop(why, done) => self.stopping = Some((why, done)),
@@ -407,6 +410,7 @@ impl Actor {
     /// What was read of the log. While the store is away people go on reading and typing here.
     fn missed(&mut self, missed: Result<Missed, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
+        let is_read = missed.is_ok();
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
@@ -417,6 +421,8 @@ impl Actor {
         }
         if again {
             self.read_log(Duration::ZERO);
+        } else {
+            self.caught_up(is_read);
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
-use super::{Actor, Done, End, memory};
+use super::{Actor, Done, End, RowReply, memory};
 use crate::{Config, SyncFault, compact, document::Input, projection};
 
 /// Awareness is sent once per tick, merged.
@@ -42,7 +42,9 @@ pub(super) struct Upkeep {
     projecting: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
-    waiting_for_row: Vec<oneshot::Sender<Result<(), SyncFault>>>,
+    waiting_for_row: Vec<RowReply>,
+    /// Who wants a row that shows all that the log has now.
+    waiting_for_log: Vec<RowReply>,
     compacting: bool,
     compact_again: Option<Instant>,
     snapshot_seq: u64,
@@ -66,6 +68,7 @@ impl Upkeep {
             projecting: false,
             projected_seq: None,
             waiting_for_row: Vec::new(),
+            waiting_for_log: Vec::new(),
             compacting: false,
             compact_again: None,
             snapshot_seq: record.snapshot_seq,
@@ -176,7 +179,29 @@ impl Actor {
         self.work.push(written.boxed());
     }
 
-    pub(super) fn project_for(&mut self, reply: oneshot::Sender<Result<(), SyncFault>>) {
+    /// Reads the log before the row is written, where others may have written it.
+    pub(super) fn catch_up_for(&mut self, reply: RowReply) {
+        if self.upkeep.poll.is_none() {
+            return self.project_for(reply);
+        }
+        self.upkeep.touched(self.outlets.is_empty());
+        self.upkeep.waiting_for_log.push(reply);
+        self.read_log(Duration::ZERO);
+    }
+
+    /// The log was read to its end after everybody here had asked, or could not be.
+    pub(super) fn caught_up(&mut self, is_read: bool) {
+        for reply in std::mem::take(&mut self.upkeep.waiting_for_log) {
+            if is_read {
+                self.project_for(reply);
+            } else {
+                let _ = reply.send(Err(SyncFault::Unavailable)); // the request may have gone
+            }
+        }
+    }
+
+    pub(super) fn project_for(&mut self, reply: RowReply) {
+        self.upkeep.touched(self.outlets.is_empty());
         let current = self.upkeep.projected_seq == Some(self.document.state().seq());
         if current && self.upkeep.project.is_none() && !self.upkeep.projecting {
             let _ = reply.send(Ok(())); // the request may have gone
@@ -189,7 +214,8 @@ impl Actor {
 
     /// Nobody gets a row of this document any more.
     pub(super) fn no_row(&mut self, fault: SyncFault) {
-        for reply in self.upkeep.waiting_for_row.drain(..) {
+        let waiting = [&mut self.upkeep.waiting_for_row, &mut self.upkeep.waiting_for_log];
+        for reply in waiting.into_iter().flat_map(|waiting| waiting.drain(..)) {
             let _ = reply.send(Err(fault)); // the request may have gone
         }
     }
