@@ -131,33 +131,6 @@ test("F6: S3 dies, then hangs: writing goes on, and the node says what is away",
   }
 });
 
-test("F2: the database dies and comes back: no word is lost, people are told, it goes on by itself", async (t) => {
-  const { database, here, ada, ben, note } = await installation(t);
-  const desks = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];
-  await Promise.all(desks.map((desk) => desk.synced()));
-  desks[0].write("<before>");
-  await agree(desks, ["<before>"]);
-  await desks[0].saved();
-  let paused;
-  desks[0].provider.on("stateless", ({ payload }) => (paused ??= JSON.parse(payload).type));
-  await database.kill();
-  desks[0].write("<while away>");
-  const ready = async () => (await here.admin("GET", "/readyz")).status;
-  await until(async () => (await ready()) === 503, "it says that it is not ready");
-  assert.equal((await here.admin("GET", "/livez")).status, 200);
-  const answer = await fetch(`http://127.0.0.1:${here.ports[0]}/api/v1/rooms`, {
-    headers: { authorization: `Bearer ${ada.access}` },
-  });
-  assert.ok([200, 503].includes(answer.status), `${answer.status}`);
-  await until(() => paused === "saving-paused", () => `people are told, heard ${paused}`);
-  assert.ok(desks[0].provider.unsyncedChanges > 0, "nothing is called saved");
-  assert.equal(desks[1].words, "<before>", "nobody sees what could be lost");
-  await database.start();
-  await until(async () => (await ready()) === 200, "it is ready again");
-  await desks[0].saved();
-  await agree(desks, ["<before>", "<while away>"]);
-});
-
 test("a node that sleeps through a compaction is not believed when it wakes", async (t) => {
   const { there, ada, ben, note } = await installation(t);
   const { Counting } = counting();
