@@ -1,7 +1,7 @@
 //! Documents for the REST API: create one, change its text, read its row. Everything goes through the
 //! same actor and journal as what clients send.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
@@ -14,7 +14,7 @@ use yrs::Transact;
 
 use crate::{
     SyncFault,
-    actor::{Edit, Mail, RowReply},
+    actor::{Edit, Mail},
     document::{Change, Refusal, State},
     load,
     node::Node,
@@ -36,6 +36,9 @@ pub struct PutText {
 fn text_of(state: &State, format: Format) -> String {
     text::read_text(&state.doc().transact(), format)
 }
+
+/// So long a request waits for a document: what the store itself has for an answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -139,7 +142,7 @@ impl Documents {
             }
         }
         // Other nodes may have written what this one has not heard of.
-        match self.row_by(document, Mail::CatchUp).await {
+        match self.answer(document, Mail::CatchUp).await {
             Err(SyncFault::NotFound) => Ok(None),
             projected => {
                 projected?;
@@ -179,19 +182,26 @@ impl Documents {
     }
 
     async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {
-        let (reply, done) = oneshot::channel();
-        self.node.send(id, Mail::Edit(Box::new(Edit { by, change, reply }))).await;
-        done.await.unwrap_or(Err(SyncFault::Unavailable))
+        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, change, reply }))).await
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {
-        self.row_by(id, Mail::Project).await
+        self.answer(id, Mail::Project).await
     }
 
-    async fn row_by(&self, id: DocumentId, mail: fn(RowReply) -> Mail) -> Result<(), SyncFault> {
+    /// What the document's actor answers. What it has begun it goes on with when nobody waits any more.
+    async fn answer<T>(
+        &self,
+        id: DocumentId,
+        mail: impl FnOnce(oneshot::Sender<Result<T, SyncFault>>) -> Mail,
+    ) -> Result<T, SyncFault> {
         let (reply, done) = oneshot::channel();
-        self.node.send(id, mail(reply)).await;
-        done.await.unwrap_or(Err(SyncFault::Unavailable))
+        let answered = async {
+            self.node.send(id, mail(reply)).await;
+            done.await.unwrap_or(Err(SyncFault::Unavailable))
+        };
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, answered).await;
+        answered.unwrap_or(Err(SyncFault::Unavailable))
     }
 }
 

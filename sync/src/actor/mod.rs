@@ -387,6 +387,7 @@ impl Actor {
             return;
         }
         self.reading = Reading::Once;
+        self.log_begins();
         let reload = std::mem::take(&mut self.reload);
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         self.work.push(
@@ -419,10 +420,9 @@ impl Actor {
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
         }
+        self.log_ends(is_read);
         if again {
             self.read_log(Duration::ZERO);
-        } else {
-            self.caught_up(is_read);
         }
     }
 

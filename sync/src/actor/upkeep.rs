@@ -42,12 +42,29 @@ pub(super) struct Upkeep {
     projecting: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
-    waiting_for_row: Vec<RowReply>,
-    /// Who wants a row that shows all that the log has now.
-    waiting_for_log: Vec<RowReply>,
+    rows: Queue,
+    logs: Queue,
     compacting: bool,
     compact_again: Option<Instant>,
     snapshot_seq: u64,
+}
+
+/// Who waits for a row to be written, or the log to be read: what begins after they have asked is for
+/// them, however many ask meanwhile.
+#[derive(Default)]
+struct Queue {
+    next: Vec<RowReply>,
+    under_way: Vec<RowReply>,
+}
+
+impl Queue {
+    fn begin(&mut self) {
+        self.under_way.append(&mut self.next);
+    }
+
+    fn end(&mut self) -> Vec<RowReply> {
+        std::mem::take(&mut self.under_way)
+    }
 }
 
 impl Upkeep {
@@ -67,8 +84,8 @@ impl Upkeep {
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
             projected_seq: None,
-            waiting_for_row: Vec::new(),
-            waiting_for_log: Vec::new(),
+            rows: Queue::default(),
+            logs: Queue::default(),
             compacting: false,
             compact_again: None,
             snapshot_seq: record.snapshot_seq,
@@ -167,6 +184,7 @@ impl Actor {
         }
         self.upkeep.project = None;
         self.upkeep.projecting = true;
+        self.upkeep.rows.begin();
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let content = projection::read(self.upkeep.kind, self.document.state());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
@@ -185,13 +203,18 @@ impl Actor {
             return self.project_for(reply);
         }
         self.upkeep.touched(self.outlets.is_empty());
-        self.upkeep.waiting_for_log.push(reply);
+        self.upkeep.logs.next.push(reply);
         self.read_log(Duration::ZERO);
     }
 
-    /// The log was read to its end after everybody here had asked, or could not be.
-    pub(super) fn caught_up(&mut self, is_read: bool) {
-        for reply in std::mem::take(&mut self.upkeep.waiting_for_log) {
+    /// A read of the log begins.
+    pub(super) fn log_begins(&mut self) {
+        self.upkeep.logs.begin();
+    }
+
+    /// The log was read to its end, or could not be.
+    pub(super) fn log_ends(&mut self, is_read: bool) {
+        for reply in self.upkeep.logs.end() {
             if is_read {
                 self.project_for(reply);
             } else {
@@ -207,16 +230,18 @@ impl Actor {
             let _ = reply.send(Ok(())); // the request may have gone
             return;
         }
-        self.upkeep.waiting_for_row.push(reply);
+        self.upkeep.rows.next.push(reply);
         self.upkeep.project = Some(Instant::now());
         self.project();
     }
 
     /// Nobody gets a row of this document any more.
     pub(super) fn no_row(&mut self, fault: SyncFault) {
-        let waiting = [&mut self.upkeep.waiting_for_row, &mut self.upkeep.waiting_for_log];
-        for reply in waiting.into_iter().flat_map(|waiting| waiting.drain(..)) {
-            let _ = reply.send(Err(fault)); // the request may have gone
+        for queue in [&mut self.upkeep.rows, &mut self.upkeep.logs] {
+            queue.begin();
+            for reply in queue.end() {
+                let _ = reply.send(Err(fault)); // the request may have gone
+            }
         }
     }
 
@@ -228,13 +253,11 @@ impl Actor {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
             }
         }
-        // Who asked while this row was being written waits for the next one.
-        let again = self.upkeep.project.is_some_and(|due| due <= Instant::now());
-        if again && result.is_ok() {
-            return self.project();
+        for reply in self.upkeep.rows.end() {
+            let _ = reply.send(result.map(drop)); // the request may have gone
         }
-        for reply in self.upkeep.waiting_for_row.drain(..) {
-            let _ = reply.send(result.map(drop));
+        if self.upkeep.project.is_some_and(|due| due <= Instant::now()) {
+            self.project();
         }
     }
 
