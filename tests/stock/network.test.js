@@ -57,7 +57,7 @@ test("F4: a slow network that loses 1 %: words keep their order, and what is cal
   await Promise.all(desks.map((desk) => desk.synced()));
   const { typists, start, stop } = typingAt(t, desks);
   const told = () => new Set(typists.flatMap((one) => [...one.acknowledged, ...one.shown]));
-  for (let look = 1; look <= (isLong ? 100 : 10); look++) {
+  for (let look = 1; look <= (isLong ? 30 : 10); look++) {
     await until(() => told().size > look * 40, () => `people are told, of ${told().size}`);
     const words = told();
     // Straight from the nodes: it is there already when somebody far away hears of it.
