@@ -285,3 +285,28 @@ impl Actor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_in_the_middle_waits_for_the_next_and_nobody_waits_for_who_comes_later() {
+        let mut queue = Queue::default();
+        let ask = |queue: &mut Queue| {
+            let (reply, answered) = tokio::sync::oneshot::channel();
+            queue.next.push(reply);
+            answered
+        };
+        let mut first = ask(&mut queue);
+        queue.begin();
+        let mut second = ask(&mut queue);
+        for reply in queue.end() {
+            reply.send(Ok(())).unwrap();
+        }
+        assert_eq!(first.try_recv(), Ok(Ok(())));
+        assert!(second.try_recv().is_err(), "what was under way may not show what it asks for");
+        queue.begin();
+        assert_eq!(queue.end().len(), 1);
+    }
+}
