@@ -415,7 +415,10 @@ impl Actor {
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
-            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => {
+                self.feed(Input::Unread);
+                self.read_log(READ_AGAIN);
+            }
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),

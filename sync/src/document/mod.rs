@@ -67,6 +67,8 @@ pub enum Input {
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
     /// reach back. `all` as for `Missed`.
     Reloaded { state: Box<State>, all: bool },
+    /// The log that was asked for cannot be read now.
+    Unread,
     /// A connection's queue was too full.
     Lagging { peer: PeerId, lost: Lost },
     /// That queue is empty again.
@@ -269,8 +271,15 @@ impl Document {
             Input::WhoIsHere => effects.extend(self.awareness.own_full().map(Effect::Here)),
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
-            Input::Missed { entries, all } => self.missed(entries, all, effects),
-            Input::Reloaded { state, all } => self.reloaded(*state, all, effects),
+            Input::Missed { entries, all } => {
+                self.missed(entries, all, effects);
+                self.resume(effects);
+            }
+            Input::Reloaded { state, all } => {
+                self.reloaded(*state, all, effects);
+                self.resume(effects);
+            }
+            Input::Unread => self.pause(effects),
             Input::Lagging { peer, lost } => self.lagging(peer, lost),
             Input::Drained { peer } => self.drained(peer, effects),
             Input::Tick => {
