@@ -59,7 +59,13 @@ struct Wanted {
 
 async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl IntoResponse {
     let is_draining = hall.is_draining();
-    let store = hall.store().healthy().await;
+    let files = async {
+        match &wanted.verbose {
+            Some(_) => hall.store().files().healthy().await,
+            None => Ok(()),
+        }
+    };
+    let (store, files) = tokio::join!(hall.store().healthy(), files);
     let status = match &store {
         Ok(()) if !is_draining => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -73,7 +79,7 @@ async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl I
         return (status, word.to_owned());
     }
     let draining = if is_draining { "[-] draining\n" } else { "[+] accepting\n" };
-    let (bus, files) = (hall.store().bus().healthy(), hall.store().files().healthy().await);
+    let bus = hall.store().bus().healthy();
     let lines =
         [line("store", store.is_ok()), line("bus", bus.is_ok()), line("files", files.is_ok())];
     (status, format!("{}{draining}", lines.concat()))

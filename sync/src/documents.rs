@@ -1,7 +1,7 @@
 //! Documents for the REST API: create one, change its text, read its row. Everything goes through the
 //! same actor and journal as what clients send.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
@@ -39,6 +39,9 @@ fn text_of(state: &State, format: Format) -> String {
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
 const LARGE_TEXT: usize = 64 << 10;
+
+/// So long a request waits for a document: what the store itself has for an answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -152,7 +155,8 @@ impl Documents {
                 return Ok(Some(row));
             }
         }
-        match self.project(document).await {
+        // Other nodes may have written what this one has not heard of.
+        match self.answer(document, Mail::CatchUp).await {
             Err(SyncFault::NotFound) => Ok(None),
             projected => {
                 projected?;
@@ -192,15 +196,26 @@ impl Documents {
     }
 
     async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {
-        let (reply, done) = oneshot::channel();
-        self.node.send(id, Mail::Edit(Box::new(Edit { by, change, reply }))).await;
-        done.await.unwrap_or(Err(SyncFault::Unavailable))
+        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, change, reply }))).await
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {
+        self.answer(id, Mail::Project).await
+    }
+
+    /// What the document's actor answers. What it has begun it goes on with when nobody waits any more.
+    async fn answer<T>(
+        &self,
+        id: DocumentId,
+        mail: impl FnOnce(oneshot::Sender<Result<T, SyncFault>>) -> Mail,
+    ) -> Result<T, SyncFault> {
         let (reply, done) = oneshot::channel();
-        self.node.send(id, Mail::Project(reply)).await;
-        done.await.unwrap_or(Err(SyncFault::Unavailable))
+        let answered = async {
+            self.node.send(id, mail(reply)).await;
+            done.await.unwrap_or(Err(SyncFault::Unavailable))
+        };
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, answered).await;
+        answered.unwrap_or(Err(SyncFault::Unavailable))
     }
 }
 

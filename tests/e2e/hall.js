@@ -6,24 +6,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePort } from "../stock/services.js";
 
 const PATIENCE_MS = 60_000;
 
 /** Words to skip a test with that needs to stop and start its server, or false. */
 export const cannotRestart = process.env.STUDYHALL_BIN ? false : "STUDYHALL_BIN names no binary to start";
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 export class Hall {
   #child = null;

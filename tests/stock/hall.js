@@ -20,16 +20,24 @@ export async function cast(t, names, ...flags) {
   return { hall, ...people };
 }
 
-/** Nodes of one installation: the same store, files, bus and secret. */
-export async function nodes(t, count, { store, bus, files }, ...flags) {
+/** Nodes of one installation, by the URLs at which each reaches the same store, bus and files. */
+export async function nodes(t, each, ...flags) {
   const dir = mkdtempSync(join(tmpdir(), "studyhall-secret-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const secret = join(dir, "secret");
   writeFileSync(secret, randomBytes(32));
-  const shared = ["--store", store, "--bus", bus, "--files", files, "--secret-file", secret, "--public-url", "http://hall.test"];
+  const shared = ["--secret-file", secret, "--public-url", "http://hall.test"];
   const opened = [];
-  for (let n = 0; n < count; n++) opened.push(await Hall.open(t, [...shared, ...flags]));
+  for (const { store, bus, files } of each) {
+    const own = ["--store", store, "--bus", bus, "--files", files];
+    opened.push(await Hall.open(t, [...own, ...shared, ...flags]));
+  }
   return opened;
+}
+
+/** What is at the other end of a line to a node, for people to be `at`. */
+export function through(line) {
+  return { ports: [line.port], sockets: `ws://127.0.0.1:${line.port}/sync` };
 }
 
 let databases = 0;
@@ -42,6 +50,7 @@ function store() {
   url.pathname = `/studyhall_stock_${process.pid}_${++databases}`;
   return ["--store", url.href];
 }
+
 export class Hall {
   static async open(t, flags, env = {}) {
     const hall = Object.assign(new Hall(), { env });
@@ -142,13 +151,17 @@ export class Person {
     this.refreshToken = refresh_token ?? this.refreshToken;
   }
 
-  /** One REST call; the answer's body, or an error that says what was refused. */
-  async send(method, path, body) {
+  /** One REST call, whatever comes of it. */
+  ask(method, path, body) {
     const headers = { "content-type": "application/json", "x-token-delivery": "body" };
     if (this.access) headers.authorization = `Bearer ${this.access}`;
     const url = `http://127.0.0.1:${this.hall.ports[0]}/api/v1${path}`;
-    const sent = body === undefined ? undefined : JSON.stringify(body);
-    return expectOk(await fetch(url, { method, headers, body: sent }));
+    return fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  }
+
+  /** One REST call; the answer's body, or an error that says what was refused. */
+  async send(method, path, body) {
+    return expectOk(await this.ask(method, path, body));
   }
 
   /** A fresh access token. */

@@ -4,45 +4,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { agree, clients } from "./clients.js";
 import { cast } from "./hall.js";
+import { Typist, assertOnce } from "./typist.js";
 import { until } from "./until.js";
 
 const rounds = process.env.STUDYHALL_LONG ? 20 : 5;
 const people = 50;
 const perSecond = 20;
-const token = /<\d+\.\d+>/g;
-
-/** Somebody who types tokens, and remembers which of them are acknowledged. */
-class Typist {
-  constructor(desk, place) {
-    Object.assign(this, { desk, place, typed: [], saved: 0 });
-    // A Hocuspocus client knows what is saved; y-websocket's knows only what it is shown.
-    desk.provider.on("unsyncedChanges", ({ number }) => {
-      if (number === 0) this.saved = this.typed.length;
-    });
-  }
-
-  type() {
-    const word = `<${this.place}.${this.typed.length}>`;
-    this.typed.push(word);
-    this.desk.write(word);
-  }
-
-  get acknowledged() {
-    return this.typed.slice(0, this.saved);
-  }
-
-  /** What it reads of others. */
-  get shown() {
-    return (this.desk.words.match(token) ?? []).filter((word) => !word.startsWith(`<${this.place}.`));
-  }
-}
-
-function assertOnce(text, words, what) {
-  const count = new Map();
-  for (const word of text.match(token) ?? []) count.set(word, (count.get(word) ?? 0) + 1);
-  const wrong = [...new Set(words)].filter((word) => count.get(word) !== 1);
-  assert.deepEqual(wrong, [], `${what}: not there exactly once`);
-}
 
 test(`kill -9 while ${people} people type, ${rounds} rounds: nothing told is lost`, async (t) => {
   const { hall, ada, ben } = await cast(t, ["ada", "ben"]);

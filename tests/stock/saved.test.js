@@ -61,3 +61,19 @@ for (const { name, sit } of clients) {
     await late.reads("held ");
   });
 }
+
+test("a REST write that waits for the journal is told in time that it cannot be done now", async (t) => {
+  const { hall, ada } = await cast(t, ["ada"], "--debug-doors");
+  const note = await ada.note();
+  const path = `/notes/${note.slice("note:".length)}`;
+  await hall.holdJournal();
+  const began = Date.now();
+  const answer = await ada.ask("PUT", path, { text: "held" });
+  assert.equal(answer.status, 503);
+  assert.ok(answer.headers.get("retry-after") > 0);
+  assert.ok(Date.now() - began < 6500, `it took ${Date.now() - began} ms of 5 s`);
+  assert.equal((await ada.send("GET", path)).text, "", "nobody is shown what is not saved");
+  await hall.releaseJournal();
+  await ada.send("PUT", path, { text: "held" });
+  assert.equal((await ada.send("GET", path)).text, "held", "once, though it was asked for twice");
+});

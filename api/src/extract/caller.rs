@@ -18,8 +18,6 @@ pub(crate) enum Identity {
     Cookie(access::Caller),
     /// A credential that is not valid.
     Refused,
-    /// It could not be found out.
-    Unknown,
 }
 
 impl Identity {
@@ -41,7 +39,6 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Fault> {
         match parts.extensions.get::<Identity>() {
             Some(Identity::Bearer(caller) | Identity::Cookie(caller)) => Ok(Self(*caller)),
-            Some(Identity::Unknown) => Err(Fault::Unavailable),
             _ => Err(Fault::Unauthenticated),
         }
     }

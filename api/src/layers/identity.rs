@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     extract::{ConnectInfo, Request, State},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use http::{Extensions, HeaderMap, header};
 use studyhall_schema::access::Credential;
@@ -13,26 +13,31 @@ use studyhall_schema::access::Credential;
 use crate::{api::Api, cookies, extract::Identity, fault::Fault};
 
 pub(super) async fn find_out(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let identity = identify(&api, request.headers()).await;
-    request.extensions_mut().insert(identity);
-    next.run(request).await
+    match identify(&api, request.headers()).await {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        // Whatever is asked would wait for the same store once more.
+        Err(fault) => fault.into_response(),
+    }
 }
 
-async fn identify(api: &Api, headers: &HeaderMap) -> Identity {
+async fn identify(api: &Api, headers: &HeaderMap) -> Result<Identity, Fault> {
     let bearer = headers.get(header::AUTHORIZATION).map(|value| bearer(value.to_str().ok()));
     let (token, is_bearer) = match bearer {
         Some(Some(token)) => (token, true),
-        Some(None) => return Identity::Refused,
+        Some(None) => return Ok(Identity::Refused),
         None => match cookies::read(headers, &cookies::access_name(&api.config)) {
             Some(token) => (token, false),
-            None => return Identity::Nobody,
+            None => return Ok(Identity::Nobody),
         },
     };
     match api.accounts.admit(Credential::AccessToken(token)).await {
-        Ok(caller) if is_bearer => Identity::Bearer(caller),
-        Ok(caller) => Identity::Cookie(caller),
-        Err(Fault::Unauthenticated) => Identity::Refused,
-        Err(_) => Identity::Unknown,
+        Ok(caller) if is_bearer => Ok(Identity::Bearer(caller)),
+        Ok(caller) => Ok(Identity::Cookie(caller)),
+        Err(Fault::Unauthenticated) => Ok(Identity::Refused),
+        Err(fault) => Err(fault),
     }
 }
 

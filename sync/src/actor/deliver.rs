@@ -305,7 +305,7 @@ fn answer(mail: Mail, why: Close, fault: SyncFault) {
         Mail::Edit(edit) => {
             let _ = edit.reply.send(Err(fault)); // the request may have gone
         }
-        Mail::Project(reply) => {
+        Mail::Project(reply) | Mail::CatchUp(reply) => {
             let _ = reply.send(Err(fault));
         }
         Mail::Stop(_, done) => {

@@ -69,8 +69,10 @@ pub(crate) enum Mail {
     Frames(PeerId, Vec<Inbound>, Option<OwnedSemaphorePermit>),
     Drained(PeerId),
     Edit(Box<Edit>),
-    /// Bring the row up to date, then answer.
-    Project(oneshot::Sender<Result<(), SyncFault>>),
+    /// Bring the row up to date with the document, then answer.
+    Project(RowReply),
+    /// The same, when the log was seen to be ahead of the row: other nodes may have written it.
+    CatchUp(RowReply),
     /// Leave memory if nobody has it open.
     Evict,
     /// The document is gone for good: its connections are closed so.
@@ -93,6 +95,9 @@ pub(crate) struct Edit {
     pub(crate) change: Change,
     pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
 }
+
+/// Who asked for a row that shows what is durable.
+pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 
 /// What ends outside of the actor and comes back to it.
 enum Done<E: Engine> {
@@ -353,10 +358,8 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.touched(self.outlets.is_empty());
                 self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });
             }
-            Mail::Project(reply) => {
-                self.upkeep.touched(self.outlets.is_empty());
-                self.project_for(reply);
-            }
+            Mail::Project(reply) => self.project_for(reply),
+            Mail::CatchUp(reply) => self.catch_up_for(reply),
             Mail::Evict => self.upkeep.evict(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
             Mail::Stop(why, done) => self.stopping = Some((why, done)),

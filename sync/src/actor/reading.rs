@@ -42,6 +42,7 @@ impl<E: Engine> Actor<E> {
             return;
         }
         self.reading = Reading::Once;
+        self.log_begins();
         let reload = std::mem::take(&mut self.reload);
         let (node, id, seq) = (self.node.clone(), self.me.id, self.document.state().seq());
         self.work.push(
@@ -65,14 +66,19 @@ impl<E: Engine> Actor<E> {
     /// What was read of the log. While the store is away people go on reading and typing here.
     pub(super) fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
+        let is_read = missed.is_ok();
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
-            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.read_log(READ_AGAIN),
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => {
+                self.feed(Input::Unread);
+                self.read_log(READ_AGAIN);
+            }
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
         }
+        self.log_ends(is_read);
         if again {
             self.read_log(Duration::ZERO);
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
-use super::{Actor, Done, End, memory};
+use super::{Actor, Done, End, RowReply, memory};
 use crate::{
     Config, SyncFault, compact,
     document::{Applied, Engine, Input},
@@ -50,10 +50,29 @@ pub(super) struct Upkeep {
     projecting: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
-    waiting_for_row: Vec<oneshot::Sender<Result<(), SyncFault>>>,
+    rows: Queue,
+    logs: Queue,
     compacting: bool,
     compact_again: Option<Instant>,
     snapshot_seq: u64,
+}
+
+/// Who waits for a row to be written, or the log to be read: what begins after they have asked is for
+/// them, however many ask meanwhile.
+#[derive(Default)]
+struct Queue {
+    next: Vec<RowReply>,
+    under_way: Vec<RowReply>,
+}
+
+impl Queue {
+    fn begin(&mut self) {
+        self.under_way.append(&mut self.next);
+    }
+
+    fn end(&mut self) -> Vec<RowReply> {
+        std::mem::take(&mut self.under_way)
+    }
 }
 
 impl Upkeep {
@@ -73,7 +92,8 @@ impl Upkeep {
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
             projected_seq: None,
-            waiting_for_row: Vec::new(),
+            rows: Queue::default(),
+            logs: Queue::default(),
             compacting: false,
             compact_again: None,
             snapshot_seq: record.snapshot_seq,
@@ -176,6 +196,7 @@ impl<E: Engine> Actor<E> {
         }
         self.upkeep.project = None;
         self.upkeep.projecting = true;
+        self.upkeep.rows.begin();
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
@@ -188,21 +209,51 @@ impl<E: Engine> Actor<E> {
         self.work.push(written.boxed());
     }
 
-    pub(super) fn project_for(&mut self, reply: oneshot::Sender<Result<(), SyncFault>>) {
+    /// Reads the log before the row is written, where others may have written it.
+    pub(super) fn catch_up_for(&mut self, reply: RowReply) {
+        if self.upkeep.poll.is_none() {
+            return self.project_for(reply);
+        }
+        self.upkeep.touched(self.outlets.is_empty());
+        self.upkeep.logs.next.push(reply);
+        self.read_log(Duration::ZERO);
+    }
+
+    /// A read of the log begins.
+    pub(super) fn log_begins(&mut self) {
+        self.upkeep.logs.begin();
+    }
+
+    /// The log was read to its end, or could not be.
+    pub(super) fn log_ends(&mut self, is_read: bool) {
+        for reply in self.upkeep.logs.end() {
+            if is_read {
+                self.project_for(reply);
+            } else {
+                let _ = reply.send(Err(SyncFault::Unavailable)); // the request may have gone
+            }
+        }
+    }
+
+    pub(super) fn project_for(&mut self, reply: RowReply) {
+        self.upkeep.touched(self.outlets.is_empty());
         let current = self.upkeep.projected_seq == Some(self.document.state().seq());
         if current && self.upkeep.project.is_none() && !self.upkeep.projecting {
             let _ = reply.send(Ok(())); // the request may have gone
             return;
         }
-        self.upkeep.waiting_for_row.push(reply);
+        self.upkeep.rows.next.push(reply);
         self.upkeep.project = Some(Instant::now());
         self.project();
     }
 
     /// Nobody gets a row of this document any more.
     pub(super) fn no_row(&mut self, fault: SyncFault) {
-        for reply in self.upkeep.waiting_for_row.drain(..) {
-            let _ = reply.send(Err(fault)); // the request may have gone
+        for queue in [&mut self.upkeep.rows, &mut self.upkeep.logs] {
+            queue.begin();
+            for reply in queue.end() {
+                let _ = reply.send(Err(fault)); // the request may have gone
+            }
         }
     }
 
@@ -214,13 +265,11 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
             }
         }
-        // Who asked while this row was being written waits for the next one.
-        let again = self.upkeep.project.is_some_and(|due| due <= Instant::now());
-        if again && result.is_ok() {
-            return self.project();
+        for reply in self.upkeep.rows.end() {
+            let _ = reply.send(result.map(drop)); // the request may have gone
         }
-        for reply in self.upkeep.waiting_for_row.drain(..) {
-            let _ = reply.send(result.map(drop));
+        if self.upkeep.project.is_some_and(|due| due <= Instant::now()) {
+            self.project();
         }
     }
 
@@ -249,5 +298,30 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.compact_again = Some(Instant::now() + AGAIN);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_in_the_middle_waits_for_the_next_and_nobody_waits_for_who_comes_later() {
+        let mut queue = Queue::default();
+        let ask = |queue: &mut Queue| {
+            let (reply, answered) = tokio::sync::oneshot::channel();
+            queue.next.push(reply);
+            answered
+        };
+        let mut first = ask(&mut queue);
+        queue.begin();
+        let mut second = ask(&mut queue);
+        for reply in queue.end() {
+            reply.send(Ok(())).unwrap();
+        }
+        assert_eq!(first.try_recv(), Ok(Ok(())));
+        assert!(second.try_recv().is_err(), "what was under way may not show what it asks for");
+        queue.begin();
+        assert_eq!(queue.end().len(), 1);
     }
 }

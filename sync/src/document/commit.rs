@@ -110,13 +110,25 @@ impl<E: Engine> Document<E> {
                 self.ask(Effect::Reload, effects);
             }
             Outcome::Failed(_) => {
-                if !std::mem::replace(&mut self.paused, true) {
-                    effects.push(Effect::Paused(true));
-                }
+                self.pause(effects);
                 if let Some(flight) = &self.flight {
                     effects.push(Effect::Retry(flight.append.clone()));
                 }
             }
+        }
+    }
+
+    /// What waits cannot be saved now: people are told, once.
+    pub(super) fn pause(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_unsaved() && !std::mem::replace(&mut self.paused, true) {
+            effects.push(Effect::Paused(true));
+        }
+    }
+
+    /// Nothing waits any more, though nothing was appended: the log had it, or refuses it.
+    pub(super) fn resume(&mut self, effects: &mut Vec<Effect>) {
+        if !self.is_unsaved() && std::mem::replace(&mut self.paused, false) {
+            effects.push(Effect::Paused(false));
         }
     }
 

@@ -70,6 +70,8 @@ pub enum Input<E: Engine = Yjs> {
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
     /// reach back. `all` as for `Missed`.
     Reloaded { state: Box<E::State>, all: bool },
+    /// The log that was asked for cannot be read now.
+    Unread,
     /// A connection's queue was too full.
     Lagging { peer: PeerId, lost: Lost },
     /// That queue is empty again.
@@ -273,8 +275,15 @@ impl<E: Engine> Document<E> {
             }
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
-            Input::Missed { entries, all } => self.missed(entries, all, effects),
-            Input::Reloaded { state, all } => self.reloaded(*state, all, effects),
+            Input::Missed { entries, all } => {
+                self.missed(entries, all, effects);
+                self.resume(effects);
+            }
+            Input::Reloaded { state, all } => {
+                self.reloaded(*state, all, effects);
+                self.resume(effects);
+            }
+            Input::Unread => self.pause(effects),
             Input::Lagging { peer, lost } => E::lagging(self, peer, lost),
             Input::Drained { peer } => E::drained(self, peer, effects),
             Input::Tick => E::tick(self, now, effects),

@@ -17,7 +17,7 @@ use studyhall_store::{
 };
 
 use super::*;
-use crate::{Config, Door, Service};
+use crate::{Config, Door, Service, news::News};
 
 /// Nobody comes through a socket here.
 struct Nobody;
@@ -64,15 +64,19 @@ struct Desk {
 }
 
 async fn desk() -> Desk {
+    desk_of(Config::new(Arc::new(Nobody))).await
+}
+
+async fn desk_of(config: Config) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let config = StoreConfig {
+    let places = StoreConfig {
         records: format!("sqlite:{}", at("db")),
         files: format!("dir:{}", at("files")),
         bus: "local".into(),
     };
-    let store = Store::open(&config, Arc::new(SystemClock)).await.unwrap();
-    let service = Service::new(Config::new(Arc::new(Nobody)), store.clone(), Arc::new(Nobody));
+    let store = Store::open(&places, Arc::new(SystemClock)).await.unwrap();
+    let service = Service::new(config, store.clone(), Arc::new(Nobody));
     Desk { _folder: folder, store, documents: service.documents() }
 }
 
@@ -199,4 +203,37 @@ async fn an_entry_that_the_library_refuses_goes_to_quarantine_and_the_note_opens
     let moved = entries.iter().find(|entry| entry.batch == 7).unwrap();
     assert!(moved.updates[0].data.is_empty(), "it is in quarantine");
     assert_eq!(desk.reads(5).await.1, "precious text, still");
+}
+
+/// Among nodes that all look for what the others wrote.
+fn one_of_many() -> Config {
+    let mut config = Config::new(Arc::new(Nobody));
+    config.poll = Some(Duration::from_hours(1));
+    config
+}
+
+#[tokio::test]
+async fn a_read_shows_what_another_node_wrote_while_news_comes_without_end() {
+    let here = desk_of(one_of_many()).await;
+    let there = Service::new(one_of_many(), here.store.clone(), Arc::new(Nobody)).documents();
+    here.creates(8, None, "one").await.unwrap();
+    let id = note(8, DocumentKind::PlainNote).id;
+    let read = async || there.note(NoteId::from_bytes([8; 12])).await.unwrap().unwrap().value.text;
+    assert_eq!(read().await, "one");
+    let change: Change = Box::new(|state, client| {
+        let View::Yjs(state) = state;
+        let update = text::diff_update(&state.full(), client, Format::Plain, "one two");
+        update.map_err(|_| Refusal::Undecodable)
+    });
+    here.documents.edit(id, ada(), change).await.unwrap();
+    let never_ends = async {
+        loop {
+            here.documents.node.tell_nodes(id, News::Grown(1 << 50));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        text = read() => assert_eq!(text, "one two"),
+        () = never_ends => {}
+    }
 }

@@ -367,6 +367,21 @@ fn a_node_that_was_second_reads_what_it_missed_and_appends_at_the_tail() {
 }
 
 #[test]
+fn a_log_that_cannot_be_read_pauses_everybody_whose_edits_wait_for_it() {
+    let (mut stage, ada, _) = cast();
+    let paused =
+        |effects: &[Effect]| effects.iter().filter(|it| matches!(it, Effect::Paused(true))).count();
+    assert_eq!(paused(&stage.input(Input::Unread)), 0, "nobody waits");
+    stage.sends(&ada, ada.types("here"));
+    stage.input(Input::Outcome(Outcome::Behind));
+    assert_eq!(paused(&stage.input(Input::Unread)), 1);
+    assert_eq!(paused(&stage.input(Input::Unread)), 0, "once");
+    let read = stage.input(Input::Missed { entries: Vec::new(), all: true });
+    assert!(appended(&read).is_some(), "it goes on");
+    assert!(stage.stored().iter().any(|effect| matches!(effect, Effect::Paused(false))));
+}
+
+#[test]
 fn too_much_that_waits_is_refused_until_the_store_returns() {
     let mut stage = Stage::with_limits(Limits { waiting_bytes: 1000, ..Limits::default() });
     let ada = Person::new(1);

@@ -7,7 +7,6 @@ mod mongo;
 mod process;
 mod redis;
 mod s3;
-mod server;
 
 use std::path::{Path, PathBuf};
 

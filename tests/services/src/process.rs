@@ -1,16 +1,30 @@
-//! A component's process: it ends when its standard input does, so it never outlives the test.
+//! A component's process. However a test ends, it ends with it: its standard input, or that of the
+//! shell beside it, ends then.
 
 use std::{
     io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
 };
 
-/// A running process.
+/// For a component that does not mind its standard input: starts what its arguments say, prints its
+/// process id, and kills it when the shell's own standard input ends.
+const WATCHED: &str =
+    r#""$@" </dev/null >/dev/null & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null"#;
+
+/// A running component.
 #[derive(Debug)]
-pub(crate) struct Process(Child);
+pub(crate) struct Process {
+    /// The component, or the shell beside it.
+    child: Child,
+    /// The component's own.
+    pid: String,
+}
 
 impl Process {
-    /// Starts it and waits for the first line that it prints.
+    /// Starts one that ends when its standard input does, and waits for the first line that it prints.
     ///
     /// # Panics
     /// When it cannot start, or ends before it printed a line.
@@ -21,21 +35,48 @@ impl Process {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).expect("its output can be read");
         assert!(!line.is_empty(), "{command:?} has ended; what it said is above");
-        (Self(child), line.trim_end().to_owned())
+        let pid = child.id().to_string();
+        (Self { child, pid }, line.trim_end().to_owned())
     }
 
-    /// Sends it a signal: `KILL`, `STOP`, `CONT`.
+    /// Starts one with a shell beside it, and waits until its port answers.
+    ///
+    /// # Panics
+    /// When it cannot start or does not listen within ten seconds.
+    pub(crate) fn listening(command: &Command, address: SocketAddr) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCHED, "sh"]).arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (mut process, pid) = Self::start(&mut shell);
+        process.pid = pid;
+        for _ in 0..1000 {
+            if TcpStream::connect(address).is_ok() {
+                return process;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        panic!("{command:?} does not listen on {address}; what it said is above");
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.0.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "it takes the signal {signal}");
+        assert!(self.takes(signal), "it takes the signal {signal}");
     }
 
-    /// Kills it at once and waits until it is gone.
+    /// Kills it at once, as `kill -9` does, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // Of one that was waited for already, the id may be another's.
+        if let Ok(None) = self.child.try_wait() {
+            self.takes("KILL");
+            drop(self.child.stdin.take());
+            let _ = self.child.wait();
+        }
+    }
+
+    fn takes(&self, signal: &str) -> bool {
+        let mut kill = Command::new("kill");
+        kill.args(["-s", signal, &self.pid]).stderr(Stdio::null());
+        kill.status().is_ok_and(|status| status.success())
     }
 }
 
@@ -43,4 +84,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// An address that nothing listens on now.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound")
 }

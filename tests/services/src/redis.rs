@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, process::Command};
 
 use crate::{
+    process::{Process, free_address},
     program,
-    server::{Server, free_address},
 };
 
 /// A Redis of a test's own, to be killed and paused.
 #[derive(Debug)]
 pub struct Redis {
     address: SocketAddr,
-    server: Server,
+    process: Process,
 }
 
 impl Redis {
@@ -30,7 +30,7 @@ impl Redis {
     /// Starts one on a port that was free.
     pub fn start() -> Self {
         let address = free_address();
-        Self { address, server: run(address) }
+        Self { address, process: run(address) }
     }
 
     /// Its URL.
@@ -40,28 +40,28 @@ impl Redis {
 
     /// Kills it, with all that it remembers.
     pub fn kill(&mut self) {
-        self.server.kill();
+        self.process.kill();
     }
 
     /// Starts an empty one where it was.
     pub fn restart(&mut self) {
-        self.server = run(self.address);
+        self.process = run(self.address);
     }
 
     /// Stops it where it is: connections stay, nothing is answered.
     pub fn pause(&self) {
-        self.server.signal("STOP");
+        self.process.signal("STOP");
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.server.signal("CONT");
+        self.process.signal("CONT");
     }
 }
 
-fn run(address: SocketAddr) -> Server {
+fn run(address: SocketAddr) -> Process {
     let mut command = Command::new(program("redis-server"));
     command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
     command.args(["--save", "", "--dir", "/tmp"]);
-    Server::start(&command, address)
+    Process::listening(&command, address)
 }

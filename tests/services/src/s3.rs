@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
+    process::{Process, free_address},
     program,
-    server::{Server, free_address},
 };
 
 /// An S3 server of a test's own, to be killed and paused.
@@ -16,7 +16,7 @@ use crate::{
 pub struct S3 {
     folder: PathBuf,
     address: SocketAddr,
-    server: Server,
+    process: Process,
 }
 
 impl S3 {
@@ -35,38 +35,48 @@ impl S3 {
     /// Starts one on a port that was free.
     pub fn start(folder: &Path) -> Self {
         let address = free_address();
-        Self { folder: folder.to_owned(), address, server: run(folder, address) }
+        Self { folder: folder.to_owned(), address, process: run(folder, address) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of its files, without TLS.
     pub fn url(&self) -> String {
-        format!("s3://hall:hall-secret@{}/hall?insecure", self.address)
+        Self::url_at(self.address)
+    }
+
+    /// The same over something that listens here and passes on what comes.
+    pub fn url_at(address: SocketAddr) -> String {
+        format!("s3://hall:hall-secret@{address}/hall?insecure")
     }
 
     /// Kills it; its files stay.
     pub fn kill(&mut self) {
-        self.server.kill();
+        self.process.kill();
     }
 
     /// Starts it again where it was.
     pub fn restart(&mut self) {
-        self.server = run(&self.folder, self.address);
+        self.process = run(&self.folder, self.address);
     }
 
     /// Stops it where it is: connections stay, nothing is answered.
     pub fn pause(&self) {
-        self.server.signal("STOP");
+        self.process.signal("STOP");
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.server.signal("CONT");
+        self.process.signal("CONT");
     }
 }
 
-fn run(folder: &Path, address: SocketAddr) -> Server {
+fn run(folder: &Path, address: SocketAddr) -> Process {
     let mut command = Command::new(program("versitygw"));
     command.env("ROOT_ACCESS_KEY", "hall").env("ROOT_SECRET_KEY", "hall-secret");
     command.args(["--quiet", "--port", &address.to_string(), "posix"]).arg(folder);
-    Server::start(&command, address)
+    Process::listening(&command, address)
 }

@@ -20,8 +20,8 @@ use aws_sdk_s3::{
     presigning::PresigningConfig,
     primitives::ByteStream,
     types::{
-        BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, CreateBucketConfiguration,
-        ServerSideEncryption,
+        BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, CorsConfiguration, CorsRule,
+        CreateBucketConfiguration, ServerSideEncryption,
     },
 };
 use aws_smithy_http_client::{Builder, tls};
@@ -41,6 +41,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The same for requests in which the server moves a file's bytes.
 const MOVES_WITHIN: Duration = Duration::from_mins(2);
+
+const LATE: &str = "it has not answered in time";
 
 /// Buckets on a server.
 pub(super) struct S3 {
@@ -98,6 +100,10 @@ impl S3 {
     }
 
     pub(super) async fn head(&self, key: FileKey) -> Result<Option<Head>, StoreError> {
+        in_time(self.find(key)).await
+    }
+
+    async fn find(&self, key: FileKey) -> Result<Option<Head>, StoreError> {
         self.ready().await?;
         let ask = self.client.head_object().bucket(self.bucket(key)).key(key.name());
         let Some(found) = found(ask.checksum_mode(ChecksumMode::Enabled).send().await)? else {
@@ -124,7 +130,7 @@ impl S3 {
         to: FileKey,
         etag: &str,
     ) -> Result<(), StoreError> {
-        self.ready().await?;
+        self.healthy().await?; // nobody waits minutes for a server that hangs
         let source = format!("{}/{}", self.bucket(from), from.name());
         let copy = self.client.copy_object().bucket(self.bucket(to)).key(to.name());
         let copy = copy
@@ -140,6 +146,10 @@ impl S3 {
     }
 
     pub(super) async fn delete(&self, key: FileKey) -> Result<bool, StoreError> {
+        in_time(self.remove(key)).await
+    }
+
+    async fn remove(&self, key: FileKey) -> Result<bool, StoreError> {
         self.ready().await?;
         // Deleting does not say whether there was anything.
         let ask = self.client.head_object().bucket(self.bucket(key)).key(key.name());
@@ -156,7 +166,7 @@ impl S3 {
         upload: &Upload,
         content: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Head, FileRefusal> {
-        self.ready().await?;
+        self.healthy().await?;
         let (feed, body) = body::piped(upload, content);
         let put = self.client.put_object().bucket(self.bucket(upload.key)).key(upload.key.name());
         let put = put
@@ -183,21 +193,27 @@ impl S3 {
     }
 
     pub(super) async fn healthy(&self) -> Result<(), StoreError> {
-        self.ready().await?;
-        let bucket = self.place.bucket(Bucket::Materials);
-        let asked = self.client.head_bucket().bucket(bucket).send().await;
-        asked.map(drop).map_err(|error| failed(&error))
+        in_time(async {
+            self.ready().await?;
+            let bucket = self.place.bucket(Bucket::Materials);
+            let asked = self.client.head_bucket().bucket(bucket).send().await;
+            asked.map(drop).map_err(|error| failed(&error))
+        })
+        .await
     }
 
-    /// Makes the buckets that are missing, once.
+    /// Makes the buckets that are missing, once. While one call tries, the others wait for it, in
+    /// their own time.
     async fn ready(&self) -> Result<(), StoreError> {
         let made = self.made.get_or_try_init(async || {
             for bucket in Bucket::ALL {
-                self.make(&self.place.bucket(bucket)).await?;
+                let bucket = self.place.bucket(bucket);
+                self.make(&bucket).await?;
+                self.admit_browsers(&bucket).await?;
             }
             Ok(())
         });
-        made.await.copied()
+        in_time(made).await.copied()
     }
 
     async fn make(&self, bucket: &str) -> Result<(), StoreError> {
@@ -216,6 +232,27 @@ impl S3 {
             Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
             made => made.map(drop).map_err(|error| failed(&error)),
         }
+    }
+
+    /// Lets pages of any origin use signed URLs, where the bucket has no rules of its own: who has
+    /// such a URL may use it anyway.
+    async fn admit_browsers(&self, bucket: &str) -> Result<(), StoreError> {
+        let rules = self.client.get_bucket_cors().bucket(bucket).send().await;
+        if rules_are_taken(rules)? {
+            return Ok(());
+        }
+        let rule = CorsRule::builder()
+            .allowed_origins("*")
+            .allowed_methods("PUT")
+            .allowed_methods("GET")
+            .allowed_headers("*")
+            .expose_headers("ETag")
+            .max_age_seconds(600);
+        let rule = rule.build().map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let rules = CorsConfiguration::builder().cors_rules(rule).build();
+        let rules = rules.map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let put = self.client.put_bucket_cors().bucket(bucket).cors_configuration(rules);
+        rules_are_taken(put.send().await).map(drop)
     }
 
     fn bucket(&self, key: FileKey) -> String {
@@ -285,6 +322,27 @@ fn head(
     Ok(Head { size, content_type: content_type.unwrap_or_default(), sha256, etag })
 }
 
+/// Whether a bucket has rules for browsers; so it counts where the server has one rule for all
+/// buckets, or keeps them from us.
+fn rules_are_taken<T, E: ProvideErrorMetadata>(
+    answer: Result<T, SdkError<E>>,
+) -> Result<bool, StoreError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(error) if status(&error) == Some(404) => Ok(false),
+        Err(error) if matches!(status(&error), Some(403 | 405 | 501)) => Ok(true),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The end of one call's patience, whatever it asks and waits for. The library's futures are large.
+fn in_time<T>(
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> impl Future<Output = Result<T, StoreError>> {
+    let call = tokio::time::timeout(ANSWERS_WITHIN, Box::pin(call));
+    async { call.await.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("S3: {LATE}")))) }
+}
+
 /// `None` for what is not there.
 fn found<T, E: ProvideErrorMetadata>(
     answer: Result<T, SdkError<E>>,
@@ -303,7 +361,7 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
 /// What is asked for with `HEAD` is refused with a status and no words.
 fn failed<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreError {
     let why = match (error, error.code(), status(error)) {
-        (SdkError::TimeoutError(_), ..) => "it has not answered in time".to_owned(),
+        (SdkError::TimeoutError(_), ..) => LATE.to_owned(),
         (SdkError::DispatchFailure(_), ..) => "it cannot be reached".to_owned(),
         (_, Some(code), _) => code.to_owned(),
         (_, None, Some(status)) => format!("it has answered {status}"),

@@ -7,11 +7,13 @@ mod damage;
 mod disk_full;
 mod files;
 mod hall;
+mod line;
 mod outage;
 mod pages;
 mod races;
 mod redis;
 mod s3;
+mod s3_outage;
 mod shell;
 
 use std::sync::Arc;

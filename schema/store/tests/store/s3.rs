@@ -1,4 +1,4 @@
-//! Files on a real S3 server: what a signed URL permits, and nothing else; a server that is away.
+//! Files on a real S3 server: what a signed URL permits, and nothing else.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,30 +7,31 @@ use sha2::{Digest, Sha256};
 use studyhall_schema::clock::{Clock, SystemClock, TestClock};
 use studyhall_services::S3;
 use studyhall_store::{
-    Store, StoreConfig, StoreError, conformance,
+    Store, StoreConfig, conformance,
     files::{Bucket, Disposition, FileKey, SignedPut, Upload},
 };
 use tempfile::TempDir;
 
 use crate::hall;
 
-const CONTENT: &[u8] = b"hello, hall";
+pub(crate) const CONTENT: &[u8] = b"hello, hall";
 
-struct Hall {
-    store: Store,
+/// A hall with its files there, and somebody's browser.
+pub(crate) struct Hall {
+    pub(crate) store: Store,
     browser: Client,
     _folder: TempDir,
 }
 
 impl Hall {
-    async fn on(files: &str, clock: impl Clock) -> Self {
+    pub(crate) async fn on(files: &str, clock: impl Clock) -> Self {
         let folder = TempDir::new().unwrap();
         let config = StoreConfig { files: files.to_owned(), ..hall::config(folder.path()) };
         let store = Store::open(&config, Arc::new(clock)).await.unwrap();
         Self { store, browser: Client::new(), _folder: folder }
     }
 
-    fn upload(&self) -> Upload {
+    pub(crate) fn upload(&self) -> Upload {
         Upload {
             key: FileKey::random(Bucket::TempUploads, self.store.clock().as_ref()),
             size: CONTENT.len() as u64,
@@ -41,7 +42,7 @@ impl Hall {
 
     /// Puts as a client that sends what it was told to, but for what the test changes. What the
     /// server says to it, nothing when it takes it.
-    async fn put(&self, signed: &SignedPut, content: &'static [u8]) -> String {
+    pub(crate) async fn put(&self, signed: &SignedPut, content: &'static [u8]) -> String {
         let mut request = self.browser.put(&signed.url).body(content);
         for (name, value) in &signed.headers {
             if name != "content-length" {
@@ -148,29 +149,6 @@ async fn an_old_url_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_away_or_hangs_is_unavailable_in_time() {
-    let folder = TempDir::new().unwrap();
-    let mut s3 = S3::start(folder.path());
-    let url = s3.url();
-    s3.kill();
-    let hall = Hall::on(&url, SystemClock).await;
-    let (files, upload) = (hall.store.files(), hall.upload());
-    let away = async || {
-        let asked = tokio::time::timeout(Duration::from_secs(6), files.head(upload.key)).await;
-        matches!(asked.unwrap(), Err(StoreError::Unavailable(_)))
-    };
-    assert!(away().await, "a hall opens without its files");
-    assert!(files.healthy().await.is_err());
-    s3.restart();
-    assert_eq!(files.head(upload.key).await, Ok(None), "and has them when they are there");
-    files.healthy().await.unwrap();
-    s3.pause();
-    assert!(away().await, "nobody waits for ever");
-    s3.resume();
-    assert_eq!(files.head(upload.key).await, Ok(None));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_at_once_make_each_bucket_once() {
     let folder = TempDir::new().unwrap();
     let s3 = S3::start(folder.path());
@@ -179,4 +157,26 @@ async fn nodes_that_start_at_once_make_each_bucket_once() {
     for hall in futures_util::future::join_all(halls).await {
         hall.store.files().healthy().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_any_origin_may_use_a_url() {
+    let folder = TempDir::new().unwrap();
+    let (url, _s3) = S3::any(folder.path());
+    let hall = Hall::on(&url, SystemClock).await;
+    let signed = hall.store.files().sign_put(hall.upload()).await.unwrap();
+    let asked = hall
+        .browser
+        .request(reqwest::Method::OPTIONS, &signed.url)
+        .header("origin", "https://study.example.org")
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "content-type,x-amz-checksum-sha256");
+    let answer = asked.send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+    let allowed = |what: &str| answer.headers()[what].to_str().unwrap().to_lowercase();
+    let origin = allowed("access-control-allow-origin");
+    assert!(["*", "https://study.example.org"].contains(&origin.as_str()), "{origin}");
+    assert!(allowed("access-control-allow-methods").contains("put"));
+    let headers = allowed("access-control-allow-headers");
+    assert!(headers == "*" || headers.contains("x-amz-checksum-sha256"), "{headers}");
 }

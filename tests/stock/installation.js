@@ -1,0 +1,37 @@
+// Two nodes over MongoDB's wire, Redis and S3, and two people who share a note across them.
+import { nodes } from "./hall.js";
+import { Line } from "./line.js";
+import { mongo, redis, s3 } from "./services.js";
+
+/** Two nodes, Ada at the first, Ben at the second, and a note that they share. */
+export async function installation(t) {
+  const { urls, ...parts } = await components(t);
+  return { ...parts, ...(await people(await nodes(t, [urls, urls]))) };
+}
+
+/** The same, and the second node reaches the database and Redis over lines that a test can hold. */
+export async function installationOverLines(t) {
+  const { urls, ...parts } = await components(t);
+  const lines = { database: await Line.to(t, parts.database.port), bus: await Line.to(t, parts.bus.port) };
+  const store = urls.store.replace(`:${parts.database.port}/`, `:${lines.database.port}/`);
+  const bus = `redis://127.0.0.1:${lines.bus.port}`;
+  return { ...parts, lines, ...(await people(await nodes(t, [urls, { ...urls, store, bus }]))) };
+}
+
+async function components(t) {
+  const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t)]);
+  const urls = { store: `${database.url}/hall`, bus: bus.url, files: store.url };
+  return { database, bus, store, urls };
+}
+
+async function people([here, there]) {
+  const ada = await here.register("ada");
+  const ben = (await here.register("ben")).at(there);
+  const note = await ada.noteWith([ben]);
+  return { here, there, ada, ben, note };
+}
+
+/** What REST shows of a note, at this node. */
+export async function shows(person, note) {
+  return (await person.send("GET", `/notes/${note.slice("note:".length)}`)).text;
+}
