@@ -6,6 +6,11 @@ use studyhall::{
     config::{Cli, Command},
 };
 
+/// Measured against the system's: it takes less processor time an edit, and gives back what large
+/// documents took.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command.unwrap_or_default() {
         Command::Serve(settings) => serve::run(&settings),

@@ -9,7 +9,11 @@ use studyhall_schema::{
     note::{Format, Note},
 };
 use studyhall_store::{StoreError, records::Versioned};
-use tokio::sync::oneshot;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+    task,
+};
 use yrs::Transact;
 
 use crate::{
@@ -39,6 +43,19 @@ fn text_of(state: &State, format: Format) -> String {
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Beyond so many bytes, comparing takes long enough to keep others waiting.
+const LARGE_TEXT: usize = 64 << 10;
+
+/// Computes; when it is `bytes` large, on a thread that others do not wait for.
+fn aside_of_others<R>(bytes: usize, compute: impl FnOnce() -> R) -> R {
+    let flavor = Handle::current().runtime_flavor();
+    if bytes > LARGE_TEXT && flavor == RuntimeFlavor::MultiThread {
+        task::block_in_place(compute)
+    } else {
+        compute()
+    }
+}
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -115,6 +132,10 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, base, only_at } = put;
+        let turn = match text.len() {
+            ..=LARGE_TEXT => None,
+            _ => self.node.large_puts.clone().acquire_owned().await.ok(),
+        };
         let change: Change = Box::new(move |state, client| {
             if only_at.is_some_and(|seq| seq != state.seq()) {
                 return Err(Refusal::Changed);
@@ -123,9 +144,12 @@ impl Documents {
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
-            let merged = base.map(|base| text::merged(&base, &text, &now));
-            text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
-                .map_err(|_| Refusal::Undecodable)
+            let _turn = turn;
+            aside_of_others(now.len().max(text.len()), || {
+                let merged = base.map(|base| text::merged(&base, &text, &now));
+                text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
+                    .map_err(|_| Refusal::Undecodable)
+            })
         });
         self.edit(document, by, change).await?;
         self.project(document).await

@@ -48,7 +48,9 @@ pub(crate) struct Node {
     /// Bytes that documents keep until they can be judged.
     pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in.
-    pub(crate) large_messages: Room,
+    pub(crate) large_messages: Arc<Room>,
+    /// Large texts that are put at once: each computes for up to a second.
+    pub(crate) large_puts: Arc<Semaphore>,
     /// Room for what waits for its document, in KiB.
     inbound: Arc<Semaphore>,
     /// Bytes that wait on sockets that nobody was let in through.
@@ -82,7 +84,8 @@ impl Node {
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
-            large_messages: Room::new(config.large_messages),
+            large_messages: Arc::new(Room::new(config.large_messages)),
+            large_puts: Arc::new(Semaphore::new(1)),
             inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
             unauthenticated: AtomicUsize::new(0),
             config,

@@ -1,15 +1,17 @@
 //! A WebSocket whose large messages are read only while the node has room for them.
 //!
 //! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
-//! [`FREE`] is read only with room from the node: first a piece for most large messages, then all that
-//! a message may have, and none at all from a client that nobody has let in yet. Who has the second
-//! waits for nothing more, so that nobody waits in a circle. Must not know what a message says.
+//! [`FREE`] is read only with room from the node: first one of the [`AT_ONCE`] places of its person,
+//! then a piece for most large messages, then all that a message may have, and none at all from a
+//! client that nobody has let in yet. Who has the last waits for nothing more, so that nobody waits in
+//! a circle. Must not know what a message says.
 
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
@@ -23,6 +25,7 @@ use axum::{
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use studyhall_schema::ids::UserId;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -47,10 +50,12 @@ const FREE: usize = 256 << 10;
 /// So much more is read with a piece of the node's room.
 const PIECE: usize = 1 << 20;
 const BEYOND_PIECE: usize = FREE + PIECE;
+/// So many large messages of a person are read at once, on all of their sockets together.
+const AT_ONCE: usize = 2;
 /// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
-const BUFFER: usize = 4096;
+const BUFFER: usize = 2048;
 
 pub(crate) type Socket = WebSocketStream<Intake>;
 
@@ -58,6 +63,7 @@ pub(crate) type Socket = WebSocketStream<Intake>;
 pub(crate) struct Room {
     pieces: Arc<Semaphore>,
     wholes: Arc<Semaphore>,
+    people: Mutex<HashMap<UserId, Weak<Semaphore>>>,
 }
 
 impl Room {
@@ -65,12 +71,31 @@ impl Room {
     pub(crate) fn new(bytes: usize) -> Self {
         let wholes = (bytes / 2 / MESSAGE_BYTES).max(1);
         let pieces = (bytes / 2 / PIECE).max(1);
-        Self { pieces: Arc::new(Semaphore::new(pieces)), wholes: Arc::new(Semaphore::new(wholes)) }
+        Self {
+            pieces: Arc::new(Semaphore::new(pieces)),
+            wholes: Arc::new(Semaphore::new(wholes)),
+            people: Mutex::default(),
+        }
+    }
+
+    /// A person's places.
+    fn of(&self, person: UserId) -> Arc<Semaphore> {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = people.get(&person).and_then(Weak::upgrade) {
+            return places;
+        }
+        if people.len() == people.capacity() {
+            people.retain(|_, places| places.strong_count() > 0);
+        }
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        people.insert(person, Arc::downgrade(&places));
+        places
     }
 }
 
 /// What a socket's reader and its intake know together.
 pub(crate) struct Gate {
+    node: Arc<Room>,
     /// Bytes read since the last whole message.
     read: AtomicUsize,
     /// Bytes read in all, or more while it waits for room: so that it is not taken for silent.
@@ -80,10 +105,10 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// Somebody was let in: large messages are read.
-    open: bool,
+    /// The places of who was let in: large messages are read.
+    places: Option<Arc<Semaphore>>,
     waiting: Option<Waker>,
-    /// A piece, then a whole.
+    /// A place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
 }
 
@@ -92,10 +117,10 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody is let in through this socket.
-    pub(crate) fn open(&self) {
+    /// A person is let in through this socket. Its large messages are the first one's.
+    pub(crate) fn open(&self, person: UserId) {
         let mut state = self.state();
-        state.open = true;
+        state.places.get_or_insert_with(|| self.node.of(person));
         if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
@@ -119,6 +144,7 @@ impl Gate {
 pub(crate) struct Intake {
     io: TokioIo<Upgraded>,
     gate: Arc<Gate>,
+    places: Option<PollSemaphore>,
     pieces: PollSemaphore,
     wholes: PollSemaphore,
     deadline: Option<Deadline>,
@@ -133,26 +159,34 @@ struct Deadline {
 impl Intake {
     /// Waits until the message may be read on.
     fn poll_room(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
-        let mut state = self.gate.state();
-        if !state.open {
+        let gate = self.gate.clone();
+        let mut state = gate.state();
+        let Some(places) = state.places.clone() else {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
-        }
+        };
         let held = state.room.len();
+        loop {
+            let next = match (state.room.len(), read) {
+                (0, FREE..) => {
+                    self.places.get_or_insert_with(|| PollSemaphore::new(places.clone()))
+                }
+                (1, _) => &mut self.pieces,
+                (2, BEYOND_PIECE..) => &mut self.wholes,
+                _ => break,
+            };
+            let Poll::Ready(room) = next.poll_acquire(context) else {
+                gate.progress.fetch_add(1, Ordering::Relaxed);
+                return Poll::Pending;
+            };
+            state.room.push(room.ok_or(io::ErrorKind::Interrupted)?);
+        }
+        let has_more = state.room.len() > held;
         drop(state);
-        let room = match (held, read) {
-            (0, FREE..) => self.pieces.poll_acquire(context),
-            (1, BEYOND_PIECE..) => self.wholes.poll_acquire(context),
-            (0, _) => return Poll::Ready(Ok(())),
-            _ => return self.poll_in_time(context, read),
-        };
-        let Poll::Ready(room) = room else {
-            self.gate.progress.fetch_add(1, Ordering::Relaxed);
-            return Poll::Pending;
-        };
-        self.gate.state().room.push(room.ok_or(io::ErrorKind::Interrupted)?);
-        let sleep = Box::pin(tokio::time::sleep(WITHIN));
-        self.deadline = Some(Deadline { sleep, read });
+        if has_more {
+            let sleep = Box::pin(tokio::time::sleep(WITHIN));
+            self.deadline = Some(Deadline { sleep, read });
+        }
         self.poll_in_time(context, read)
     }
 
@@ -226,19 +260,21 @@ impl AsyncWrite for Intake {
 /// says what the request lacks.
 pub(crate) fn upgrade<F>(
     mut request: Request,
-    room: &Room,
+    room: &Arc<Room>,
     serve: impl FnOnce(Socket, Arc<Gate>) -> F + Send + 'static,
 ) -> Result<Response, Error>
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (pieces, wholes) = (room.pieces.clone(), room.wholes.clone());
+    let node = room.clone();
     let switching = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let response = create_response(&Request::from_parts(parts, ()))?;
     tokio::spawn(async move {
         let Ok(upgraded) = switching.await else { return }; // the client has gone
+        let (pieces, wholes) = (node.pieces.clone(), node.wholes.clone());
         let gate = Arc::new(Gate {
+            node,
             read: AtomicUsize::new(0),
             progress: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -246,6 +282,7 @@ where
         let intake = Intake {
             io: TokioIo::new(upgraded),
             gate: gate.clone(),
+            places: None,
             pieces: PollSemaphore::new(pieces),
             wholes: PollSemaphore::new(wholes),
             deadline: None,

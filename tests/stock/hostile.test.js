@@ -266,6 +266,23 @@ test("large edits of eight people at once all arrive, while others leave theirs 
   assert.equal(hall.program.exitCode, null);
 });
 
+test("a person who leaves twenty large messages half sent takes nobody else's room", async (t) => {
+  const { ada, mallory, goesOn } = await scene(t);
+  const note = await mallory.note();
+  const frame = frames.yjs(note, SYNC, UPDATE, new Uint8Array(9 * MiB));
+  for (let n = 0; n < 20; n++) {
+    const line = await Attack.open(t, mallory, note, "yjs");
+    line.socket.send(frame.subarray(0, 8 * MiB), { fin: false });
+  }
+  for (const client of clients.slice(0, 2)) {
+    const desk = await client.sit(t, ada, await ada.note());
+    await desk.synced();
+    desk.doc.transact(() => desk.write("large ".repeat(1 << 20)));
+    await until(() => !desk.provider.unsyncedChanges, "it is saved", 15);
+  }
+  await goesOn();
+});
+
 test("what waits for a token is bounded by what it takes, however small its frames", async (t) => {
   const { hall, note, goesOn } = await scene(t);
   const before = memory(hall);

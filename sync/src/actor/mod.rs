@@ -46,8 +46,6 @@ pub(crate) const MAILBOX: usize = 512;
 const EMPTY_BYTES: usize = 8 << 10;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
-/// A log that could not be read is read again after so long.
-const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is sent to a document's actor.
 pub(crate) enum Mail {
@@ -196,7 +194,10 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mut mailbox: mpsc::Receiver
         Ok((record, load::state(&node.store, me.id).await?))
     };
     match Box::pin(loaded).await {
-        Ok((record, state)) => Actor::new(node, me, news, &record, state).live(mailbox).await,
+        // Boxed, so that the task has no place for it twice.
+        Ok((record, state)) => {
+            Box::pin(Actor::new(node, me, news, &record, state).live(mailbox)).await;
+        }
         Err(failure) => {
             tracing::debug!(document = %me.id, %failure, "a document could not be opened");
             node.registry.forget(&me);
@@ -415,10 +416,7 @@ impl Actor {
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
-            Err(LoadFailure::Unavailable) if self.document.needs_log() => {
-                self.feed(Input::Unread);
-                self.read_log(READ_AGAIN);
-            }
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.log_is_away(),
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),

@@ -18,11 +18,14 @@ const EXPIRY: Duration = Duration::from_secs(2);
 const PROJECTION: Duration = Duration::from_millis(500);
 /// A document that cannot leave memory yet is looked at again after so long.
 const LINGER: Duration = Duration::from_millis(200);
+/// A log that could not be read is read again after so long.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 /// A failed projection or compaction is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
 /// A log shorter than this is not worth a snapshot while the document is in use.
 const COMPACT_BYTES: usize = 1 << 20;
-/// Entries that a load should not have to apply one by one.
+/// Updates that a load should not have to apply one by one: so many, and one more for each four bytes of
+/// the snapshot, which is written and read whole.
 const COMPACT_UPDATES: u64 = 20_000;
 /// Fewer than this are left in the log of a document that leaves memory.
 const LEAVE_UPDATES: u64 = 200;
@@ -172,7 +175,7 @@ impl Actor {
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again
             && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2)
-                || tail > COMPACT_UPDATES)
+                || tail > COMPACT_UPDATES + bytes as u64 / 4)
         {
             self.compact();
         }
@@ -205,6 +208,12 @@ impl Actor {
         self.upkeep.touched(self.outlets.is_empty());
         self.upkeep.logs.next.push(reply);
         self.read_log(Duration::ZERO);
+    }
+
+    /// The log that the document needs cannot be read: people are told, and it is tried again.
+    pub(super) fn log_is_away(&mut self) {
+        self.feed(Input::Unread);
+        self.read_log(READ_AGAIN);
     }
 
     /// A read of the log begins.

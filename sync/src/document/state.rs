@@ -47,6 +47,7 @@ pub struct State {
     commit: Vec<(u64, u32)>,
     full: Option<Bytes>,
     vector: Option<Bytes>,
+    /// What is deleted, once somebody has asked.
     deleted: Option<IdSet>,
 }
 
@@ -144,13 +145,19 @@ impl State {
             transaction.apply_update(update)?;
         }
         let frame = alone.unwrap_or_else(|| transaction.encode_update_v1().into());
+        if let Some(deleted) = &mut self.deleted {
+            for (client, ranges) in transaction.delete_set().iter() {
+                for range in ranges.iter() {
+                    deleted.insert(ID::new(*client, range.start), range.end - range.start);
+                }
+            }
+        }
         drop(transaction);
         self.added += frame.len();
         self.commit.clear();
         self.commit.extend_from_slice(starts);
         self.full = None;
         self.vector = None;
-        self.deleted = None;
         Ok(frame)
     }
 
@@ -295,7 +302,16 @@ impl State {
 
     /// Whether everything that an update deletes is deleted already.
     pub(super) fn has_deleted(&mut self, update: &Update) -> bool {
-        update.delete_set().diff(self.deleted()).is_empty()
+        let deleted = self.deleted();
+        update.delete_set().iter().all(|(client, ranges)| {
+            ranges.iter().all(|range| {
+                let known = deleted.get(client);
+                // Neighbouring ranges are one: no two of them cover it together.
+                let found = known.and_then(|known| known.get(known.find_start(range.start)?));
+                found
+                    .is_some_and(|(found, ())| found.start <= range.start && range.end <= found.end)
+            })
+        })
     }
 
     /// Whether this is a type, or was: items may be put into it.

@@ -318,7 +318,7 @@ impl Session {
         permission: Permission,
     ) -> Option<()> {
         self.refused.remove(address.0);
-        self.gate.open();
+        self.gate.open(caller.user);
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
         if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)

@@ -17,6 +17,7 @@ use futures_util::{
 use studyhall_schema::{
     access::{AccessError, Caller, Permission, Resource},
     document::DocumentId,
+    ids::UserId,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc::error::TrySendError};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
@@ -126,8 +127,8 @@ impl Reader {
     }
 
     /// Somebody is let in: from now on large messages are read.
-    fn let_in(&self) {
-        self.gate.open();
+    fn let_in(&self, person: UserId) {
+        self.gate.open(person);
     }
 }
 

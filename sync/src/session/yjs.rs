@@ -31,7 +31,7 @@ pub(crate) async fn serve(
         |reader: Reader| async move {
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
-                    reader.let_in();
+                    reader.let_in(caller.user);
                     attached.read(reader).await;
                 }
                 Err(why) => outbox.close(why),
