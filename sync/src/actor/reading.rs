@@ -70,10 +70,7 @@ impl<E: Engine> Actor<E> {
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
-            Err(LoadFailure::Unavailable) if self.document.needs_log() => {
-                self.feed(Input::Unread);
-                self.read_log(READ_AGAIN);
-            }
+            Err(LoadFailure::Unavailable) if self.document.needs_log() => self.log_is_away(),
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
             Err(LoadFailure::Unreadable(_)) => self.ended = Some(End::Close(Close::TryLater)),
@@ -82,6 +79,12 @@ impl<E: Engine> Actor<E> {
         if again {
             self.read_log(Duration::ZERO);
         }
+    }
+
+    /// The log that the document needs cannot be read: people are told, and it is tried again.
+    fn log_is_away(&mut self) {
+        self.feed(Input::Unread);
+        self.read_log(READ_AGAIN);
     }
 
     /// What another node says. What it does not say, or is lost, the next look at the log will tell.
