@@ -229,7 +229,7 @@ async fn a_read_shows_what_another_node_wrote_while_news_comes_without_end() {
     let never_ends = async {
         loop {
             here.documents.node.tell_nodes(id, News::Grown(1 << 50));
-            task::yield_now().await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
