@@ -124,3 +124,10 @@ export function manyClients(count) {
   for (let n = 0; n < parts.length; n += 1000) Y.applyUpdate(doc, Y.mergeUpdates(parts.slice(n, n + 1000)));
   return Y.encodeStateAsUpdate(doc);
 }
+
+/** An update that deletes these ranges, `[clock, length]`, of a client's. */
+export function deletes(client, ranges) {
+  return bytes((to) => {
+    for (const number of [0, 1, client, ranges.length, ...ranges.flat()]) encoding.writeVarUint(to, number);
+  });
+}

@@ -1,7 +1,6 @@
 // Hostile clients: whatever a member sends, the program stays up, the others write on, and memory does not
 // grow by more than 32 MiB over all of it.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import test from "node:test";
 import WebSocket from "ws";
@@ -16,86 +15,9 @@ import {
   nestedUpdates,
   vectorBomb,
 } from "./attacks.js";
-import { agree, clients } from "./clients.js";
-import { cast } from "./hall.js";
+import { clients } from "./clients.js";
+import { AUTH, AWARENESS, Attack, MiB, STEP1, STEP2, SYNC, UPDATE, memory, scene } from "./mallory.js";
 import { until } from "./until.js";
-
-const [SYNC, AWARENESS, AUTH] = [0, 1, 2];
-const [STEP1, STEP2, UPDATE] = [0, 1, 2];
-const MiB = 1 << 20;
-
-/** A socket of Mallory's, in one of the two protocols, that has synced like anybody. */
-class Attack {
-  static async open(t, mallory, note, protocol) {
-    const ticket = await mallory.ticket();
-    const path = protocol === "yjs" ? `yjs/${note}?ticket=${ticket}` : "hocuspocus";
-    const attack = new Attack(new WebSocket(`${mallory.hall.sockets}/${path}`), note, protocol);
-    t.after(() => attack.socket.terminate());
-    await until(() => attack.socket.readyState === WebSocket.OPEN, "Mallory's socket opens");
-    if (protocol === "hocuspocus") attack.send(AUTH, 0, ticket, "4.8.0");
-    attack.send(SYNC, STEP1, Uint8Array.from([0]));
-    await until(() => attack.heard > 0, "Mallory hears the server");
-    return attack;
-  }
-
-  heard = 0;
-  code = null;
-  refused = 0;
-
-  constructor(socket, note, protocol) {
-    Object.assign(this, { socket, note, protocol });
-    socket.on("message", (data) => {
-      this.heard += 1;
-      // address, SyncStatus, 0
-      if (protocol === "hocuspocus" && data.at(-2) === 8 && data.at(-1) === 0) this.refused += 1;
-    });
-    socket.on("close", (code) => (this.code = code));
-    socket.on("error", () => {});
-  }
-
-  send(...body) {
-    this.sendTo(this.note, ...body);
-  }
-
-  sendTo(address, ...body) {
-    this.socket.send(frames[this.protocol](address, ...body));
-  }
-
-  closed(code) {
-    return until(() => this.code !== null, `closed with ${code}`).then(() => {
-      assert.equal(this.code, code);
-    });
-  }
-
-  /** The server has read everything that was sent: it answers a Step1. */
-  async answered() {
-    const before = this.heard;
-    this.send(SYNC, STEP1, Uint8Array.from([0]));
-    await until(() => this.heard > before || this.code !== null, "an answer");
-  }
-}
-
-function memory(hall) {
-  const status = readFileSync(`/proc/${hall.program.pid}/status`, "utf8");
-  return Number(status.match(/VmRSS:\s+(\d+)/)[1]) * 1024;
-}
-
-/** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
-async function scene(t) {
-  const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
-  const note = await ada.noteWith([ben, mallory]);
-  const [here, there] = [await clients[0].sit(t, ada, note), await clients[2].sit(t, ben, note)];
-  let words = 0;
-  const goesOn = async () => {
-    assert.equal(hall.program.exitCode, null, "the program is up");
-    const word = `<${words++}>`;
-    here.write(word);
-    await there.reads(here.words);
-    await agree([here, there], [word]);
-  };
-  await goesOn();
-  return { hall, ada, ben, mallory, note, here, there, goesOn };
-}
 
 for (const protocol of ["yjs", "hocuspocus"]) {
   test(`${protocol}: malformed content closes its sender, and nobody else notices`, async (t) => {
