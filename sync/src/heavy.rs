@@ -1,12 +1,13 @@
 //! Work that takes long enough to keep others waiting: one at a time on a node, and never on a thread
 //! that others' documents wait for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::Semaphore,
     task,
+    time::Instant,
 };
 
 /// Content of so many bytes takes some milliseconds to load.
