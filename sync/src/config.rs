@@ -56,7 +56,7 @@ impl Config {
             unsaved_bytes: 64 << 20,
             aside_bytes: 64 << 20,
             large_messages: 128 << 20,
-            large_frames: 64 << 20,
+            large_frames: 128 << 20,
             inbound_bytes: 64 << 20,
             unauthenticated_bytes: 64 << 20,
             poll: None,

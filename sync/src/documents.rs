@@ -120,7 +120,11 @@ impl Documents {
         let PutText { text, base, only_at } = put;
         let turn = match text.len() {
             ..=LARGE_TEXT => None,
-            _ => self.node.large_puts.clone().acquire_owned().await.ok(),
+            _ => {
+                let turn = self.node.large_puts.clone().acquire_owned();
+                let turn = tokio::time::timeout(ANSWERS_WITHIN, turn).await;
+                turn.map_err(|_| SyncFault::Unavailable)?.ok()
+            }
         };
         let change: Change = Box::new(move |view, client| {
             let View::Yjs(state) = view;

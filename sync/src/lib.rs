@@ -18,6 +18,7 @@ mod load;
 mod news;
 mod node;
 mod outbox;
+mod people;
 mod projection;
 mod service;
 mod session;

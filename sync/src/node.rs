@@ -3,23 +3,24 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId};
+use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId};
 use studyhall_store::{Store, bus::Subscription};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     Config,
-    actor::{self, Mail},
+    actor::{self, LargeFrames, Mail},
     document::{Document, Engine, PeerId},
     heavy::Heavy,
     journal::Journal,
     news::{News, NodeId},
     outbox::Close,
+    people::People,
     session::Register,
     socket::Room,
 };
@@ -50,8 +51,8 @@ pub(crate) struct Node {
     pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in.
     pub(crate) large_messages: Arc<Room>,
-    /// Room for large frames that were made for one connection or a few, in KiB.
-    pub(crate) large_frames: Arc<Semaphore>,
+    /// Room for large frames that were made for one connection or a few.
+    pub(crate) large_frames: LargeFrames,
     /// Heavy work of documents.
     pub(crate) heavy: Heavy,
     /// Large texts that are put at once: each computes for up to a second.
@@ -69,6 +70,8 @@ pub(crate) struct Opened {
     pub(crate) id: DocumentId,
     pub(crate) mailbox: mpsc::Sender<Mail>,
     bytes: Arc<AtomicUsize>,
+    /// What all open documents of its owner take.
+    of_owner: Arc<OnceLock<Arc<AtomicUsize>>>,
     used: Arc<AtomicU64>,
 }
 
@@ -77,6 +80,7 @@ pub(crate) struct Opened {
 pub(crate) struct Registry {
     open: Mutex<HashMap<DocumentId, Opened>>,
     bytes: AtomicUsize,
+    owners: People<AtomicUsize>,
 }
 
 impl Node {
@@ -90,7 +94,7 @@ impl Node {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
             large_messages: Arc::new(Room::new(config.large_messages)),
-            large_frames: Arc::new(Semaphore::new(config.large_frames >> 10)),
+            large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),
             large_puts: Arc::new(Semaphore::new(1)),
             inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
@@ -121,8 +125,8 @@ impl Node {
         }
         let (mailbox, mail) = mpsc::channel(actor::MAILBOX);
         let used = AtomicU64::new(self.numbers.fetch_add(1, Ordering::Relaxed));
-        let opened =
-            Opened { id, mailbox, bytes: Arc::new(AtomicUsize::new(0)), used: Arc::new(used) };
+        let (bytes, of_owner) = (Arc::default(), Arc::default());
+        let opened = Opened { id, mailbox, bytes, of_owner, used: Arc::new(used) };
         open.insert(id, opened.clone());
         drop(open);
         tokio::spawn(actor::run(self.clone(), opened.clone(), mail));
@@ -222,7 +226,7 @@ impl Registry {
 
     /// A document has left memory.
     pub(crate) fn forget(&self, gone: &Opened) {
-        self.bytes.fetch_sub(gone.bytes.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        gone.set_bytes(self, 0);
         let mut open = self.open();
         if open.get(&gone.id).is_some_and(|opened| opened.mailbox.same_channel(&gone.mailbox)) {
             open.remove(&gone.id);
@@ -231,10 +235,20 @@ impl Registry {
 }
 
 impl Opened {
+    /// Says whose it is, before it takes any memory; no when that person's open documents take the whole
+    /// budget of the node already: others' have to open too.
+    pub(crate) fn owned_by(&self, owner: UserId, node: &Node) -> bool {
+        let sum =
+            self.of_owner.get_or_init(|| node.registry.owners.of(owner, AtomicUsize::default));
+        sum.load(Ordering::Relaxed) <= node.config.memory_bytes
+    }
+
     /// What the document takes, about.
     pub(crate) fn set_bytes(&self, registry: &Registry, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
-        registry.bytes.fetch_add(bytes, Ordering::Relaxed);
-        registry.bytes.fetch_sub(before, Ordering::Relaxed);
+        for sum in std::iter::once(&registry.bytes).chain(self.of_owner.get().map(AsRef::as_ref)) {
+            sum.fetch_add(bytes, Ordering::Relaxed);
+            sum.fetch_sub(before, Ordering::Relaxed);
+        }
     }
 }

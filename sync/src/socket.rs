@@ -1,17 +1,16 @@
-//! A WebSocket whose large messages are read and written only while the node has room for them.
+//! A WebSocket whose large messages are read only while the node has room for them.
 //!
 //! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
 //! [`FREE`] is read only with room from the node: first one of the [`AT_ONCE`] places of its person,
 //! then a piece for most large messages, then all that a message may have, and none at all from a
 //! client that nobody has let in yet. Who has the last waits for nothing more, so that nobody waits in
-//! a circle. What goes out and is large has room in the same way. Must not know what a message says.
+//! a circle. Must not know what a message says.
 
 use std::{
-    collections::HashMap,
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
@@ -41,6 +40,8 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::PollSemaphore;
 
+use crate::people::People;
+
 /// The largest message, with its envelope.
 pub(crate) const MESSAGE_BYTES: usize = (16 << 20) + 1024;
 /// So much of a message is read from anybody.
@@ -54,8 +55,6 @@ const MOST: usize = MESSAGE_BYTES + PIECE;
 const BEYOND_PIECE: usize = FREE + PIECE;
 /// So many large messages of a person are read at once, on all of their sockets together.
 const AT_ONCE: usize = 2;
-/// Large messages that are being written take so many KiB together: a socket has a copy of its own.
-const GOING_KIB: u32 = 64 << 10;
 /// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
@@ -67,29 +66,7 @@ pub(crate) type Socket = WebSocketStream<Intake>;
 pub(crate) struct Room {
     pieces: Arc<Semaphore>,
     wholes: Arc<Semaphore>,
-    senders: People,
-    /// What goes out and is large, in KiB.
-    going: Arc<Semaphore>,
-    readers: People,
-}
-
-/// The places of each person.
-#[derive(Default)]
-struct People(Mutex<HashMap<UserId, Weak<Semaphore>>>);
-
-/// What one socket may write that is large.
-pub(crate) struct Going {
-    places: Arc<Semaphore>,
-    node: Arc<Semaphore>,
-}
-
-impl Going {
-    /// Waits for a place of the person and room for so many bytes.
-    pub(crate) async fn room(&self, bytes: usize) -> [Option<OwnedSemaphorePermit>; 2] {
-        let place = self.places.clone().acquire_owned().await.ok(); // never closed
-        let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(GOING_KIB);
-        [place, self.node.clone().acquire_many_owned(kib).await.ok()]
-    }
+    senders: People<Semaphore>,
 }
 
 impl Room {
@@ -101,25 +78,7 @@ impl Room {
             pieces: Arc::new(Semaphore::new(pieces)),
             wholes: Arc::new(Semaphore::new(wholes)),
             senders: People::default(),
-            going: Arc::new(Semaphore::new(GOING_KIB as usize)),
-            readers: People::default(),
         }
-    }
-}
-
-impl People {
-    /// A person's places.
-    fn of(&self, person: UserId) -> Arc<Semaphore> {
-        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(places) = people.get(&person).and_then(Weak::upgrade) {
-            return places;
-        }
-        if people.len() == people.capacity() {
-            people.retain(|_, places| places.strong_count() > 0);
-        }
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        people.insert(person, Arc::downgrade(&places));
-        places
     }
 }
 
@@ -130,8 +89,6 @@ pub(crate) struct Gate {
     read: AtomicUsize,
     /// Bytes read in all, or more while it waits for room: so that it is not taken for silent.
     progress: AtomicUsize,
-    /// Bytes written in all.
-    written: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -139,7 +96,6 @@ pub(crate) struct Gate {
 struct State {
     /// The places of who was let in: large messages are read.
     places: Option<Arc<Semaphore>>,
-    going: Option<Arc<Going>>,
     waiting: Option<Waker>,
     /// A place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
@@ -153,11 +109,8 @@ impl Gate {
     /// A person is let in through this socket. Its large messages are the first one's.
     pub(crate) fn open(&self, person: UserId) {
         let mut state = self.state();
-        state.places.get_or_insert_with(|| self.node.senders.of(person));
-        state.going.get_or_insert_with(|| {
-            let (places, node) = (self.node.readers.of(person), self.node.going.clone());
-            Arc::new(Going { places, node })
-        });
+        let places = || self.node.senders.of(person, || Semaphore::new(AT_ONCE));
+        state.places.get_or_insert_with(places);
         if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
@@ -166,16 +119,6 @@ impl Gate {
     /// Changes while bytes come, or room is waited for.
     pub(crate) fn progress(&self) -> usize {
         self.progress.load(Ordering::Relaxed)
-    }
-
-    /// Large messages to who was let in.
-    pub(crate) fn going(&self) -> Option<Arc<Going>> {
-        self.state().going.clone()
-    }
-
-    /// Bytes written in all.
-    pub(crate) fn written(&self) -> usize {
-        self.written.load(Ordering::Relaxed)
     }
 
     /// A ping or pong was read, of so many bytes: it is no part of a message, and takes no room.
@@ -288,9 +231,7 @@ impl AsyncWrite for Intake {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(context, bytes))?;
-        self.gate.written.fetch_add(written, Ordering::Relaxed);
-        Poll::Ready(Ok(written))
+        Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -306,9 +247,7 @@ impl AsyncWrite for Intake {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, slices))?;
-        self.gate.written.fetch_add(written, Ordering::Relaxed);
-        Poll::Ready(Ok(written))
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -337,7 +276,6 @@ where
             node,
             read: AtomicUsize::new(0),
             progress: AtomicUsize::new(0),
-            written: AtomicUsize::new(0),
             state: Mutex::default(),
         });
         let intake = Intake {

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use studyhall_schema::ids::UserId;
 
 use super::{Actor, Mail, whole::Whole};
 use crate::{
@@ -27,6 +28,8 @@ const RETRY_MOST: Duration = Duration::from_secs(1);
 pub(crate) struct Outlet {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) wire: Wire,
+    /// Whose connection it is.
+    pub(crate) user: UserId,
 }
 
 /// How a connection speaks.

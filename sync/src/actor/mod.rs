@@ -49,6 +49,7 @@ use crate::{
 pub(crate) use deliver::{Outlet, Wire};
 use reading::{Reading, hear};
 use upkeep::Upkeep;
+pub(crate) use whole::LargeFrames;
 use whole::Whole;
 
 /// Mails that may wait for a document; senders wait beyond that.
@@ -84,7 +85,6 @@ pub(crate) enum Mail {
 /// Somebody opens the document.
 pub(crate) struct Join {
     pub(crate) peer: PeerId,
-    pub(crate) user: UserId,
     pub(crate) permission: Permission,
     pub(crate) outlet: Outlet,
 }
@@ -194,6 +194,10 @@ async fn live<E: Engine>(
     record: DocumentRecord,
     mailbox: mpsc::Receiver<Mail>,
 ) {
+    if !me.owned_by(record.owner, &node) {
+        tracing::warn!(document = %me.id, owner = %record.owner, "no memory for another of this owner's");
+        return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
+    }
     match Box::pin(load::state::<E>(&node.store, &node.heavy, me.id)).await {
         Ok(state) => Actor::<E>::new(node, me, news, &record, state).live(mailbox).await,
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
@@ -338,7 +342,8 @@ impl<E: Engine> Actor<E> {
     fn mail(&mut self, mail: Mail) {
         match mail {
             Mail::Join(join) => {
-                let Join { peer, user, permission, outlet } = *join;
+                let Join { peer, permission, outlet } = *join;
+                let user = outlet.user;
                 self.outlets.insert(peer, outlet);
                 self.upkeep.touched(false);
                 self.feed(Input::Join { peer, user, permission });

@@ -16,16 +16,42 @@ use super::{
 use crate::{
     document::{Engine, Input, Lost, PeerId},
     outbox::CONTENT_BYTES,
+    people::People,
     wire::yjs::SyncMessage,
 };
 
 /// A connection that there was no room for is thought of again after so long.
 const LATER: Duration = Duration::from_millis(500);
 
+/// So many frames of a person's may be kept at once that were made for them.
+const AT_ONCE: usize = 2;
+
+/// A node's room for large frames, each counted once however many wait for it.
+pub(crate) struct LargeFrames {
+    kib: Arc<Semaphore>,
+    people: People<Semaphore>,
+}
+
+impl LargeFrames {
+    /// Room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { kib: Arc::new(Semaphore::new(bytes >> 10)), people: People::default() }
+    }
+
+    /// Encodes a frame when there is room for it, and a place of its person.
+    fn encode(&self, outlet: &Outlet, payload: Payload) -> Option<Arc<Encoded>> {
+        let kib = u32::try_from(payload.size() >> 10).ok()?;
+        let places = self.people.of(outlet.user, || Semaphore::new(AT_ONCE));
+        let _room =
+            [places.try_acquire_owned().ok()?, self.kib.clone().try_acquire_many_owned(kib).ok()?];
+        Some(Arc::new(Encoded { frame: outlet.frame(payload), _room }))
+    }
+}
+
 /// A frame, and the room that it takes for as long as somebody waits for it.
 struct Encoded {
     frame: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: [OwnedSemaphorePermit; 2],
 }
 
 struct Shared(Arc<Encoded>);
@@ -62,13 +88,6 @@ impl Whole {
     }
 }
 
-/// Encodes a frame when the node has room for it.
-fn encoded(room: &Arc<Semaphore>, outlet: &Outlet, payload: Payload) -> Option<Arc<Encoded>> {
-    let kib = u32::try_from(payload.size() >> 10).ok()?;
-    let room = room.clone().try_acquire_many_owned(kib).ok()?;
-    Some(Arc::new(Encoded { frame: outlet.frame(payload), _room: room }))
-}
-
 impl<E: Engine> Actor<E> {
     /// Sends what a connection lacks, or tells the core that there was no room for it.
     pub(super) fn send(&mut self, peer: PeerId, message: SyncMessage, lost: Lost) {
@@ -83,9 +102,9 @@ impl<E: Engine> Actor<E> {
                 }
                 let kept = self.whole.kept(&outlet.wire);
                 let known = kept.as_ref().and_then(|kept| kept.upgrade());
-                let room = &self.node.large_frames;
+                let frames = &self.node.large_frames;
                 let encoded =
-                    known.or_else(|| encoded(room, outlet, Payload::Sync(message.clone())));
+                    known.or_else(|| frames.encode(outlet, Payload::Sync(message.clone())));
                 let Some(encoded) = encoded else { return self.send_later(peer, lost) };
                 if let Some(kept) = kept {
                     *kept = Arc::downgrade(&encoded);
@@ -108,7 +127,7 @@ impl<E: Engine> Actor<E> {
         let payload = Payload::Awareness(update);
         if payload.size() <= CONTENT_BYTES {
             outlet.outbox.push(outlet.frame(payload));
-        } else if let Some(encoded) = encoded(&self.node.large_frames, outlet, payload) {
+        } else if let Some(encoded) = self.node.large_frames.encode(outlet, payload) {
             outlet.outbox.push(Bytes::from_owner(Shared(encoded)));
         }
     }

@@ -343,8 +343,8 @@ impl Session {
         let peer = self.node.peer();
         let name: Arc<str> = Arc::from(address.0);
         let wire = Wire::Hocuspocus { address: name.clone(), plain: address.session().is_none() };
-        let outlet = Outlet { outbox: self.outbox.clone(), wire };
-        let join = Join { peer, user: caller.user, permission, outlet };
+        let outlet = Outlet { outbox: self.outbox.clone(), wire, user: caller.user };
+        let join = Join { peer, permission, outlet };
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;
         let seat = Seat { document, peer };
         let attached = Attached { caller, permission, seat, ask, ends };

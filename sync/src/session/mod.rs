@@ -20,7 +20,16 @@ use studyhall_schema::{
     ids::UserId,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc::error::TrySendError};
-use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
+use tokio_tungstenite::tungstenite::{
+    self, Message,
+    protocol::{
+        CloseFrame,
+        frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
+};
 
 use crate::{
     actor::Mail,
@@ -43,9 +52,9 @@ const CONTROL_HEADER: usize = 6;
 const PING: Duration = Duration::from_secs(30);
 /// Without an answer to it for so long the socket is given up.
 const AFTER_PING: Duration = Duration::from_secs(45);
-/// Of a large frame so many bytes have to go out within so long.
+/// Of a large frame so many bytes are written at once, and have to go out within so long.
+const FRAGMENT: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(20);
-const STALLED_BYTES: usize = 256 << 10;
 /// What is queued when a socket is closed has so long to go out.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -186,8 +195,8 @@ async fn run<R>(
 {
     let (mut sink, stream) = socket.split();
     {
-        let reading = read(Reader { stream, gate: gate.clone(), outbox: outbox.clone() });
-        let writing = write(&mut sink, &outbox, &gate);
+        let reading = read(Reader { stream, gate, outbox: outbox.clone() });
+        let writing = write(&mut sink, &outbox);
         tokio::pin!(reading, writing);
         tokio::select! {
             () = &mut reading => {
@@ -205,7 +214,7 @@ async fn run<R>(
 }
 
 /// Writes what waits until the socket is to be closed or fails.
-async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox, gate: &Gate) {
+async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
     loop {
         match outbox.next().await {
             Outgoing::Frames(frames) => {
@@ -213,7 +222,7 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox, gate: &Ga
                 for frame in frames {
                     bytes += frame.len();
                     let written = if frame.len() > CONTENT_BYTES {
-                        Box::pin(write_large(sink, gate, frame)).await
+                        Box::pin(write_large(sink, &frame)).await
                     } else {
                         sink.feed(Message::Binary(frame)).await.ok()
                     };
@@ -247,25 +256,20 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox, gate: &Ga
     }
 }
 
-/// Writes a frame of which the socket makes a copy, when there is room for that; `None` when the client
-/// is gone, or reads too slowly to take that room from others.
-async fn write_large(
-    sink: &mut SplitSink<Socket, Message>,
-    gate: &Gate,
-    frame: Bytes,
-) -> Option<()> {
-    sink.flush().await.ok()?;
-    let _room = gate.going()?.room(frame.len()).await;
-    let feed = sink.feed(Message::Binary(frame));
-    tokio::time::timeout(STALLED, feed).await.ok()?.ok()?;
-    loop {
-        let before = gate.written();
-        match tokio::time::timeout(STALLED, sink.flush()).await {
-            Ok(flushed) => return flushed.ok(),
-            Err(_) if gate.written() < before + STALLED_BYTES => return None,
-            Err(_) => {}
-        }
+/// Writes a large frame in fragments (RFC 6455, 5.4): the socket copies what it writes and keeps it until
+/// the client has read it. `None` when the client is gone, or reads next to nothing.
+async fn write_large(sink: &mut SplitSink<Socket, Message>, frame: &Bytes) -> Option<()> {
+    let mut start = 0;
+    while start < frame.len() {
+        let end = frame.len().min(start + FRAGMENT);
+        let kind = if start == 0 { Data::Binary } else { Data::Continue };
+        let fragment =
+            Frame::message(frame.slice(start..end), OpCode::Data(kind), end == frame.len());
+        let written = tokio::time::timeout(STALLED, sink.send(Message::Frame(fragment)));
+        written.await.ok()?.ok()?;
+        start = end;
     }
+    Some(())
 }
 
 /// What a document is told of a message of the sync protocol; `None` when it is malformed.

@@ -69,8 +69,8 @@ async fn admit(
         permission => permission,
     };
     let peer = node.peer();
-    let outlet = Outlet { outbox: outbox.clone(), wire: Wire::Yjs };
-    let join = Join { peer, user: caller.user, permission, outlet };
+    let outlet = Outlet { outbox: outbox.clone(), wire: Wire::Yjs, user: caller.user };
+    let join = Join { peer, permission, outlet };
     let document = node.send(id, Mail::Join(Box::new(join))).await;
     let (node, outbox) = (node.clone(), outbox.clone());
     let seat = Seat { document, peer };
