@@ -118,13 +118,12 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, base, only_at } = put;
-        let turn = match text.len() {
-            ..=LARGE_TEXT => None,
-            _ => {
-                let turn = self.node.large_puts.clone().acquire_owned();
-                let turn = tokio::time::timeout(ANSWERS_WITHIN, turn).await;
-                turn.map_err(|_| SyncFault::Unavailable)?.ok()
-            }
+        let turn = if text.len() > LARGE_TEXT {
+            let turn = self.node.large_puts.clone().acquire_owned();
+            let turn = tokio::time::timeout(ANSWERS_WITHIN, turn).await;
+            turn.map_err(|_| SyncFault::Unavailable)?.ok()
+        } else {
+            None
         };
         let change: Change = Box::new(move |view, client| {
             let View::Yjs(state) = view;

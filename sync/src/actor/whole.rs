@@ -42,9 +42,9 @@ impl LargeFrames {
     fn encode(&self, outlet: &Outlet, payload: Payload) -> Option<Arc<Encoded>> {
         let kib = u32::try_from(payload.size() >> 10).ok()?;
         let places = self.people.of(outlet.user, || Semaphore::new(AT_ONCE));
-        let _room =
+        let room =
             [places.try_acquire_owned().ok()?, self.kib.clone().try_acquire_many_owned(kib).ok()?];
-        Some(Arc::new(Encoded { frame: outlet.frame(payload), _room }))
+        Some(Arc::new(Encoded { frame: outlet.frame(payload), _room: room }))
     }
 }
 
