@@ -85,6 +85,8 @@ pub enum Engine {
     /// Yjs.
     #[default]
     Yjs,
+    /// Automerge.
+    Automerge,
 }
 
 /// Rights and life of a document. They are here, never in the CRDT.

@@ -18,6 +18,7 @@ pub mod room;
 pub mod signing_key;
 pub mod timestamp;
 pub mod user;
+pub mod wire_id;
 pub mod xp;
 
 pub use timestamp::Timestamp;

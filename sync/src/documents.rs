@@ -4,22 +4,22 @@
 use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
-    document::{DocumentId, DocumentRecord},
+    document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
-    note::{Format, Note},
+    note::Note,
 };
 use studyhall_store::{StoreError, records::Versioned};
 use tokio::sync::oneshot;
-use yrs::Transact;
 
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Applied, Change, Refusal, State, View},
+    document::{Change, Refusal},
     heavy, load,
     node::Node,
     outbox::Close,
-    projection, text,
+    projection,
+    text::{self, NoteText},
 };
 
 /// A text to be made a note's.
@@ -33,8 +33,24 @@ pub struct PutText {
     pub only_at: Option<u64>,
 }
 
-fn text_of(state: &State, format: Format) -> String {
-    text::read_text(&state.doc().transact(), format)
+/// What a new note's log begins with: an Automerge document with what all of its kind begin with.
+fn begins(
+    engine: Engine,
+    kind: DocumentKind,
+    note: NoteId,
+    title: Option<&str>,
+    text: &str,
+) -> Vec<Vec<u8>> {
+    let has_content = title.is_some() || !text.is_empty();
+    let format = projection::format_of(kind).unwrap_or_default();
+    match engine {
+        Engine::Yjs if has_content => vec![text::initial_update(note, format, title, text)],
+        Engine::Yjs => Vec::new(),
+        Engine::Automerge => {
+            let content = has_content.then(|| text::automerge::initial_change(note, title, text));
+            std::iter::once(text::automerge::first_change(kind)).chain(content.flatten()).collect()
+        }
+    }
 }
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
@@ -68,43 +84,51 @@ impl Documents {
         text: &str,
     ) -> Result<bool, SyncFault> {
         let id = record.id;
-        let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
         let records = self.node.store.records::<DocumentRecord>();
-        let kind = record.kind;
+        let (kind, engine) = (record.kind, record.engine);
         let is_new = match records.insert(record).await {
             Ok(_) => true,
             Err(StoreError::Duplicate { .. }) => {
                 let known = records.get(&id).await?.ok_or(SyncFault::Unavailable)?;
-                if known.owner != by || known.deleted_at.is_some() || known.kind != kind {
+                let is_same = known.kind == kind && known.engine == engine;
+                if known.owner != by || known.deleted_at.is_some() || !is_same {
                     return Err(SyncFault::Exists);
                 }
                 false
             }
             Err(error) => return Err(error.into()),
         };
-        if title.is_some() || !text.is_empty() {
-            let first = text::initial_update(note, format, title, text);
-            if is_new || self.lacks(id, &first).await? {
-                self.edit(id, by, Box::new(move |_, _| Ok(Some(first)))).await?;
-            }
+        let begins = begins(engine, kind, note, title, text);
+        let written = if is_new { 0 } else { self.written(id, &begins).await? };
+        for update in begins.into_iter().skip(written) {
+            self.edit(id, by, Box::new(move |_, _| Ok(Some(update)))).await?;
         }
         self.project(id).await?;
         Ok(is_new)
     }
 
-    /// Whether a create that came again has to write its first content, since it was cut off before. An
+    /// How much of its first content a create that came again has written, since it was cut off before. An
     /// id with other content is another create's.
-    async fn lacks(&self, id: DocumentId, first: &[u8]) -> Result<bool, SyncFault> {
+    async fn written(&self, id: DocumentId, begins: &[Vec<u8>]) -> Result<usize, SyncFault> {
         let log = self.node.store.log();
         let entries = log.read(id, 1, FIRST_BYTES).await?;
         let Some(entry) = entries.first() else {
-            return Ok(log.latest_snapshot(id).await?.is_none());
+            let has_snapshot = log.latest_snapshot(id).await?.is_some();
+            return Ok(if has_snapshot { begins.len() } else { 0 });
         };
         // The log of an older note begins after its snapshot: what it began with is not known.
-        let begins = entry.seq == 1;
-        let is_there = entries.iter().flat_map(|entry| &entry.updates).any(|it| it.data == first);
-        if begins && !is_there { Err(SyncFault::Exists) } else { Ok(false) }
+        if entry.seq > 1 {
+            return Ok(begins.len());
+        }
+        let log: Vec<_> = entries.iter().flat_map(|entry| &entry.updates).collect();
+        let is_there = |begin: &&Vec<u8>| log.iter().any(|it| it.data == **begin);
+        let there = begins.iter().take_while(is_there).count();
+        if there == begins.len() || there == log.len() {
+            Ok(there)
+        } else {
+            Err(SyncFault::Exists)
+        }
     }
 
     /// Changes a note's text: a difference, as operations, so that what others write meanwhile stays.
@@ -126,23 +150,23 @@ impl Documents {
             None
         };
         let change: Change = Box::new(move |view, client| {
-            let View::Yjs(state) = view;
-            if only_at.is_some_and(|seq| seq != state.seq()) {
+            let mut note = NoteText::of(view, format);
+            if only_at.is_some_and(|seq| seq != note.seq()) {
                 return Err(Refusal::Changed);
             }
-            let now = text_of(state, format);
+            let now = note.text();
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn;
             let is_large =
-                now.len().max(text.len()) > LARGE_TEXT || state.memory() > heavy::LARGE as u64;
-            let compute = || {
-                let merged = base.map(|base| text::merged(&base, &text, &now));
-                text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
+                now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
+            let mut compute = || {
+                let merged = base.as_deref().map(|base| text::merged(base, &text, &now));
+                note.diff(client, merged.as_deref().unwrap_or(&text))
                     .map_err(|_| Refusal::Undecodable)
             };
-            if is_large { heavy::aside(compute) } else { compute() }
+            if is_large { heavy::aside(&mut compute) } else { compute() }
         });
         self.edit(document, by, change).await?;
         self.project(document).await

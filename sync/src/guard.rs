@@ -6,6 +6,7 @@
 //! yrs 0.28 write (update encoding v1) and read alike. They must not know any document: whether
 //! an update fits one is the core's to say, with what [`Scan`] tells.
 
+pub mod automerge;
 mod block;
 mod content;
 pub mod json;

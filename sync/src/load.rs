@@ -117,7 +117,12 @@ async fn attempt<E: Engine>(
     loop {
         let entries = store.log().read(id, state.seq() + 1, READ_BYTES).await?;
         if entries.is_empty() {
-            return Ok(Ok(state));
+            let settled = heavy.run(state.bytes() > LARGE, || state.settle()).await;
+            return match settled {
+                Ok(()) => Ok(Ok(state)),
+                Err(error) if error.is_poison => Ok(Err(Poisoned(error.seq))),
+                Err(error) => Err(LoadFailure::Unreadable(error.to_string())),
+            };
         }
         let is_large = bytes(&entries) > LARGE || state.bytes() > LARGE;
         if let Err(poisoned) = heavy.run(is_large, || apply(&mut state, &entries)).await? {

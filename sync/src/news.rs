@@ -30,6 +30,8 @@ pub(crate) enum News {
     Here(Presence),
     /// A node has opened the document: who is where?
     WhoIsHere,
+    /// A client says this to all others, and it is not kept.
+    Said(Bytes),
 }
 
 impl News {
@@ -50,6 +52,10 @@ impl News {
                 }
             }
             Self::WhoIsHere => to.put_var_uint(3),
+            Self::Said(message) => {
+                to.put_var_uint(4);
+                to.put_var_bytes(&message);
+            }
         }
         to.freeze()
     }
@@ -70,6 +76,7 @@ impl News {
                 Self::Here(Presence { update, people })
             }
             3 => Self::WhoIsHere,
+            4 => Self::Said(Bytes::copy_from_slice(reader.bytes()?)),
             _ => return Err(Malformed::Kind),
         };
         reader.finish()?;
@@ -139,7 +146,9 @@ mod tests {
     fn what_is_told_is_what_is_heard() {
         let people = vec![UserId::from_bytes([3; 12]), UserId::from_bytes([4; 12])];
         let here = Presence { update: Bytes::from_static(b"\x00"), people };
-        for news in [News::Entry(an_entry(9)), News::Grown(7), News::Here(here), News::WhoIsHere] {
+        let said = News::Said(Bytes::from_static(b"hello"));
+        let entry = News::Entry(an_entry(9));
+        for news in [entry, News::Grown(7), News::Here(here), News::WhoIsHere, said] {
             let bytes = news.clone().encode(NodeId(77));
             assert_eq!(News::decode(&bytes), Ok((NodeId(77), news)));
         }

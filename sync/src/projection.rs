@@ -9,9 +9,8 @@ use studyhall_schema::{
     note::{Format, Note},
 };
 use studyhall_store::{Store, StoreError};
-use yrs::Transact;
 
-use crate::{SyncFault, document::View, text};
+use crate::{SyncFault, document::View, text::NoteText};
 
 /// Text beyond this is not in the row (it is in the document), in bytes.
 pub(crate) const TEXT_BYTES: usize = 1 << 20;
@@ -26,11 +25,10 @@ pub(crate) struct Content {
 /// Reads a note's content; `None` for documents that have no row.
 pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
     let format = format_of(kind)?;
-    let View::Yjs(state) = view;
-    let transaction = state.doc().transact();
-    let mut text = text::read_text(&transaction, format);
+    let mut note = NoteText::of(view, format);
+    let mut text = note.text();
     truncate(&mut text, TEXT_BYTES);
-    let title = text::read_title(&transaction).unwrap_or_default();
+    let title = note.title().unwrap_or_default();
     Some(Content { text, title })
 }
 

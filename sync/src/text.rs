@@ -4,8 +4,10 @@
 //! itself changes only after the update is committed. Must not know the store, sockets or the
 //! clock.
 
+pub mod automerge;
 mod diff;
 mod merge;
+mod note;
 mod rich;
 
 use studyhall_schema::{ids::NoteId, note::Format};
@@ -15,7 +17,7 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
-pub use self::merge::merged;
+pub use self::{merge::merged, note::NoteText};
 use self::rich::Blocks;
 
 const CONTENT: &str = "content";

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use studyhall_schema::ids::UserId;
+use studyhall_schema::{document::Engine as Library, ids::UserId};
 
 use super::{Actor, Mail, whole::Whole};
 use crate::{
@@ -13,9 +13,10 @@ use crate::{
     document::{Effect, Engine, Input, Lost, PeerId, Refusal},
     load::LoadFailure,
     news::News,
-    outbox::{Close, Outbox},
+    outbox::{CONTENT_BYTES, Close, Outbox},
     wire::{
         hocuspocus::{Address, Message},
+        repo::{self, Ephemeral, Frame, Route},
         yjs::{SyncMessage, YjsFrame},
     },
 };
@@ -40,6 +41,37 @@ pub(crate) enum Wire {
         address: Arc<str>,
         plain: bool,
     },
+    /// A client of automerge-repo, and what it calls the document.
+    Automerge {
+        document: Arc<str>,
+        server: Arc<str>,
+        client: Arc<str>,
+    },
+}
+
+impl Wire {
+    /// Whether documents of this library can be spoken of.
+    pub(super) fn speaks(&self, library: Library) -> bool {
+        matches!(self, Self::Automerge { .. }) == (library == Library::Automerge)
+    }
+
+    fn frame(&self, payload: Payload) -> Bytes {
+        match (self, payload) {
+            (Self::Yjs, Payload::Sync(message)) => YjsFrame::Sync(message).encode(),
+            (Self::Yjs, Payload::Awareness(update)) => YjsFrame::Awareness(update).encode(),
+            (Self::Hocuspocus { address, .. }, Payload::Sync(message)) => {
+                Message::Sync(message).to(Address(address))
+            }
+            (Self::Hocuspocus { address, .. }, Payload::Awareness(update)) => {
+                Message::Awareness(update).to(Address(address))
+            }
+            (Self::Automerge { document, server, client }, Payload::Automerge(message)) => {
+                repo::sync(Route { sender: server, target: client }, document, &message)
+            }
+            // Nobody joins a document who speaks of another library's.
+            _ => Bytes::new(),
+        }
+    }
 }
 
 /// What a person is told beside content, as a Stateless message.
@@ -79,10 +111,13 @@ impl Refusal {
     }
 }
 
-/// What goes to connections in either protocol.
+/// What goes to connections in any protocol.
+#[derive(Clone)]
 pub(super) enum Payload {
     Sync(SyncMessage),
     Awareness(Bytes),
+    /// A sync message of Automerge.
+    Automerge(Bytes),
 }
 
 impl Payload {
@@ -92,23 +127,9 @@ impl Payload {
             Self::Sync(
                 SyncMessage::Step1(bytes) | SyncMessage::Step2(bytes) | SyncMessage::Update(bytes),
             )
-            | Self::Awareness(bytes) => bytes.len(),
+            | Self::Awareness(bytes)
+            | Self::Automerge(bytes) => bytes.len(),
         }
-    }
-
-    fn for_yjs(self) -> Bytes {
-        match self {
-            Self::Sync(message) => YjsFrame::Sync(message).encode(),
-            Self::Awareness(update) => YjsFrame::Awareness(update).encode(),
-        }
-    }
-
-    fn for_hocuspocus(self, address: &str) -> Bytes {
-        let message = match self {
-            Self::Sync(message) => Message::Sync(message),
-            Self::Awareness(update) => Message::Awareness(update),
-        };
-        message.to(Address(address))
     }
 }
 
@@ -126,22 +147,18 @@ impl<F: Fn() -> Payload> Frames<F> {
 
     fn for_wire(&mut self, wire: &Wire) -> Bytes {
         let Self { payload, yjs, plain } = self;
+        let make = || wire.frame(payload());
         match wire {
-            Wire::Yjs => yjs.get_or_insert_with(|| payload().for_yjs()).clone(),
-            Wire::Hocuspocus { address, plain: true } => {
-                plain.get_or_insert_with(|| payload().for_hocuspocus(address)).clone()
-            }
-            Wire::Hocuspocus { address, plain: false } => payload().for_hocuspocus(address),
+            Wire::Yjs => yjs.get_or_insert_with(make).clone(),
+            Wire::Hocuspocus { plain: true, .. } => plain.get_or_insert_with(make).clone(),
+            Wire::Hocuspocus { plain: false, .. } | Wire::Automerge { .. } => make(),
         }
     }
 }
 
 impl Outlet {
     pub(super) fn frame(&self, payload: Payload) -> Bytes {
-        match &self.wire {
-            Wire::Yjs => payload.for_yjs(),
-            Wire::Hocuspocus { address, .. } => payload.for_hocuspocus(address),
-        }
+        self.wire.frame(payload)
     }
 
     fn ack(&self, echo: Option<Bytes>) {
@@ -150,14 +167,18 @@ impl Outlet {
                 self.outbox.push(Message::SyncStatus(true).to(Address(address)));
             }
             (Wire::Yjs, Some(update)) => self.outbox.push(YjsFrame::update(update).encode()),
-            (Wire::Yjs, None) => {} // the fan-out was the echo
+            // The fan-out was the echo; an Automerge client is told the heads.
+            (Wire::Yjs, None) | (Wire::Automerge { .. }, _) => {}
         }
     }
 
     fn refuse(&self, reason: Refusal) {
         match &self.wire {
-            Wire::Yjs if reason == Refusal::Overloaded => self.outbox.close(Close::TryLater),
-            Wire::Yjs => {}
+            // What these clients were refused once they do not send again on this socket.
+            Wire::Yjs | Wire::Automerge { .. } if reason == Refusal::Overloaded => {
+                self.outbox.close(Close::TryLater);
+            }
+            Wire::Yjs | Wire::Automerge { .. } => {}
             Wire::Hocuspocus { address, .. } => {
                 self.outbox.push(Message::SyncStatus(false).to(Address(address)));
                 self.tell(&Told::Refused(reason));
@@ -178,6 +199,13 @@ impl Outlet {
             (Wire::Hocuspocus { address, .. }, Close::NotFound | Close::Removed) => {
                 let denied = Message::PermissionDenied(why.code().1);
                 self.outbox.push(denied.to(Address(address)));
+            }
+            (
+                Wire::Automerge { document, server, client },
+                Close::NotFound | Close::Removed,
+            ) => {
+                let route = Route { sender: server, target: client };
+                self.outbox.push(repo::unavailable(route, document));
             }
             _ => self.outbox.close(why),
         }
@@ -214,11 +242,20 @@ impl<E: Engine> Actor<E> {
                 self.with(peer, |outlet| outlet.refuse(reason));
             }
             Effect::Step1 { peer, vector } => {
-                self.send(peer, SyncMessage::Step1(vector), Lost::Step1);
+                self.send(peer, Payload::Sync(SyncMessage::Step1(vector)), Lost::Step1);
             }
             Effect::Difference { peer, update, missed } => {
                 let message = if missed.step2 { SyncMessage::Step2 } else { SyncMessage::Update };
-                self.send(peer, message(update), Lost::Difference(missed));
+                self.send(peer, Payload::Sync(message(update)), Lost::Difference(missed));
+            }
+            Effect::Sync { peer, message, missed } => {
+                self.send(peer, Payload::Automerge(message), Lost::Sync(missed));
+            }
+            Effect::Ephemeral { from, message } => {
+                self.pass_on(Some(from), &message);
+                if self.news.is_some() {
+                    self.node.tell_nodes(self.me.id, News::Said(message));
+                }
             }
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
             Effect::Awareness { to: Some(peer), update } => self.tell_awareness(peer, update),
@@ -251,15 +288,23 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    /// One update to everybody who is in sync. A Hocuspocus client that wrote all of it only needs its
+    /// One update to everybody who is in sync. A client that wrote all of it only needs its
     /// acknowledgement; to a y-websocket client the echo is that.
     fn fan_out(&mut self, update: &Bytes, only_author: Option<PeerId>) {
-        let mut frames = Frames::of(|| Payload::Sync(SyncMessage::Update(update.clone())));
-        let mut full = Vec::new();
+        let payload = || match E::ENGINE {
+            Library::Yjs => Payload::Sync(SyncMessage::Update(update.clone())),
+            Library::Automerge => Payload::Automerge(update.clone()),
+        };
+        let mut frames = Frames::of(payload);
+        let (mut full, mut later) = (Vec::new(), Vec::new());
         for (peer, outlet) in &self.outlets {
-            let wrote_all =
-                only_author == Some(*peer) && matches!(outlet.wire, Wire::Hocuspocus { .. });
+            let wrote_all = only_author == Some(*peer) && !matches!(outlet.wire, Wire::Yjs);
             if wrote_all || !self.document.is_fed(*peer) {
+                continue;
+            }
+            // Each client's frame is its own: large ones have to share the node's room.
+            if matches!(outlet.wire, Wire::Automerge { .. }) && update.len() > CONTENT_BYTES {
+                later.push(*peer);
                 continue;
             }
             let frame = frames.for_wire(&outlet.wire);
@@ -269,6 +314,23 @@ impl<E: Engine> Actor<E> {
         }
         for peer in full {
             self.core(Input::Lagging { peer, lost: Lost::FanOut });
+        }
+        for peer in later {
+            self.core(Input::Lagging { peer, lost: Lost::FanOut });
+            self.core(Input::Drained { peer });
+        }
+    }
+
+    /// What a client says to all others: like awareness, it is worth nothing late.
+    pub(super) fn pass_on(&self, from: Option<PeerId>, message: &Bytes) {
+        let Ok(Frame::Ephemeral(said)) = Frame::decode(message) else { return };
+        for (peer, outlet) in &self.outlets {
+            if let Wire::Automerge { document, client, .. } = &outlet.wire
+                && from != Some(*peer)
+                && outlet.outbox.has_room()
+            {
+                outlet.outbox.push(repo::ephemeral(&Ephemeral { document, ..said.clone() }, client));
+            }
         }
     }
 

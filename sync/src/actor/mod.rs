@@ -38,7 +38,7 @@ use tokio::{
 use crate::{
     SyncFault,
     document::{
-        Applied, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
+        Applied, Automerge, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
         PeerId, Yjs,
     },
     heavy::{LARGE, Turn},
@@ -182,6 +182,9 @@ pub(crate) async fn run(node: Arc<Node>, me: Opened, mailbox: mpsc::Receiver<Mai
     match Box::pin(load::record(&node.store, me.id)).await {
         Ok(record) => match record.engine {
             Library::Yjs => Box::pin(live::<Yjs>(node, me, news, record, mailbox)).await,
+            Library::Automerge => {
+                Box::pin(live::<Automerge>(node, me, news, record, mailbox)).await;
+            }
         },
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
     }
@@ -343,6 +346,9 @@ impl<E: Engine> Actor<E> {
         match mail {
             Mail::Join(join) => {
                 let Join { peer, permission, outlet } = *join;
+                if !outlet.wire.speaks(E::ENGINE) {
+                    return outlet.end(Close::NotFound);
+                }
                 let user = outlet.user;
                 self.outlets.insert(peer, outlet);
                 self.upkeep.touched(false);

@@ -106,6 +106,7 @@ impl<E: Engine> Actor<E> {
             Ok((_, News::Grown(grown))) if grown > seq => self.read_log(Duration::ZERO),
             Ok((_, News::Entry(_) | News::Grown(_))) => {}
             Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
+            Ok((_, News::Said(message))) => self.pass_on(None, &message),
             Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),
             Err(malformed) => tracing::warn!(%malformed, "news that no node of ours sends"),
         }

@@ -77,7 +77,7 @@ impl Whole {
         match wire {
             Wire::Yjs => Some(&mut self.yjs),
             Wire::Hocuspocus { plain: true, .. } => Some(&mut self.plain),
-            Wire::Hocuspocus { plain: false, .. } => None,
+            Wire::Hocuspocus { plain: false, .. } | Wire::Automerge { .. } => None,
         }
     }
 
@@ -90,28 +90,28 @@ impl Whole {
 
 impl<E: Engine> Actor<E> {
     /// Sends what a connection lacks, or tells the core that there was no room for it.
-    pub(super) fn send(&mut self, peer: PeerId, message: SyncMessage, lost: Lost) {
+    pub(super) fn send(&mut self, peer: PeerId, payload: Payload, lost: Lost) {
         let Some(outlet) = self.outlets.get(&peer) else { return };
-        let frame = match &message {
-            SyncMessage::Step2(update) | SyncMessage::Update(update)
+        let frame = match &payload {
+            Payload::Sync(SyncMessage::Step2(update) | SyncMessage::Update(update))
+            | Payload::Automerge(update)
                 if update.len() > CONTENT_BYTES =>
             {
-                let step2 = matches!(message, SyncMessage::Step2(_));
+                let step2 = matches!(payload, Payload::Sync(SyncMessage::Step2(_)));
                 if !self.whole.is_of(update, step2) {
                     self.whole = Whole { update: update.clone(), step2, ..Whole::default() };
                 }
                 let kept = self.whole.kept(&outlet.wire);
                 let known = kept.as_ref().and_then(|kept| kept.upgrade());
                 let frames = &self.node.large_frames;
-                let encoded =
-                    known.or_else(|| frames.encode(outlet, Payload::Sync(message.clone())));
+                let encoded = known.or_else(|| frames.encode(outlet, payload.clone()));
                 let Some(encoded) = encoded else { return self.send_later(peer, lost) };
                 if let Some(kept) = kept {
                     *kept = Arc::downgrade(&encoded);
                 }
                 Bytes::from_owner(Shared(encoded))
             }
-            _ => outlet.frame(Payload::Sync(message)),
+            _ => outlet.frame(payload),
         };
         if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
             self.core(Input::Lagging { peer, lost });

@@ -116,6 +116,7 @@ impl<E: Engine> Document<E> {
             }
         }
         self.reconsider(effects);
+        E::caught_up(self, effects);
         let later = |message: &Aside<E>| message.read.is_some_and(|read| read > self.reads.asked);
         if self.reads.doubt || self.peers.values().any(|peer| peer.aside.iter().any(later)) {
             self.ask_unless_asked(effects);
@@ -137,7 +138,7 @@ impl<E: Engine> Document<E> {
     /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
     /// after the log was asked for may hold what is in the log by now: that is judged after another look.
     fn judge_again(&mut self, lost_place: bool, effects: &mut Vec<Effect>) {
-        self.engine.forget(&self.state);
+        self.engine.forget(&mut self.state);
         self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {
             let updates = std::mem::take(&mut flight.updates);
@@ -172,7 +173,7 @@ impl<E: Engine> Document<E> {
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;
             if is_right || !judge || !is_certain {
-                self.engine.take(&self.state, *by, scan, decoded);
+                self.engine.take(&mut self.state, *by, scan, decoded);
                 right.push(waiting);
                 continue;
             }

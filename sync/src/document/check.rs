@@ -207,7 +207,7 @@ impl<E: Engine> Document<E> {
         scan: E::Scan,
         decoded: E::Decoded,
     ) {
-        self.engine.take(&self.state, by, &scan, &decoded);
+        self.engine.take(&mut self.state, by, &scan, &decoded);
         self.ordinal += 1;
         self.waiting_bytes += update.len();
         self.waiting_memory += E::memory(&scan);

@@ -60,7 +60,7 @@ impl<E: Engine> Document<E> {
     ) {
         let Some(peer) = peer else { return };
         if self.durable == self.ordinal {
-            effects.push(Effect::Ack { peer, echo });
+            E::acknowledge(self, peer, echo, effects);
         } else {
             self.echo_bytes += echo.as_ref().map_or(0, Bytes::len);
             self.acks.push_back(PendingAck { ordinal: self.ordinal, peer, echo });
@@ -163,7 +163,7 @@ impl<E: Engine> Document<E> {
         self.durable = through;
         while let Some(ack) = self.acks.pop_front_if(|ack| ack.ordinal <= through) {
             self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
-            effects.push(Effect::Ack { peer: ack.peer, echo: ack.echo });
+            E::acknowledge(self, ack.peer, ack.echo, effects);
         }
     }
 

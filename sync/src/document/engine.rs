@@ -25,6 +25,8 @@ pub struct Unreadable {
 pub enum View<'a> {
     /// Of Yjs.
     Yjs(&'a mut super::State),
+    /// Of Automerge.
+    Automerge(&'a mut super::automerge::State),
 }
 
 /// What is durable of a document, and nothing else.
@@ -35,6 +37,11 @@ pub trait Applied: Default + Send + 'static {
     /// Applies an entry of the log; what comes back shows it to those who are in sync. Updates without
     /// bytes were moved to quarantine.
     fn apply_entry(&mut self, entry: &Entry) -> Result<Option<Bytes>, Unreadable>;
+
+    /// The log was applied to its end: does what was put off meanwhile, and says which entry fails.
+    fn settle(&mut self) -> Result<(), Unreadable> {
+        Ok(())
+    }
 
     /// The last update of the log that is applied.
     fn seq(&self) -> u64;
@@ -154,10 +161,16 @@ pub trait Engine: Sized + Send + 'static {
     fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal>;
 
     /// An update is accepted: what comes next is judged with it.
-    fn take(&mut self, state: &Self::State, by: UserId, scan: &Self::Scan, decoded: &Self::Decoded);
+    fn take(
+        &mut self,
+        state: &mut Self::State,
+        by: UserId,
+        scan: &Self::Scan,
+        decoded: &Self::Decoded,
+    );
 
     /// What is accepted is what is applied, and no more.
-    fn forget(&mut self, state: &Self::State);
+    fn forget(&mut self, state: &mut Self::State);
 
     /// Applies what one append made durable; what comes back holds all of it. May panic when the
     /// library refuses what it has decoded: the actor contains that, and loads again.
@@ -165,6 +178,22 @@ pub trait Engine: Sized + Send + 'static {
 
     /// The state has moved on: tells those who are not told by the fan-out.
     fn moved(document: &mut Document<Self>, only_author: Option<PeerId>, effects: &mut Vec<Effect>);
+
+    /// Everything of a message of this connection's is durable.
+    fn acknowledge(
+        _: &mut Document<Self>,
+        peer: PeerId,
+        echo: Option<Bytes>,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.push(Effect::Ack { peer, echo });
+    }
+
+    /// Everything that waited was handled.
+    fn flush(_: &mut Document<Self>, _: &mut Vec<Effect>) {}
+
+    /// A read of the log has ended.
+    fn caught_up(_: &mut Document<Self>, _: &mut Vec<Effect>) {}
 
     /// What somebody who is in sync with `old` lacks of `new`.
     fn between(old: &mut Self::State, new: &mut Self::State) -> Bytes;

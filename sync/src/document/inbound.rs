@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::guard::Scan;
+use crate::{guard::Scan, wire::automerge::SyncMessage};
 
 /// A message that passed the guard.
 pub enum Inbound {
@@ -14,6 +14,10 @@ pub enum Inbound {
     Awareness(Bytes),
     /// A Yjs client asks for everybody's awareness.
     QueryAwareness,
+    /// An Automerge client's sync message.
+    Sync(Box<SyncMessage>),
+    /// What an Automerge client says to all others, as the frame that it came in.
+    Ephemeral(Bytes),
 }
 
 impl Inbound {
@@ -21,8 +25,11 @@ impl Inbound {
     pub fn size(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Step1(bytes) | Self::Awareness(bytes) => bytes.len(),
+                Self::Step1(bytes) | Self::Awareness(bytes) | Self::Ephemeral(bytes) => {
+                    bytes.len()
+                }
                 Self::Update { update, .. } => update.len(),
+                Self::Sync(message) => message.size,
                 Self::QueryAwareness => 0,
             }
     }

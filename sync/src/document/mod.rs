@@ -5,9 +5,11 @@
 //! an edit that could still be lost. Must not await, lock, read a clock, or know a socket or a wire
 //! protocol.
 
+pub(crate) mod automerge;
 mod catch_up;
 mod check;
 mod commit;
+mod compared;
 mod edit;
 mod engine;
 mod inbound;
@@ -28,9 +30,10 @@ pub use edit::{Change, EditFailure, EditId};
 pub use engine::{Applied, Engine, Unreadable, View};
 pub use inbound::Inbound;
 pub use peer::Aside;
+pub use automerge::{Automerge, Behind};
 pub use yjs::{Missed, State, Yjs};
 
-use crate::awareness::Presence;
+use crate::{awareness::Presence, wire::automerge::SyncMessage};
 use catch_up::Reads;
 use commit::{Flight, PendingAck};
 use edit::Edits;
@@ -56,6 +59,10 @@ pub enum Input<E: Engine = Yjs> {
     Awareness { peer: PeerId, update: Bytes },
     /// A client asks for everybody's awareness.
     QueryAwareness { peer: PeerId },
+    /// An Automerge client says what it has and brings, checked by the guard.
+    Sync { peer: PeerId, message: Box<SyncMessage> },
+    /// An Automerge client says something to all others that is not kept.
+    Ephemeral { peer: PeerId, message: Bytes },
     /// Another node's awareness.
     Elsewhere(Presence),
     /// Another node asks who is here.
@@ -89,6 +96,8 @@ pub enum Lost {
     Difference(Missed),
     /// The server's Step1.
     Step1,
+    /// A sync message.
+    Sync(Behind),
 }
 
 /// Why content is refused.
@@ -138,6 +147,11 @@ pub enum Effect {
     /// Send what a client lacks: the answer to its Step1, or what it missed while it lagged. When its
     /// queue has no room, come back with `Input::Lagging` and what was missed.
     Difference { peer: PeerId, update: Bytes, missed: Missed },
+    /// Send an Automerge client a sync message. When its queue has no room, come back with
+    /// `Input::Lagging` and what was missed.
+    Sync { peer: PeerId, message: Bytes, missed: Behind },
+    /// What a client says goes to all others, and is not kept.
+    Ephemeral { from: PeerId, message: Bytes },
     /// One update to everybody who is in sync; `only_author` when one connection wrote all of it.
     FanOut { update: Bytes, only_author: Option<PeerId> },
     /// Awareness, to one connection or to everybody.
@@ -295,6 +309,7 @@ impl<E: Engine> Document<E> {
     pub fn flush(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.start_edit(effects);
         self.start_flight(now, effects);
+        E::flush(self, effects);
     }
 
     /// Whether the whole node has too much that is not durable: then nothing more is accepted.

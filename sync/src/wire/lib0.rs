@@ -42,6 +42,12 @@ pub enum Malformed {
     /// A part is empty that must not be, or a part is larger than its limit.
     #[error("a part has a size that it must not have")]
     Size,
+    /// Bytes are not what their checksum says.
+    #[error("a checksum is wrong")]
+    Checksum,
+    /// Compressed bytes cannot be inflated.
+    #[error("compressed bytes cannot be inflated")]
+    Deflate,
 }
 
 /// Reads lib0 values off the front of a slice.

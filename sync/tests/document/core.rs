@@ -435,10 +435,9 @@ fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
     stage.stored();
     stage.sends(&ada, ada.types("!"));
     let change = Box::new(|view: studyhall_sync::document::View<'_>, client| {
-        let studyhall_sync::document::View::Yjs(state) = view;
         let format = studyhall_schema::note::Format::Plain;
-        Ok(studyhall_sync::text::diff_update(&state.full(), client, format, "Hello new world")
-            .expect("a text is edited"))
+        let mut note = studyhall_sync::text::NoteText::of(view, format);
+        Ok(note.diff(client, "Hello new world").expect("a text is edited"))
     });
     let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user, change });
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::EditDone { .. })));

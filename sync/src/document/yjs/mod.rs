@@ -3,7 +3,6 @@
 //! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
 
 mod accepted;
-mod compared;
 mod peer;
 mod state;
 
@@ -20,6 +19,7 @@ pub use state::State;
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
     commit::Flight,
+    compared::Compared,
     engine::{Applied, Engine},
 };
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
-use compared::Compared;
 
 /// What the check of a Yjs document needs, and who is there.
 pub struct Yjs {
@@ -66,6 +65,7 @@ impl Engine for Yjs {
             Inbound::Update { update, scan, step2 } => Input::Update { peer, update, scan, step2 },
             Inbound::Awareness(update) => Input::Awareness { peer, update },
             Inbound::QueryAwareness => Input::QueryAwareness { peer },
+            Inbound::Sync(_) | Inbound::Ephemeral(_) => return None,
         })
     }
 
@@ -197,11 +197,11 @@ impl Engine for Yjs {
         (!document.is_shallow(&message.scan, &message.update)).then_some(Refusal::TooDeep)
     }
 
-    fn take(&mut self, state: &State, by: UserId, scan: &Scan, decoded: &Decoded) {
+    fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, decoded: &Decoded) {
         self.accepted.take(state, by, scan, &decoded.types);
     }
 
-    fn forget(&mut self, state: &State) {
+    fn forget(&mut self, state: &mut State) {
         self.accepted = Accepted::from_state(state);
     }
 

@@ -70,6 +70,7 @@ impl Document<Yjs> {
         let Some(known) = self.peers.get_mut(&peer).map(|peer| &mut peer.link) else { return };
         match lost {
             Lost::Step1 => known.owed_step1 = true,
+            Lost::Sync(_) => {} // of the other library
             _ if known.missed.is_some() => {}
             Lost::Difference(missed) => known.missed = Some(missed),
             Lost::FanOut => {

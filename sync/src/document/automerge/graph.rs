@@ -1,0 +1,274 @@
+//! The change graph, which is the authority: which changes there are, what they stand on, whose their
+//! actors are, and the heads. Changes that are accepted and not durable yet stand behind those that are.
+//!
+//! Must not know automerge: everything is read from a change's header.
+
+use foldhash::{HashMap, fast::RandomState};
+use smallvec::SmallVec;
+use studyhall_schema::ids::UserId;
+
+use super::shape::Run;
+use crate::{
+    document::Verdict,
+    guard::automerge::{Actor, Hash, Scan},
+};
+
+/// A change, by its place in the graph.
+pub(super) type Place = u32;
+
+/// A change.
+pub(super) struct Node {
+    hash: Hash,
+    deps: SmallVec<[Place; 2]>,
+    author: u32,
+    /// Its operations' counters.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// The end of the counters of all that it stands on.
+    beyond: u32,
+    /// It stands on everything before this place.
+    floor: Place,
+    children: u32,
+    memory: u64,
+}
+
+/// An actor, whose it is, and what it made.
+pub(super) struct Author {
+    pub(super) name: Actor,
+    owner: UserId,
+    nodes: Vec<Place>,
+    pub(super) runs: Vec<Run>,
+}
+
+/// The changes of a document.
+#[derive(Default)]
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+    places: HashMap<Hash, Place>,
+    pub(super) authors: Vec<Author>,
+    names: HashMap<Actor, u32>,
+    /// So many changes are durable.
+    durable: usize,
+    /// Changes that nothing stands on, durable or not.
+    tips: usize,
+    heads: Vec<Hash>,
+    memory: u64,
+    pub(super) hasher: RandomState,
+}
+
+fn place(at: usize) -> Place {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl Graph {
+    /// The heads of what is durable, in order.
+    pub(super) fn heads(&self) -> &[Hash] {
+        &self.heads
+    }
+
+    /// Whether a change is durable.
+    pub(super) fn has(&self, hash: &Hash) -> bool {
+        self.places.get(hash).is_some_and(|at| (*at as usize) < self.durable)
+    }
+
+    /// Whether a change is durable or accepted.
+    pub(super) fn knows(&self, hash: &Hash) -> bool {
+        self.places.contains_key(hash)
+    }
+
+    /// How many changes are durable.
+    pub(super) fn len(&self) -> usize {
+        self.durable
+    }
+
+    /// About how many bytes of memory the changes take.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Actors of what is durable and whose they are, by name.
+    pub(super) fn owners(&self) -> Vec<(&Actor, UserId)> {
+        let durable = |author: &&Author| self.is_durable(author);
+        let mut owners: Vec<_> =
+            self.authors.iter().filter(durable).map(|one| (&one.name, one.owner)).collect();
+        owners.sort_unstable_by_key(|(name, _)| *name);
+        owners
+    }
+
+    fn is_durable(&self, author: &Author) -> bool {
+        author.nodes.first().is_some_and(|first| (*first as usize) < self.durable)
+    }
+
+    pub(super) fn author(&self, name: &Actor) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    /// What the check says of a change of somebody's: its actor belongs to who used it first.
+    pub(super) fn judge(&self, by: UserId, client: u64, scan: &Scan) -> Verdict {
+        if self.knows(&scan.hash) {
+            return Verdict::Covered;
+        }
+        let author = self.author(&scan.actors[0]).map(|at| &self.authors[at as usize]);
+        let is_foreign = author.is_some_and(|author| author.owner != by);
+        // Another change with its number is an actor that two devices share, or a forgery.
+        let is_taken = author.is_some_and(|author| author.nodes.len() >= scan.seq as usize);
+        if (is_foreign || is_taken) && author.is_some_and(|author| self.is_durable(author)) {
+            Verdict::Foreign(client)
+        } else if is_foreign || is_taken {
+            Verdict::Contested
+        } else if scan.deps.iter().all(|dep| self.knows(dep)) {
+            Verdict::Fits
+        } else {
+            Verdict::Hole
+        }
+    }
+
+    /// Where the changes are that a change stands on, if all are known.
+    pub(super) fn deps(&self, scan: &Scan) -> Option<SmallVec<[Place; 2]>> {
+        scan.deps.iter().map(|dep| self.places.get(dep).copied()).collect()
+    }
+
+    /// Whether a change's number and counters follow those that it stands on.
+    pub(super) fn follows(&self, scan: &Scan, deps: &[Place]) -> bool {
+        let author = self.author(&scan.actors[0]).map(|at| &self.authors[at as usize]);
+        let made = author.map_or(&[][..], |author| &author.nodes);
+        let last = made.last().copied();
+        made.len() + 1 == scan.seq as usize
+            && deps.iter().all(|dep| self.nodes[*dep as usize].beyond <= scan.start)
+            && last.is_none_or(|last| {
+                self.nodes[last as usize].end <= scan.start && self.is_past(deps, last)
+            })
+    }
+
+    /// Whether a change is among these, or they stand on it.
+    pub(super) fn is_past(&self, deps: &[Place], at: Place) -> bool {
+        if self.covers_all(deps) {
+            return true;
+        }
+        let mut next: Vec<Place> = deps.to_vec();
+        let mut seen = foldhash::HashSet::default();
+        while let Some(dep) = next.pop() {
+            if dep == at || at < self.nodes[dep as usize].floor {
+                return true;
+            }
+            if dep > at && seen.insert(dep) {
+                next.extend(&self.nodes[dep as usize].deps);
+            }
+        }
+        false
+    }
+
+    /// Whether these are all tips: then everything is behind them.
+    fn covers_all(&self, deps: &[Place]) -> bool {
+        let is_tip = |dep: &Place| self.nodes[*dep as usize].children == 0;
+        deps.len() == self.tips && deps.iter().all(is_tip)
+    }
+
+    /// The change of an actor that holds this counter.
+    pub(super) fn node_of(&self, author: u32, counter: u32) -> Option<Place> {
+        let made = &self.authors[author as usize].nodes;
+        let after = made.partition_point(|at| self.nodes[*at as usize].end <= counter);
+        made.get(after).copied().filter(|at| self.nodes[*at as usize].start <= counter)
+    }
+
+    /// A change is accepted: what comes next is judged with it. `false` when it is known, or stands on
+    /// what is not.
+    pub(super) fn push(&mut self, by: UserId, scan: &Scan) -> bool {
+        if self.knows(&scan.hash) {
+            return false;
+        }
+        let Some(deps) = self.deps(scan) else { return false };
+        let at = place(self.nodes.len());
+        let covers_all = self.covers_all(&deps);
+        let author = self.author(&scan.actors[0]).unwrap_or_else(|| {
+            let author = place(self.authors.len());
+            let name = scan.actors[0].clone();
+            self.names.insert(name.clone(), author);
+            self.authors.push(Author { name, owner: by, nodes: Vec::new(), runs: Vec::new() });
+            author
+        });
+        let runs = self.shape(scan, author);
+        let (mut floor, mut beyond) = (0, 1);
+        for dep in &deps {
+            let dep = &mut self.nodes[*dep as usize];
+            self.tips -= usize::from(dep.children == 0);
+            dep.children += 1;
+            floor = floor.max(dep.floor);
+            beyond = beyond.max(dep.beyond);
+        }
+        while deps.contains(&floor) {
+            floor += 1;
+        }
+        let end = scan.start + scan.ops;
+        self.memory += scan.memory();
+        self.nodes.push(Node {
+            hash: scan.hash,
+            deps,
+            author,
+            start: scan.start,
+            end,
+            beyond: beyond.max(end),
+            floor: if covers_all { at } else { floor },
+            children: 0,
+            memory: scan.memory(),
+        });
+        self.tips += 1;
+        self.places.insert(scan.hash, at);
+        let author = &mut self.authors[author as usize];
+        author.nodes.push(at);
+        for run in runs {
+            match author.runs.last_mut() {
+                Some(last) if last.goes_on(&run) => last.length += run.length,
+                _ => author.runs.push(run),
+            }
+        }
+        true
+    }
+
+    /// Everything that is accepted and not durable is forgotten.
+    pub(super) fn forget(&mut self) {
+        while self.nodes.len() > self.durable {
+            let Some(node) = self.nodes.pop() else { return };
+            self.tips -= 1;
+            self.memory -= node.memory;
+            for dep in &node.deps {
+                let dep = &mut self.nodes[*dep as usize];
+                dep.children -= 1;
+                self.tips += usize::from(dep.children == 0);
+            }
+            self.places.remove(&node.hash);
+            let author = &mut self.authors[node.author as usize];
+            author.nodes.pop();
+            while let Some(last) = author.runs.last_mut().filter(|last| last.end() > node.start) {
+                last.length = node.start.saturating_sub(last.start);
+                if last.length == 0 {
+                    author.runs.pop();
+                }
+            }
+            if author.nodes.is_empty() {
+                self.names.remove(&author.name);
+                self.authors.pop(); // the last that came
+            }
+        }
+    }
+
+    /// The next change behind what is durable is durable now.
+    pub(super) fn commit(&mut self) {
+        let node = &self.nodes[self.durable];
+        self.durable += 1;
+        for dep in &node.deps {
+            let dep = self.nodes[*dep as usize].hash;
+            if let Ok(at) = self.heads.binary_search(&dep) {
+                self.heads.remove(at);
+            }
+        }
+        if let Err(at) = self.heads.binary_search(&node.hash) {
+            self.heads.insert(at, node.hash);
+        }
+    }
+
+    /// The change that is accepted next to be durable.
+    pub(super) fn next(&self) -> Option<&Hash> {
+        self.nodes.get(self.durable).map(|node| &node.hash)
+    }
+}

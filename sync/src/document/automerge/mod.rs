@@ -1,0 +1,207 @@
+//! Automerge behind the core: changes, their graph, and what a change may refer to.
+//!
+//! A change is durable and in the graph before anybody is told of it; the library's document follows.
+//! Must not know sockets or the store.
+
+mod graph;
+mod peer;
+mod shape;
+mod state;
+
+use ::automerge::Change;
+use bytes::Bytes;
+use studyhall_schema::{Timestamp, ids::UserId};
+
+pub use peer::{Behind, Link};
+pub use state::State;
+pub(crate) use state::new_doc;
+
+use super::{
+    Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
+    compared::Compared,
+    engine::{Applied, Engine},
+};
+use crate::{
+    guard::automerge::{self as guard, Scan},
+    wire::automerge::encode,
+};
+
+/// What is owed to whom in an Automerge document.
+#[derive(Default)]
+pub struct Automerge {
+    compared: Compared,
+    /// Who is to hear that what they sent is durable.
+    owed: Vec<PeerId>,
+    /// Counts the times that the heads moved.
+    moves: u64,
+}
+
+fn client_of(scan: &Scan) -> u64 {
+    scan.actors[0].iter().take(8).fold(0, |client, byte| client << 8 | u64::from(*byte))
+}
+
+impl Engine for Automerge {
+    const ENGINE: studyhall_schema::document::Engine =
+        studyhall_schema::document::Engine::Automerge;
+
+    type State = State;
+    type Scan = Scan;
+    type Decoded = Change;
+    type Link = Link;
+
+    fn open(_: &mut State) -> Self {
+        Self::default()
+    }
+
+    fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
+        match said {
+            Inbound::Sync(message) => Some(Input::Sync { peer, message }),
+            Inbound::Ephemeral(message) => Some(Input::Ephemeral { peer, message }),
+            _ => None,
+        }
+    }
+
+    fn hear(
+        document: &mut Document<Self>,
+        _: Timestamp,
+        input: Input<Self>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match input {
+            Input::Sync { peer, message } => document.synced(peer, *message, effects),
+            Input::Ephemeral { peer, message } => document.said(peer, message, effects),
+            _ => {}
+        }
+    }
+
+    fn left(_: &mut Document<Self>, _: Timestamp, _: PeerId, _: &mut Vec<Effect>) {}
+
+    fn tick(document: &mut Document<Self>, _: Timestamp, _: &mut Vec<Effect>) {
+        document.state.catch_up();
+    }
+
+    fn wants_tick(&self, state: &State) -> (bool, bool) {
+        (state.is_behind(), false)
+    }
+
+    fn is_empty(_: &Scan) -> bool {
+        false
+    }
+
+    fn memory(scan: &Scan) -> u64 {
+        scan.memory()
+    }
+
+    fn client(scan: &Scan) -> u64 {
+        client_of(scan)
+    }
+
+    fn may_come(document: &Document<Self>, by: UserId, scan: &Scan) -> Verdict {
+        document.state.graph.judge(by, client_of(scan), scan)
+    }
+
+    fn decode(_: &Bytes, scan: &Scan) -> Option<Change> {
+        state::decode(scan)
+    }
+
+    fn has(_: &mut State, _: &Change) -> bool {
+        true // a change that is known is known by its hash
+    }
+
+    fn contradicts(_: &Document<Self>, _: UserId, _: &Scan, _: &[u8]) -> bool {
+        false // another change has another hash
+    }
+
+    fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal> {
+        let graph = &document.state.graph;
+        let deps = graph.deps(&message.scan);
+        let fits =
+            |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
+        (!deps.is_some_and(|deps| fits(&deps))).then_some(Refusal::NoParent)
+    }
+
+    fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, _: &Change) {
+        state.graph.push(by, scan);
+    }
+
+    fn forget(&mut self, state: &mut State) {
+        state.graph.forget();
+    }
+
+    fn commit(document: &mut Document<Self>, updates: Vec<Waiting<Self>>, through: u64) -> Bytes {
+        let Document { state, waiting, .. } = document;
+        state.begin_commit();
+        let mut changes = Vec::with_capacity(updates.len());
+        for Waiting { by, data, scan, decoded, .. } in updates {
+            state.apply(through, by, &scan, decoded);
+            changes.push(data);
+        }
+        state.end_commit(through);
+        for waiting in waiting {
+            state.graph.push(waiting.by, &waiting.scan); // known, but after a detour
+        }
+        encode(state.heads(), &[], changes.iter().map(AsRef::as_ref))
+    }
+
+    fn moved(document: &mut Document<Self>, only_author: Option<PeerId>, _: &mut Vec<Effect>) {
+        document.engine.moves += 1;
+        let moves = document.engine.moves;
+        for (peer, known) in &mut document.peers {
+            if only_author != Some(*peer) && known.link.is_fed() {
+                known.link.told = moves;
+            }
+        }
+    }
+
+    fn acknowledge(
+        document: &mut Document<Self>,
+        peer: PeerId,
+        _: Option<Bytes>,
+        _: &mut Vec<Effect>,
+    ) {
+        if document.engine.owed.last() != Some(&peer) {
+            document.engine.owed.push(peer);
+        }
+    }
+
+    fn flush(document: &mut Document<Self>, effects: &mut Vec<Effect>) {
+        document.acknowledge_all(effects);
+    }
+
+    fn caught_up(document: &mut Document<Self>, effects: &mut Vec<Effect>) {
+        document.answer_waiting(effects);
+    }
+
+    fn between(old: &mut State, new: &mut State) -> Bytes {
+        old.lacks_of(new)
+    }
+
+    fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        document.ask_for(peer, effects);
+    }
+
+    fn is_fed(link: &Link) -> bool {
+        link.is_fed()
+    }
+
+    fn lagging(document: &mut Document<Self>, peer: PeerId, lost: Lost) {
+        document.lags(peer, lost);
+    }
+
+    fn drained(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        document.goes_on(peer, effects);
+    }
+
+    fn view(state: &mut State) -> View<'_> {
+        View::Automerge(state)
+    }
+
+    fn scan(update: &Bytes) -> Option<Scan> {
+        guard::change(update).ok()
+    }
+}
+
+/// What a document takes to be looked at.
+fn size(state: &State) -> u64 {
+    Applied::memory(state)
+}

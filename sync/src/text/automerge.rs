@@ -1,0 +1,113 @@
+//! A plain note in an Automerge document: a text `content` and a map `meta`.
+//!
+//! Every document begins with the same first change for its kind, since root objects that are made apart
+//! hide each other. Edits are made on a fork and come back as a change.
+
+use automerge::{
+    ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
+    transaction::{CommitOptions, Transactable},
+};
+use studyhall_schema::{document::DocumentKind, ids::NoteId};
+
+use super::{CONTENT, EditError, MAX_TITLE, META, TITLE, diff};
+use crate::document::automerge::new_doc;
+
+/// The actor of first changes, but for the kind.
+const FIRST: [u8; 15] = *b"studyhall first";
+/// The actor of a note's first content, before the note's id.
+const INITIAL: [u8; 4] = *b"note";
+/// The actor of edits that the server makes, before their client id.
+const EDITOR: [u8; 8] = *b"studyhal";
+
+/// What a document of a kind begins with: its empty root objects.
+fn objects(kind: DocumentKind) -> (u8, &'static [(&'static str, ObjType)]) {
+    match kind {
+        DocumentKind::PlainNote | DocumentKind::RichNote => {
+            (1, &[(CONTENT, ObjType::Text), (META, ObjType::Map)])
+        }
+        DocumentKind::Todos => (2, &[("todos", ObjType::Map)]),
+        DocumentKind::Room => (3, &[("agenda", ObjType::Map)]),
+    }
+}
+
+/// The change that every document of a kind begins with (actor, number and time are fixed).
+pub fn first_change(kind: DocumentKind) -> Vec<u8> {
+    let (number, objects) = objects(kind);
+    let actor: Vec<u8> = FIRST.into_iter().chain([number]).collect();
+    let mut doc = new_doc().with_actor(ActorId::from(actor));
+    for (key, object) in objects {
+        // Nothing but the type of an object could be wrong.
+        let _ = doc.put_object(ROOT, *key, *object);
+    }
+    last_change(&mut doc).unwrap_or_default()
+}
+
+/// The change that gives a new note its first content, after [`first_change`]: the same bytes for the
+/// same note.
+pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<Vec<u8>> {
+    let mut doc = new_doc();
+    doc.load_incremental(&first_change(DocumentKind::PlainNote)).ok()?;
+    let actor: Vec<u8> = INITIAL.into_iter().chain(note.bytes()).collect();
+    doc.set_actor(ActorId::from(actor));
+    if let Some(content) = object(&doc, CONTENT, ObjType::Text) {
+        doc.splice_text(&content, 0, 0, text).ok()?;
+    }
+    if let (Some(title), Some(meta)) = (title, object(&doc, META, ObjType::Map)) {
+        doc.put(&meta, TITLE, title).ok()?;
+    }
+    last_change(&mut doc)
+}
+
+fn last_change(doc: &mut AutoCommit) -> Option<Vec<u8>> {
+    doc.commit_with(CommitOptions::default().with_time(0))?;
+    Some(doc.get_last_local_change()?.raw_bytes().to_vec())
+}
+
+fn object(doc: &AutoCommit, key: &str, of: ObjType) -> Option<ObjId> {
+    match doc.get(ROOT, key) {
+        Ok(Some((Value::Object(found), id))) if found == of => Some(id),
+        _ => None,
+    }
+}
+
+/// The note's whole text.
+pub fn read_text(doc: &AutoCommit) -> String {
+    let content = object(doc, CONTENT, ObjType::Text);
+    content.and_then(|content| doc.text(&content).ok()).unwrap_or_default()
+}
+
+/// The title, at most [`MAX_TITLE`] characters of it; `None` when there is none that is a text.
+pub fn read_title(doc: &AutoCommit) -> Option<String> {
+    let meta = object(doc, META, ObjType::Map)?;
+    let title = match doc.get(&meta, TITLE).ok()?? {
+        (Value::Scalar(value), _) => match value.as_ref() {
+            ScalarValue::Str(title) => title.to_string(),
+            _ => return None,
+        },
+        (Value::Object(ObjType::Text), id) => doc.text(&id).ok()?,
+        _ => return None,
+    };
+    Some(title.chars().take(MAX_TITLE).collect())
+}
+
+/// The change by which the note comes to read as `new_text`, made under `client`; `None` when it reads
+/// so already.
+pub fn diff_change(
+    doc: &mut AutoCommit,
+    client: u64,
+    new_text: &str,
+) -> Result<Option<Vec<u8>>, EditError> {
+    let old = read_text(doc);
+    if old == new_text {
+        return Ok(None);
+    }
+    let actor: Vec<u8> = EDITOR.into_iter().chain(client.to_be_bytes()).collect();
+    let mut fork = doc.fork().with_actor(ActorId::from(actor));
+    let content = object(&fork, CONTENT, ObjType::Text).ok_or(EditError::Content)?;
+    for edit in diff::edits(&old, new_text).into_iter().rev() {
+        let deleted = isize::try_from(edit.deleted).map_err(|_| EditError::Content)?;
+        fork.splice_text(&content, edit.start as usize, deleted, edit.inserted)
+            .map_err(|_| EditError::Content)?;
+    }
+    Ok(last_change(&mut fork))
+}

@@ -1,0 +1,61 @@
+//! A note's text and title, in whichever library the document is.
+
+use studyhall_schema::note::Format;
+use yrs::Transact;
+
+use super::{EditError, automerge, diff_update, read_text, read_title};
+use crate::document::{Applied, View};
+
+/// A note as it is read and edited.
+pub struct NoteText<'a> {
+    view: View<'a>,
+    format: Format,
+}
+
+impl<'a> NoteText<'a> {
+    /// A view of a document that holds a note of this format.
+    pub fn of(view: View<'a>, format: Format) -> Self {
+        Self { view, format }
+    }
+
+    /// The last update of the log that it shows.
+    pub fn seq(&self) -> u64 {
+        match &self.view {
+            View::Yjs(state) => state.seq(),
+            View::Automerge(state) => Applied::seq(*state),
+        }
+    }
+
+    /// About how many bytes the document takes in memory.
+    pub fn memory(&self) -> u64 {
+        match &self.view {
+            View::Yjs(state) => state.memory(),
+            View::Automerge(state) => state.memory(),
+        }
+    }
+
+    /// Its whole text.
+    pub fn text(&mut self) -> String {
+        match &mut self.view {
+            View::Yjs(state) => read_text(&state.doc().transact(), self.format),
+            View::Automerge(state) => automerge::read_text(state.doc()),
+        }
+    }
+
+    /// Its title, shortened; `None` when there is none that is a text.
+    pub fn title(&mut self) -> Option<String> {
+        match &mut self.view {
+            View::Yjs(state) => read_title(&state.doc().transact()),
+            View::Automerge(state) => automerge::read_title(state.doc()),
+        }
+    }
+
+    /// The update by which it comes to read as `new_text`, made under `client`; `None` when it reads so
+    /// already.
+    pub fn diff(&mut self, client: u64, new_text: &str) -> Result<Option<Vec<u8>>, EditError> {
+        match &mut self.view {
+            View::Yjs(state) => diff_update(&state.full(), client, self.format, new_text),
+            View::Automerge(state) => automerge::diff_change(state.doc(), client, new_text),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Sync messages of Automerge, inside the frames of the repo protocol: heads, what the sender needs, what
+//! it has, and changes. Format: `automerge::sync::Message`, version 1.
+//!
+//! Filters that the library would divide by, or reserve memory for, are refused here.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::lib0::{Lib0Write, Malformed, Reader, bytes_len};
+use crate::guard::automerge::{self, Hash, Scan};
+
+const VERSION_1: u8 = 0x42;
+const VERSION_2: u8 = 0x43;
+const MAX_HEADS: usize = 1 << 12;
+const MAX_NEED: usize = 1 << 16;
+const MAX_HAVE: usize = 8;
+const MAX_CHANGES: usize = 1 << 18;
+/// Bits of a filter that one change is looked up by; automerge writes 7.
+const MAX_PROBES: u64 = 32;
+
+/// A client's message.
+#[derive(Debug, Clone, Default)]
+pub struct SyncMessage {
+    /// The client's heads.
+    pub heads: Vec<Hash>,
+    /// Changes that it asks for.
+    pub need: Vec<Hash>,
+    /// The heads that it believes both sides to have.
+    pub shared: Vec<Hash>,
+    /// Whether it says what it has beyond those.
+    pub has_filter: bool,
+    /// What it has, as it said it.
+    pub have: Bytes,
+    /// What it brings.
+    pub changes: Vec<(Bytes, Scan)>,
+    /// Whether it reads messages of version 2.
+    pub takes_documents: bool,
+    /// Bytes of the whole.
+    pub size: usize,
+}
+
+fn hashes(reader: &mut Reader<'_>, most: usize) -> Result<Vec<Hash>, Malformed> {
+    let count = reader.count(size_of::<Hash>())?;
+    if count > most {
+        return Err(Malformed::Count);
+    }
+    (0..count)
+        .map(|_| reader.take(size_of::<Hash>())?.try_into().map_err(|_| Malformed::Truncated))
+        .collect()
+}
+
+/// Reads a filter (Bloom, 10 bits a change); whether it holds anything.
+fn filter(bytes: &[u8]) -> Result<bool, Malformed> {
+    if bytes.is_empty() {
+        return Ok(false);
+    }
+    let mut reader = Reader::new(bytes);
+    let (entries, bits, probes) = (reader.var_u31()?, reader.var_u31()?, reader.var_uint()?);
+    let size = (u64::from(entries) * u64::from(bits)).div_ceil(8);
+    if probes > MAX_PROBES || size == 0 || size != reader.remaining() as u64 {
+        return Err(Malformed::Size);
+    }
+    Ok(true)
+}
+
+impl SyncMessage {
+    /// Reads a message, and what it brings through the guard.
+    pub fn decode(message: &Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        if reader.byte()? != VERSION_1 {
+            // Version 2 is only sent to who has said to read it; the server does not.
+            return Err(Malformed::Kind);
+        }
+        let heads = hashes(&mut reader, MAX_HEADS)?;
+        let need = hashes(&mut reader, MAX_NEED)?;
+        let begin = message.len() - reader.remaining();
+        let count = reader.count(2)?;
+        if count > MAX_HAVE {
+            return Err(Malformed::Count);
+        }
+        let (mut shared, mut has_filter) = (Vec::new(), false);
+        for _ in 0..count {
+            shared.extend(hashes(&mut reader, MAX_HEADS)?);
+            has_filter |= filter(reader.bytes()?)?;
+        }
+        let have = message.slice(begin..message.len() - reader.remaining());
+        let count = reader.count(2)?;
+        if count > MAX_CHANGES {
+            return Err(Malformed::Count);
+        }
+        let mut changes = Vec::with_capacity(count.min(64));
+        for _ in 0..count {
+            let length = reader.bytes()?.len();
+            let end = message.len() - reader.remaining();
+            for chunk in automerge::chunks(&message.slice(end - length..end))? {
+                let scan = automerge::change(&chunk)?;
+                changes.push((chunk, scan));
+            }
+        }
+        // What follows says what the sender's version can do; older ones say nothing.
+        let takes_documents = reader.remaining() > 0;
+        let size = message.len();
+        Ok(Self { heads, need, shared, has_filter, have, changes, takes_documents, size })
+    }
+
+    /// The message without what it brings, for the library.
+    pub fn without_changes(&self) -> Vec<u8> {
+        let mut to = begin(VERSION_1, &self.heads, &self.need, self.have.len() + 1);
+        to.put_slice(&self.have);
+        to.put_u8(0);
+        to.into()
+    }
+}
+
+fn put_hashes(to: &mut BytesMut, hashes: &[Hash]) {
+    to.put_var_uint(hashes.len() as u64);
+    hashes.iter().for_each(|hash| to.put_slice(hash));
+}
+
+fn begin(version: u8, heads: &[Hash], need: &[Hash], more: usize) -> BytesMut {
+    let hashes = (2 * heads.len() + need.len()) * size_of::<Hash>();
+    let mut to = BytesMut::with_capacity(hashes + more + 32);
+    to.put_u8(version);
+    put_hashes(&mut to, heads);
+    put_hashes(&mut to, need);
+    to
+}
+
+/// What a client that has all up to these heads, once it has taken the changes, is sent.
+pub fn encode<'a>(
+    heads: &[Hash],
+    need: &[Hash],
+    changes: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+) -> Bytes {
+    let size: usize = changes.clone().map(|change| bytes_len(change.len())).sum();
+    let mut to = begin(VERSION_1, heads, need, size);
+    to.put_u8(1);
+    put_hashes(&mut to, heads);
+    to.put_u8(0); // nothing beyond those
+    to.put_var_uint(changes.len() as u64);
+    changes.for_each(|change| to.put_var_bytes(change));
+    to.freeze()
+}
+
+/// The whole document, to a client that has nothing of it and reads version 2.
+pub fn encode_whole(heads: &[Hash], document: &[u8]) -> Bytes {
+    let mut to = begin(VERSION_2, heads, &[], bytes_len(document.len()) + 8);
+    to.put_u8(1);
+    put_hashes(&mut to, heads);
+    to.put_u8(0);
+    to.put_u8(1);
+    to.put_var_bytes(document);
+    to.freeze()
+}
