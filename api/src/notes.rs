@@ -68,6 +68,10 @@ impl From<SyncFault> for Fault {
 /// Makes a note. The same request again gets the same note.
 pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Created, Fault> {
     let by = caller.user;
+    if (new.engine, new.format) == (Engine::Automerge, Format::Rich) {
+        let detail = "a rich note is a Yjs document: leave the engine out, or make it plain";
+        return Err(Fault::Conflict { code: "rich-needs-yjs", detail });
+    }
     if let Some(room) = new.room {
         rooms::show_to_member(api, by, room).await?;
     }

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod document;
 pub mod idempotency;
 pub mod ids;
+pub mod installation;
 pub mod invite_code;
 pub mod login;
 pub mod note;

@@ -124,11 +124,7 @@ impl Documents {
         let log: Vec<_> = entries.iter().flat_map(|entry| &entry.updates).collect();
         let is_there = |begin: &&Vec<u8>| log.iter().any(|it| it.data == **begin);
         let there = begins.iter().take_while(is_there).count();
-        if there == begins.len() || there == log.len() {
-            Ok(there)
-        } else {
-            Err(SyncFault::Exists)
-        }
+        if there == begins.len() || there == log.len() { Ok(there) } else { Err(SyncFault::Exists) }
     }
 
     /// Changes a note's text: a difference, as operations, so that what others write meanwhile stays.

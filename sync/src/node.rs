@@ -8,9 +8,12 @@ use std::{
     },
 };
 
-use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId};
-use studyhall_store::{Store, bus::Subscription};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use studyhall_schema::{
+    access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId,
+    installation::Installation,
+};
+use studyhall_store::{Store, StoreError, bus::Subscription};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     Config,
@@ -21,7 +24,7 @@ use crate::{
     news::{News, NodeId},
     outbox::Close,
     people::People,
-    session::Register,
+    session::{Register, Senders},
     socket::Room,
 };
 
@@ -43,6 +46,9 @@ pub(crate) struct Node {
     pub(crate) journal: Journal,
     pub(crate) registry: Registry,
     pub(crate) sockets: Register,
+    /// Peers of automerge-repo.
+    pub(crate) senders: Senders,
+    storage_id: OnceCell<String>,
     /// Which node this is, among those that share the store.
     pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
@@ -105,10 +111,30 @@ impl Node {
             journal,
             registry: Registry::default(),
             sockets: Register::default(),
+            senders: Senders::default(),
+            storage_id: OnceCell::new(),
             unsaved: AtomicUsize::new(0),
             asides: AtomicUsize::new(0),
             numbers: AtomicU64::new(1),
         })
+    }
+
+    /// What Automerge clients know this installation's storage by, on every node; `None` while the store is
+    /// away.
+    pub(crate) async fn storage_id(&self) -> Option<String> {
+        let read = self.storage_id.get_or_try_init(|| async {
+            let records = self.store.records::<Installation>();
+            let fresh = Installation::new([self.clock.random_u64(), self.clock.random_u64()]);
+            match records.insert(fresh.clone()).await {
+                Ok(_) => Ok(fresh.storage_id),
+                Err(StoreError::Duplicate { .. }) => {
+                    let known = records.get(&Installation::ID.into()).await?;
+                    Ok(known.map_or(fresh.storage_id, |known| known.value.storage_id))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        read.await.ok().cloned()
     }
 
     /// A number that no other connection of this node has.

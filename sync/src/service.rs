@@ -19,7 +19,7 @@ use axum::{
     routing::any,
 };
 use serde::Deserialize;
-use studyhall_schema::access::{AccessError, Credential, SharedAccess};
+use studyhall_schema::access::{AccessError, Caller, Credential, SharedAccess};
 use studyhall_store::Store;
 use tokio::time::Instant;
 
@@ -65,11 +65,12 @@ impl Service {
         self.gate.clone()
     }
 
-    /// `/sync/yjs/{document}` and `/sync/hocuspocus`.
+    /// `/sync/yjs/{document}`, `/sync/hocuspocus` and `/sync/automerge`.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/sync/yjs/{document}", any(yjs))
             .route("/sync/hocuspocus", any(hocuspocus))
+            .route("/sync/automerge", any(automerge))
             .route("/sync/{*other}", any(no_socket))
             .with_state(self.clone())
     }
@@ -84,6 +85,20 @@ impl Service {
         let goodbye = Instant::now() + GOODBYE;
         while !self.node.sockets.is_empty() && Instant::now() < goodbye {
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Who asks for a socket: by ticket, else by header or cookie.
+    async fn caller(
+        &self,
+        ticket: Option<String>,
+        headers: &HeaderMap,
+    ) -> Result<Caller, AccessError> {
+        let ticket = ticket.map(Credential::Ticket);
+        let credential = ticket.or_else(|| self.node.config.door.credential(headers));
+        match credential {
+            None => Err(AccessError::Invalid),
+            Some(credential) => self.node.access.authenticate(credential).await,
         }
     }
 
@@ -121,15 +136,9 @@ async fn yjs(
     if let Err(problem) = service.at_the_door(request.headers()) {
         return problem;
     }
-    let ticket = ticket.map(Credential::Ticket);
-    let credential = ticket.or_else(|| service.node.config.door.credential(request.headers()));
     let node = service.node.clone();
     // A refusal before the upgrade makes y-websocket 2 wait longer each time; after it, it would not.
-    let caller = match credential {
-        None => Err(AccessError::Invalid),
-        Some(credential) => node.access.authenticate(credential).await,
-    };
-    match caller {
+    match service.caller(ticket, request.headers()).await {
         Ok(caller) => upgrade(&service, request, move |socket, gate| {
             session::yjs::serve(node, socket, gate, caller, name)
         }),
@@ -142,8 +151,28 @@ async fn yjs(
     }
 }
 
+async fn automerge(
+    State(service): State<Service>,
+    ticket: Result<Query<Ticket>, QueryRejection>,
+    request: Request,
+) -> Response {
+    let Ok(Query(Ticket { ticket })) = ticket else {
+        let detail = "Name at most one ticket.";
+        return problem(StatusCode::BAD_REQUEST, "malformed-address", detail);
+    };
+    // Before the ticket is used up.
+    if let Err(problem) = service.at_the_door(request.headers()) {
+        return problem;
+    }
+    let node = service.node.clone();
+    let caller = service.caller(ticket, request.headers()).await;
+    upgrade(&service, request, move |socket, gate| {
+        session::automerge::serve(node, socket, gate, caller)
+    })
+}
+
 async fn no_socket() -> Response {
-    let detail = "The sockets are /sync/hocuspocus and /sync/yjs/{document}.";
+    let detail = "The sockets are /sync/hocuspocus, /sync/yjs/{document} and /sync/automerge.";
     problem(StatusCode::NOT_FOUND, "not-found", detail)
 }
 

@@ -17,8 +17,8 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
-pub use self::{merge::merged, note::NoteText};
 use self::rich::Blocks;
+pub use self::{merge::merged, note::NoteText};
 
 const CONTENT: &str = "content";
 const FRAGMENT: &str = "default";

@@ -8,6 +8,7 @@ use studyhall_schema::{
     document::{DocumentId, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
+    wire_id::WireId,
 };
 use studyhall_store::{Page, PageOf, Versioned};
 use utoipa::ToSchema;
@@ -61,6 +62,7 @@ pub(crate) struct PostNote {
 #[expect(dead_code, reason = "describes the schema's Engine")]
 pub(crate) enum EngineName {
     Yjs,
+    Automerge,
 }
 
 /// How a note's text is kept: as the root text `content`, or as the `XmlFragment` `default`.
@@ -108,12 +110,17 @@ pub(crate) struct NoteView {
     updated_at: Timestamp,
     /// The name of its document on the sockets.
     document: String,
+    /// The URL of its document for automerge-repo, when it is an Automerge document.
+    document_url: Option<String>,
 }
 
 impl From<Versioned<Note>> for NoteView {
     fn from(Versioned { value: note, rev }: Versioned<Note>) -> Self {
+        let document = DocumentId::Note(note.id);
+        let is_automerge = note.engine == Engine::Automerge;
         Self {
-            document: DocumentId::Note(note.id).to_string(),
+            document: document.to_string(),
+            document_url: is_automerge.then(|| WireId::from(document).url()),
             id: note.id,
             rev,
             text: note.text,

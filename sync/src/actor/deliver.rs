@@ -200,10 +200,7 @@ impl Outlet {
                 let denied = Message::PermissionDenied(why.code().1);
                 self.outbox.push(denied.to(Address(address)));
             }
-            (
-                Wire::Automerge { document, server, client },
-                Close::NotFound | Close::Removed,
-            ) => {
+            (Wire::Automerge { document, server, client }, Close::NotFound | Close::Removed) => {
                 let route = Route { sender: server, target: client };
                 self.outbox.push(repo::unavailable(route, document));
             }
@@ -329,7 +326,9 @@ impl<E: Engine> Actor<E> {
                 && from != Some(*peer)
                 && outlet.outbox.has_room()
             {
-                outlet.outbox.push(repo::ephemeral(&Ephemeral { document, ..said.clone() }, client));
+                outlet
+                    .outbox
+                    .push(repo::ephemeral(&Ephemeral { document, ..said.clone() }, client));
             }
         }
     }

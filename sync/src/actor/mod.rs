@@ -38,8 +38,8 @@ use tokio::{
 use crate::{
     SyncFault,
     document::{
-        Applied, Automerge, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
-        PeerId, Yjs,
+        Applied, Automerge, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input,
+        Limits, PeerId, Yjs,
     },
     heavy::{LARGE, Turn},
     load::{self, LoadFailure, Missed},

@@ -25,9 +25,7 @@ impl Inbound {
     pub fn size(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Step1(bytes) | Self::Awareness(bytes) | Self::Ephemeral(bytes) => {
-                    bytes.len()
-                }
+                Self::Step1(bytes) | Self::Awareness(bytes) | Self::Ephemeral(bytes) => bytes.len(),
                 Self::Update { update, .. } => update.len(),
                 Self::Sync(message) => message.size,
                 Self::QueryAwareness => 0,

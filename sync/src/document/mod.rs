@@ -5,7 +5,7 @@
 //! an edit that could still be lost. Must not await, lock, read a clock, or know a socket or a wire
 //! protocol.
 
-pub(crate) mod automerge;
+pub mod automerge;
 mod catch_up;
 mod check;
 mod commit;
@@ -24,13 +24,13 @@ use rand::{SeedableRng, rngs::StdRng};
 use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
+pub use automerge::{Automerge, Behind};
 pub use check::Verdict;
 pub use commit::Waiting;
 pub use edit::{Change, EditFailure, EditId};
 pub use engine::{Applied, Engine, Unreadable, View};
 pub use inbound::Inbound;
 pub use peer::Aside;
-pub use automerge::{Automerge, Behind};
 pub use yjs::{Missed, State, Yjs};
 
 use crate::{awareness::Presence, wire::automerge::SyncMessage};

@@ -14,8 +14,8 @@ use flate2::bufread::DeflateDecoder;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-pub use self::columns::{Action, Op, OpId, OpKey, Ops};
 use self::columns::Columns;
+pub use self::columns::{Action, Op, OpId, OpKey, Ops};
 use crate::wire::lib0::{Lib0Write, Malformed, Reader};
 
 /// A change's name: the SHA-256 of what it says.

@@ -3,8 +3,10 @@
 //! A session knows its protocol and its callers; it knows nothing of content. Reading and writing go
 //! on side by side in one task, so that a slow reader costs itself only.
 
+pub(crate) mod automerge;
 pub(crate) mod hocuspocus;
 mod register;
+mod senders;
 pub(crate) mod yjs;
 
 use std::{sync::Arc, time::Duration};
@@ -41,6 +43,7 @@ use crate::{
     wire::yjs::SyncMessage,
 };
 pub(crate) use register::{Register, Registered, watch};
+pub(crate) use senders::Senders;
 
 /// Frames taken from a socket at once.
 const AT_ONCE: usize = 64;

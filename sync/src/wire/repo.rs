@@ -193,7 +193,9 @@ fn frame(
     route: Route<'_>,
     more: u64,
     size: usize,
-    write: impl FnOnce(&mut Written<'_>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
+    write: impl FnOnce(
+        &mut Written<'_>,
+    ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
 ) -> Bytes {
     let mut bytes = Vec::with_capacity(size + 160);
     let mut to = Encoder::new(&mut bytes);
@@ -263,8 +265,7 @@ mod tests {
         let data = Bytes::from_static(&[1, 2, 3]);
         let read = Frame::Sync { sender: "hall", document: "abc", data: data.clone() };
         assert_eq!(Frame::decode(&frame), Ok(read));
-        let said =
-            Ephemeral { sender: "ben", document: "abc", session: "s", count: 7, data };
+        let said = Ephemeral { sender: "ben", document: "abc", session: "s", count: 7, data };
         assert_eq!(Frame::decode(&ephemeral(&said, "ada")), Ok(Frame::Ephemeral(said)));
         assert_eq!(Frame::decode(&unavailable(ROUTE, "abc")), Ok(Frame::Unavailable));
         assert_eq!(Frame::decode(&peer(ROUTE, "storage")), Ok(Frame::Other));

@@ -9,7 +9,7 @@ use studyhall_schema::{
 };
 use studyhall_store::log::{Append, Outcome};
 use studyhall_sync::{
-    document::{Document, Effect, Input, Limits, PeerId, State},
+    document::{Document, Effect, Engine, Input, Limits, PeerId, Refusal, Yjs},
     guard, text,
 };
 use yrs::{
@@ -77,25 +77,31 @@ pub(crate) fn text_of(doc: &Doc) -> String {
 }
 
 /// One core, and everything it says.
-pub(crate) struct Stage {
-    pub(crate) core: Document,
+pub(crate) struct Stage<E: Engine = Yjs> {
+    pub(crate) core: Document<E>,
     pub(crate) effects: Vec<Effect>,
+}
+
+impl<E: Engine> Stage<E> {
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        let id = DocumentId::Note(NoteId::from_bytes([7; 12]));
+        Self { core: Document::new(id, E::State::default(), limits, 1), effects: Vec::new() }
+    }
+
+    pub(crate) fn input(&mut self, input: Input<E>) -> Vec<Effect> {
+        self.core.handle(NOW, input, &mut self.effects);
+        self.core.flush(NOW, &mut self.effects);
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(crate) fn stored(&mut self) -> Vec<Effect> {
+        self.input(Input::Outcome(Outcome::Stored))
+    }
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
         Self::with_limits(Limits::default())
-    }
-
-    pub(crate) fn with_limits(limits: Limits) -> Self {
-        let id = DocumentId::Note(NoteId::from_bytes([7; 12]));
-        Self { core: Document::new(id, State::default(), limits, 1), effects: Vec::new() }
-    }
-
-    pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
-        self.core.handle(NOW, input, &mut self.effects);
-        self.core.flush(NOW, &mut self.effects);
-        std::mem::take(&mut self.effects)
     }
 
     pub(crate) fn joins(&mut self, person: &Person, permission: Permission) {
@@ -112,10 +118,6 @@ impl Stage {
         let scan = guard::update_v1(&update).expect("people send well-formed updates");
         self.input(Input::Update { peer: person.peer(), update, scan, step2 })
     }
-
-    pub(crate) fn stored(&mut self) -> Vec<Effect> {
-        self.input(Input::Outcome(Outcome::Stored))
-    }
 }
 
 pub(crate) fn appended(effects: &[Effect]) -> Option<&Append> {
@@ -129,6 +131,13 @@ pub(crate) fn acks(effects: &[Effect], person: &Person) -> usize {
     let is_theirs =
         |effect: &&Effect| matches!(effect, Effect::Ack { peer, .. } if *peer == person.peer());
     effects.iter().filter(is_theirs).count()
+}
+
+pub(crate) fn refusal(effects: &[Effect]) -> Option<Refusal> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Refuse { reason, .. } => Some(*reason),
+        _ => None,
+    })
 }
 
 pub(crate) fn shown(effects: &[Effect]) -> Option<&Bytes> {

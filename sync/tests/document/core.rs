@@ -6,23 +6,18 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
+use studyhall_sync::document::{
+    Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal, Yjs,
+};
 use yrs::{Text, Transact};
 
-use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
+use crate::cast::{NOW, Person, Stage, acks, appended, refusal, shown, text_of};
 
 fn cast() -> (Stage, Person, Person) {
     let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
     stage.joins(&ada, Permission::Write);
     stage.joins(&ben, Permission::Write);
     (stage, ada, ben)
-}
-
-fn refusal(effects: &[Effect]) -> Option<Refusal> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Refuse { reason, .. } => Some(*reason),
-        _ => None,
-    })
 }
 
 #[test]
@@ -151,7 +146,7 @@ fn nobody_takes_a_client_id_that_somebody_else_is_seen_with() {
 #[test]
 fn who_was_first_with_a_client_id_is_what_the_log_says() {
     // Ada writes on another node; this one has not heard of it yet.
-    let mut stage = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    let mut stage = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
     let (ada, ben) = (Person::new(1), Person::new(2));
     stage.joins(&ben, Permission::Write);
     let hers = ada.types("hers, and durable");
@@ -178,7 +173,7 @@ fn who_was_first_with_a_client_id_is_what_the_log_says() {
 
 #[test]
 fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
-    let mut stage = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    let mut stage = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
     let (ada, ben, reader) = (Person::new(1), Person::new(2), Person::new(3));
     let update = LoggedUpdate { by: ada.user, data: ada.types("from the other node") };
     reader.hears(&ada.all());
@@ -197,7 +192,7 @@ fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
     let told = stage.input(Input::Missed { entries: vec![], all: true });
     assert_eq!(refusal(&told), Some(Refusal::ReadOnly));
     // Ada's own client id stays hers though Ben brought her content first, to a node behind.
-    let mut behind = Stage::with_limits(Limits { alone: false, ..Limits::default() });
+    let mut behind = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
     behind.joins(&ben, Permission::Write);
     behind.joins(&ada, Permission::Write);
     assert!(appended(&behind.sends_as(&ben, ben.all(), true)).is_some());
@@ -235,7 +230,7 @@ fn nothing_is_put_into_what_is_no_type() {
 #[test]
 fn many_small_blocks_fill_a_document_by_what_they_take_in_memory() {
     let limits = Limits { hard_memory: 2 << 20, ..Limits::default() };
-    let mut stage = Stage::with_limits(limits);
+    let mut stage = Stage::<Yjs>::with_limits(limits);
     let ada = Person::new(1);
     stage.joins(&ada, Permission::Write);
     // Typed one after the other, letters become one block: the estimate is far above what they take.
@@ -325,7 +320,7 @@ fn what_is_sent_twice_is_written_once_and_acknowledged_twice() {
 
 #[test]
 fn repeats_without_end_are_refused_while_the_store_is_away() {
-    let mut stage = Stage::with_limits(Limits { promises: 10, ..Limits::default() });
+    let mut stage = Stage::<Yjs>::with_limits(Limits { promises: 10, ..Limits::default() });
     let ada = Person::new(1);
     stage.joins(&ada, Permission::Write);
     let update = ada.types("again and again");
@@ -383,7 +378,7 @@ fn a_log_that_cannot_be_read_pauses_everybody_whose_edits_wait_for_it() {
 
 #[test]
 fn too_much_that_waits_is_refused_until_the_store_returns() {
-    let mut stage = Stage::with_limits(Limits { waiting_bytes: 1000, ..Limits::default() });
+    let mut stage = Stage::<Yjs>::with_limits(Limits { waiting_bytes: 1000, ..Limits::default() });
     let ada = Person::new(1);
     stage.joins(&ada, Permission::Write);
     stage.sends(&ada, ada.types(&"x".repeat(900)));
@@ -396,7 +391,7 @@ fn too_much_that_waits_is_refused_until_the_store_returns() {
 #[test]
 fn a_full_document_takes_no_more_and_is_still_read() {
     let limits = Limits { soft_bytes: 2_000, hard_bytes: 4_000, ..Limits::default() };
-    let (mut stage, ada) = (Stage::with_limits(limits), Person::new(1));
+    let (mut stage, ada) = (Stage::<Yjs>::with_limits(limits), Person::new(1));
     stage.joins(&ada, Permission::Write);
     stage.sends(&ada, ada.types(&"x".repeat(1_900)));
     stage.stored();

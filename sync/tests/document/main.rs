@@ -1,5 +1,7 @@
 //! The document core through its one door: inputs go in, effects come out, a script plays the store.
 
+mod automerge;
 mod cast;
 mod core;
+mod phone;
 mod simulation;

@@ -76,11 +76,6 @@ impl Graph {
         self.places.contains_key(hash)
     }
 
-    /// How many changes are durable.
-    pub(super) fn len(&self) -> usize {
-        self.durable
-    }
-
     /// About how many bytes of memory the changes take.
     pub(super) fn memory(&self) -> u64 {
         self.memory

@@ -117,7 +117,8 @@ impl Document<Automerge> {
         for peer in waiting {
             self.answer(peer, effects);
         }
-        if self.peers.values().any(|one| one.link.read.is_some_and(|read| read > self.reads.asked)) {
+        if self.peers.values().any(|one| one.link.read.is_some_and(|read| read > self.reads.asked))
+        {
             self.ask_unless_asked(effects);
         }
     }

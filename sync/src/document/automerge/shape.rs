@@ -84,14 +84,15 @@ impl Graph {
     pub(super) fn fits(&self, scan: &Scan, deps: &[Place]) -> bool {
         let own = self.author(&scan.actors[0]).unwrap_or(u32::MAX - 1);
         let others = scan.actors[1..].iter().map(|name| self.author(name));
-        let authors: Option<SmallVec<[u32; 2]>> = std::iter::once(Some(own)).chain(others).collect();
+        let authors: Option<SmallVec<[u32; 2]>> =
+            std::iter::once(Some(own)).chain(others).collect();
         let Some(authors) = authors else { return false };
         let (own, past) = (Vec::new(), SmallVec::new());
         let mut look = Look { graph: self, authors, start: scan.start, deps, own, past };
         let mut counters = scan.start..;
-        scan.operations().zip(counters.by_ref()).all(|(op, counter)| {
-            op.is_ok_and(|op| look.takes(&op, counter).is_some())
-        })
+        scan.operations()
+            .zip(counters.by_ref())
+            .all(|(op, counter)| op.is_ok_and(|op| look.takes(&op, counter).is_some()))
     }
 
     /// What a change makes, as runs.

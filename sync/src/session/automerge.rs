@@ -1,0 +1,298 @@
+//! A socket of automerge-repo: many documents, one caller, let in before the upgrade.
+//!
+//! The client names itself (`join`), and nothing in the protocol proves it: what it sends under another
+//! name than that ends the socket. A document that is not there, or not the caller's, is unavailable.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use studyhall_schema::{
+    access::{AccessError, Caller, Permission},
+    document::DocumentId,
+    wire_id::WireId,
+};
+
+use super::{Batch, Reader, Registered, Seat, permission, run, senders::Held};
+use crate::{
+    actor::{Join, Mail, Outlet, Wire},
+    document::Inbound,
+    node::Node,
+    outbox::{Close, Outbox},
+    socket::{Gate, Socket},
+    wire::{
+        Malformed,
+        automerge::SyncMessage,
+        repo::{self, Ephemeral, Frame, Route},
+    },
+};
+
+/// Sessions of one client whose counts are kept.
+const SESSIONS: usize = 64;
+
+/// Somebody who was let in, or why nobody was: a stock client in Node takes no answer but an upgrade.
+pub(crate) async fn serve(
+    node: Arc<Node>,
+    socket: Socket,
+    gate: Arc<Gate>,
+    caller: Result<Caller, AccessError>,
+) {
+    let outbox = Arc::new(Outbox::default());
+    let reading = {
+        let outbox = outbox.clone();
+        |reader: Reader| async move {
+            match caller {
+                // A socket lives as long as its sign-in, not as its access token.
+                Ok(caller) => {
+                    reader.let_in(caller.user);
+                    let caller = Caller { expires_at: None, ..caller };
+                    Session::new(node, outbox, caller).read(reader).await;
+                }
+                Err(AccessError::Invalid) => outbox.close(Close::LoginRevoked),
+                Err(AccessError::Unavailable) => outbox.close(Close::TryLater),
+            }
+        }
+    };
+    run(socket, gate, outbox, reading).await;
+}
+
+struct Session {
+    node: Arc<Node>,
+    outbox: Arc<Outbox>,
+    registered: Registered,
+    caller: Caller,
+    /// Who the client is, once it has said so.
+    joined: Option<Joined>,
+    /// By what the client calls them.
+    places: HashMap<Arc<str>, Place>,
+    /// What each of the client's sessions has said to others.
+    said: HashMap<Box<str>, u64>,
+}
+
+struct Joined {
+    client: Held,
+    /// The name of the server as a peer.
+    server: Arc<str>,
+}
+
+struct Place {
+    seat: Seat,
+    permission: Permission,
+}
+
+/// What is on its way to one document.
+type Going = Option<(Arc<str>, Vec<Inbound>)>;
+
+impl Session {
+    fn new(node: Arc<Node>, outbox: Arc<Outbox>, caller: Caller) -> Self {
+        let registered = Registered::new(&node, outbox.clone());
+        registered.speaks_for(caller);
+        let (places, said) = (HashMap::new(), HashMap::new());
+        Self { node, outbox, registered, caller, joined: None, places, said }
+    }
+
+    async fn read(mut self, mut reader: Reader) {
+        let mut batch = Batch::default();
+        loop {
+            let done = tokio::select! {
+                read = reader.batch(&mut batch) => match read {
+                    Some(()) => self.pass_on(&mut batch.frames).await,
+                    None => break,
+                },
+                () = self.registered.recheck() => Box::pin(self.recheck()).await,
+            };
+            if let Err(why) = done {
+                self.outbox.close(why);
+                break;
+            }
+        }
+    }
+
+    /// Frames that follow one another to one document go on as one mail.
+    async fn pass_on(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Close> {
+        let mut going: Going = None;
+        for frame in frames.drain(..) {
+            let malformed = |_| {
+                metrics::counter!("studyhall_sync_malformed_total").increment(1);
+                Close::Protocol
+            };
+            match Frame::decode(&frame).map_err(malformed)? {
+                Frame::Join { sender, is_version_1 } => {
+                    Box::pin(self.join(sender, is_version_1)).await?;
+                }
+                Frame::Leave => return Err(Close::Silent),
+                Frame::Sync { sender, document, data } => {
+                    self.is_from(sender)?;
+                    let message =
+                        SyncMessage::decode(&data).map_err(|bad| self.not_taken(document, bad))?;
+                    self.add(&mut going, document, Inbound::Sync(Box::new(message))).await?;
+                }
+                Frame::Ephemeral(said) => {
+                    self.is_from(said.sender)?;
+                    if self.is_new(&said) {
+                        let message = Inbound::Ephemeral(frame.clone());
+                        self.add(&mut going, said.document, message).await?;
+                    }
+                }
+                Frame::Unavailable | Frame::Other => {}
+            }
+        }
+        self.send(&mut going).await
+    }
+
+    fn not_taken(&self, document: &str, bad: Malformed) -> Close {
+        tracing::debug!(user = %self.caller.user, document, %bad, "a sync message is refused");
+        metrics::counter!("studyhall_sync_malformed_total").increment(1);
+        Close::Protocol
+    }
+
+    /// Whether a frame is from who the client said to be.
+    fn is_from(&self, sender: &str) -> Result<(), Close> {
+        match &self.joined {
+            Some(joined) if *joined.client.name == *sender => Ok(()),
+            Some(_) => {
+                metrics::counter!("studyhall_sync_forged_senders_total").increment(1);
+                tracing::warn!(target: "audit", user = %self.caller.user,
+                    "a frame under another peer's name was refused");
+                Err(Close::Protocol)
+            }
+            None => Err(Close::Protocol),
+        }
+    }
+
+    async fn join(&mut self, sender: &str, is_version_1: bool) -> Result<(), Close> {
+        if self.joined.as_ref().is_some_and(|joined| *joined.client.name != *sender) {
+            return Err(Close::Protocol);
+        }
+        let storage = self.node.storage_id().await.ok_or(Close::TryLater)?;
+        let server: Arc<str> = format!("hall-{storage}").into();
+        let route = Route { sender: &server, target: sender };
+        if !is_version_1 {
+            self.outbox.push(repo::error(route, "only version 1 of the protocol is spoken here"));
+            return Err(Close::Protocol);
+        }
+        let Some(client) = self.node.senders.hold(sender, self.caller.user) else {
+            tracing::warn!(target: "audit", user = %self.caller.user,
+                "the name of another person's peer was refused");
+            self.outbox.push(repo::error(route, "this peer id is in use by somebody else"));
+            return Err(Close::Protocol);
+        };
+        self.outbox.push(repo::peer(route, &storage));
+        self.joined = Some(Joined { client, server });
+        Ok(())
+    }
+
+    /// Whether a session of the client has not said this before.
+    fn is_new(&mut self, said: &Ephemeral<'_>) -> bool {
+        if self.said.len() >= SESSIONS && !self.said.contains_key(said.session) {
+            self.said.clear();
+        }
+        match self.said.entry(said.session.into()) {
+            Entry::Vacant(entry) => {
+                entry.insert(said.count);
+                true
+            }
+            Entry::Occupied(mut last) => last.insert(said.count.max(*last.get())) < said.count,
+        }
+    }
+
+    async fn add(
+        &mut self,
+        going: &mut Going,
+        document: &str,
+        message: Inbound,
+    ) -> Result<(), Close> {
+        if let Some((known, messages)) = going
+            && **known == *document
+        {
+            messages.push(message);
+            return Ok(());
+        }
+        self.send(going).await?;
+        if let Some(document) = Box::pin(self.place(document)).await? {
+            *going = Some((document, vec![message]));
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, going: &mut Going) -> Result<(), Close> {
+        let Some((document, messages)) = going.take() else { return Ok(()) };
+        let Some(place) = self.places.get(&document) else { return Ok(()) };
+        let room = self.node.room(messages.iter().map(Inbound::size).sum()).await;
+        place.seat.tell(Mail::Frames(place.seat.peer, messages, room)).await
+    }
+
+    fn unavailable(&self, document: &str) {
+        if let Some(Joined { client, server }) = &self.joined {
+            let route = Route { sender: server, target: &client.name };
+            self.outbox.push(repo::unavailable(route, document));
+        }
+    }
+
+    /// The caller's place in a document, taken when they have none; `None` when they may not.
+    async fn place(&mut self, document: &str) -> Result<Option<Arc<str>>, Close> {
+        if let Some((known, place)) = self.places.get_key_value(document) {
+            if !place.seat.document.mailbox.is_closed() {
+                return Ok(Some(known.clone()));
+            }
+            self.places.remove(document);
+        }
+        let named = document.parse::<WireId>().ok().and_then(WireId::document);
+        let (Some(id), Some(joined)) = (named, &self.joined) else {
+            self.unavailable(document);
+            return Ok(None);
+        };
+        self.registered.attends(id);
+        let permission = permission(&self.node, self.caller, id).await.map_err(refused)?;
+        if permission == Permission::None || self.places.len() >= self.node.config.attached {
+            self.registered.leaves(id);
+            self.unavailable(document);
+            return Ok(None);
+        }
+        let name: Arc<str> = document.into();
+        let (server, client) = (joined.server.clone(), joined.client.name.clone());
+        let wire = Wire::Automerge { document: name.clone(), server, client };
+        let outlet = Outlet { outbox: self.outbox.clone(), wire, user: self.caller.user };
+        let peer = self.node.peer();
+        let join = Join { peer, permission, outlet };
+        let document = self.node.send(id, Mail::Join(Box::new(join))).await;
+        let place = Place { seat: Seat { document, peer }, permission };
+        self.places.insert(name.clone(), place);
+        Ok(Some(name))
+    }
+
+    /// Access has changed: every document is asked for again.
+    async fn recheck(&mut self) -> Result<(), Close> {
+        let places: Vec<(Arc<str>, DocumentId, Permission)> = self
+            .places
+            .iter()
+            .map(|(name, place)| (name.clone(), place.seat.document.id, place.permission))
+            .collect();
+        for (name, id, before) in places {
+            let now = permission(&self.node, self.caller, id).await.map_err(refused)?;
+            if now == Permission::None {
+                self.places.remove(&name);
+                self.registered.leaves(id);
+                self.unavailable(&name);
+            } else if now > before {
+                // What was refused until now the client sends again only on a new socket.
+                return Err(Close::Restart);
+            } else if now < before
+                && let Some(place) = self.places.get_mut(&name)
+            {
+                place.permission = now;
+                place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(error: AccessError) -> Close {
+    match error {
+        AccessError::Invalid => Close::LoginRevoked,
+        AccessError::Unavailable => Close::TryLater,
+    }
+}
