@@ -33,7 +33,7 @@ pub const INFLATED: usize = 16 << 20;
 /// A document's columns may have so many bytes together when they are inflated.
 pub const INFLATED_DOCUMENT: usize = 256 << 20;
 /// Operations of one change.
-pub const MAX_OPS: u32 = 1 << 20;
+pub const MAX_OPS: u32 = 1 << 22;
 /// Operation counters end here, far below where automerge's do.
 const MAX_COUNTER: u64 = 1 << 31;
 const MAX_ACTOR: usize = 64;

@@ -151,3 +151,47 @@ pub fn encode_whole(heads: &[Hash], document: &[u8]) -> Bytes {
     to.put_var_bytes(document);
     to.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: Hash = [7; 32];
+
+    fn with_filter(filter: &[u8]) -> Bytes {
+        let mut to = begin(VERSION_1, &[HASH], &[], 64);
+        to.put_u8(1);
+        put_hashes(&mut to, &[HASH]);
+        to.put_var_bytes(filter);
+        to.put_u8(0);
+        to.freeze()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let read = SyncMessage::decode(&encode(&[HASH], &[[8; 32]], [].into_iter())).unwrap();
+        assert_eq!((read.heads, read.need, read.shared), (vec![HASH], vec![[8; 32]], vec![HASH]));
+        assert!(!read.has_filter && !read.takes_documents && read.changes.is_empty());
+        let read = SyncMessage::decode(&with_filter(&[1, 10, 7, 0xff, 0x03])).unwrap();
+        assert!(read.has_filter);
+        assert_eq!(read.without_changes(), with_filter(&[1, 10, 7, 0xff, 0x03]));
+    }
+
+    #[test]
+    fn filters_that_nothing_can_be_looked_up_in_are_refused() {
+        // By nothing it would be divided, for 2^31 probes memory reserved.
+        for filter in [&[1, 0, 7][..], &[0, 10, 7], &[1, 10, 33, 0, 0], &[1, 10, 7, 0], &[9]] {
+            assert!(SyncMessage::decode(&with_filter(filter)).is_err(), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_held_against_the_bytes_that_are_left() {
+        for bytes in
+            [&[0x42, 0xff, 0xff, 0xff, 0x7f][..], &[0x42, 0, 0, 0, 0xff, 0x7f], &[0x42], &[]]
+        {
+            assert!(SyncMessage::decode(&Bytes::copy_from_slice(bytes)).is_err());
+        }
+        assert_eq!(SyncMessage::decode(&encode_whole(&[], &[])).unwrap_err(), Malformed::Kind);
+    }
+}

@@ -4,35 +4,69 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rand::{Rng, rngs::StdRng};
-use studyhall_sync::document::PeerId;
+use studyhall_schema::ids::UserId;
+use studyhall_sync::{
+    document::{Effect, Engine, Input, PeerId, State, Yjs},
+    guard,
+};
 use yrs::{ReadTxn, StateVector, Transact, updates::decoder::Decode};
 
-use crate::cast::Person;
+use crate::cast::{Person, text_of};
 
-pub(super) enum ToServer {
+/// A node, and the connection's number there.
+pub(super) type Connection = Option<(usize, PeerId)>;
+
+/// A client of either library.
+pub(super) trait Client {
+    type Engine: Engine;
+    fn new(number: u8) -> Self;
+    fn user(&self) -> UserId;
+    fn connection(&self) -> Connection;
+    fn connect(&mut self, node: usize, peer: PeerId);
+    /// What was under way is lost.
+    fn cut(&mut self) -> Connection;
+    /// Types a token that nobody types again.
+    fn edits(&mut self, random: &mut StdRng);
+    /// What the server hears next.
+    fn says(&mut self) -> Option<Input<Self::Engine>>;
+    /// Something that the server says to this client is on its way.
+    fn is_sent(&mut self, effect: &Effect);
+    fn hears(&mut self);
+    /// Whether this client has content of others that the store does not have.
+    fn sees_ahead_of(&self, durable: &mut <Self::Engine as Engine>::State) -> bool;
+    fn is_quiet(&mut self) -> bool;
+    fn reads(&self) -> String;
+    fn acknowledged(&self) -> &[String];
+    /// A document's text.
+    fn text(state: &mut <Self::Engine as Engine>::State) -> String;
+}
+
+enum ToServer {
     Step1(Bytes),
     Update { update: Bytes, step2: bool },
 }
 
-pub(super) enum ToClient {
+enum ToClient {
     Step1(Bytes),
     Update(Bytes),
     Ack,
 }
 
-pub(super) struct Client {
-    pub(super) person: Person,
-    connection: Option<(usize, PeerId)>,
-    pub(super) outbox: VecDeque<ToServer>,
-    pub(super) inbox: VecDeque<ToClient>,
+pub(super) struct Desk {
+    person: Person,
+    connection: Connection,
+    outbox: VecDeque<ToServer>,
+    inbox: VecDeque<ToClient>,
     /// The tokens of each message that was sent and not acknowledged, oldest first.
     unacknowledged: VecDeque<Vec<String>>,
-    pub(super) acknowledged: Vec<String>,
+    acknowledged: Vec<String>,
     typed: Vec<String>,
 }
 
-impl Client {
-    pub(super) fn new(number: u8) -> Self {
+impl Client for Desk {
+    type Engine = Yjs;
+
+    fn new(number: u8) -> Self {
         Self {
             person: Person::new(number),
             connection: None,
@@ -44,31 +78,29 @@ impl Client {
         }
     }
 
-    pub(super) fn peer(&self) -> Option<PeerId> {
-        self.connection.map(|(_, peer)| peer)
+    fn user(&self) -> UserId {
+        self.person.user
     }
 
-    pub(super) fn connected_to(&self) -> Option<usize> {
-        self.connection.map(|(node, _)| node)
+    fn connection(&self) -> Connection {
+        self.connection
     }
 
-    pub(super) fn connect(&mut self, node: usize, peer: PeerId) {
+    fn connect(&mut self, node: usize, peer: PeerId) {
         self.connection = Some((node, peer));
         self.outbox.push_back(ToServer::Step1(self.person.vector()));
     }
 
-    /// What was under way is lost.
-    pub(super) fn cut(&mut self) -> Option<(usize, PeerId)> {
+    fn cut(&mut self) -> Connection {
         self.outbox.clear();
         self.inbox.clear();
         self.unacknowledged.clear();
         self.connection.take()
     }
 
-    /// Types a token that nobody types again.
-    pub(super) fn edits(&mut self, random: &mut StdRng) {
-        let token =
-            format!("<{}.{}.{:x}>", self.peer_number(), self.typed.len(), random.random::<u32>());
+    fn edits(&mut self, random: &mut StdRng) {
+        let number = self.person.user.bytes()[0];
+        let token = format!("<{number}.{}.{:x}>", self.typed.len(), random.random::<u32>());
         let update = self.person.types(&token);
         self.typed.push(token.clone());
         if self.connection.is_some() {
@@ -77,11 +109,29 @@ impl Client {
         }
     }
 
-    fn peer_number(&self) -> u8 {
-        self.person.user.bytes()[0]
+    fn says(&mut self) -> Option<Input> {
+        let (_, peer) = self.connection?;
+        Some(match self.outbox.pop_front()? {
+            ToServer::Step1(vector) => Input::Step1 { peer, vector },
+            ToServer::Update { update, step2 } => {
+                let scan = guard::update_v1(&update).expect("clients send well-formed updates");
+                Input::Update { peer, update, scan, step2 }
+            }
+        })
     }
 
-    pub(super) fn hears(&mut self) {
+    fn is_sent(&mut self, effect: &Effect) {
+        self.inbox.extend(match effect {
+            Effect::Ack { .. } => Some(ToClient::Ack),
+            Effect::Step1 { vector, .. } => Some(ToClient::Step1(vector.clone())),
+            Effect::Difference { update, .. } | Effect::FanOut { update, .. } => {
+                Some(ToClient::Update(update.clone()))
+            }
+            _ => None,
+        });
+    }
+
+    fn hears(&mut self) {
         match self.inbox.pop_front() {
             None => {}
             Some(ToClient::Update(update)) => self.person.hears(&update),
@@ -99,14 +149,25 @@ impl Client {
         }
     }
 
-    /// Whether this client has content of others that the store does not have.
-    pub(super) fn sees_ahead_of(&self, durable: &StateVector) -> bool {
-        let own = self.person.doc.client_id();
+    fn sees_ahead_of(&self, durable: &mut State) -> bool {
+        let (own, durable) = (self.person.doc.client_id(), durable.state_vector());
         let vector = self.person.doc.transact().state_vector();
         vector.iter().any(|(client, clock)| *client != own && *clock > durable.get(client))
     }
 
-    pub(super) fn is_quiet(&self) -> bool {
+    fn is_quiet(&mut self) -> bool {
         self.inbox.is_empty() && self.outbox.is_empty() && self.unacknowledged.is_empty()
+    }
+
+    fn reads(&self) -> String {
+        self.person.reads()
+    }
+
+    fn acknowledged(&self) -> &[String] {
+        &self.acknowledged
+    }
+
+    fn text(state: &mut State) -> String {
+        text_of(state.doc())
     }
 }

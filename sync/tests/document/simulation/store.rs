@@ -1,19 +1,24 @@
 //! The store of the simulation: a log with snapshots and the fence, as `store.md` has it.
 
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
-use studyhall_sync::document::State;
-use yrs::{ReadTxn, StateVector, Transact};
+use studyhall_sync::document::{Applied, Engine};
 
 use crate::cast::NOW;
 
-#[derive(Default)]
-pub(super) struct Store {
+pub(super) struct Store<E: Engine> {
     log: Vec<Entry>,
     snapshot: Option<Snapshot>,
-    durable: State,
+    /// What is durable, as a document.
+    pub(super) durable: E::State,
 }
 
-impl Store {
+impl<E: Engine> Default for Store<E> {
+    fn default() -> Self {
+        Self { log: Vec::new(), snapshot: None, durable: E::State::default() }
+    }
+}
+
+impl<E: Engine> Store<E> {
     fn snapshot_seq(&self) -> u64 {
         self.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq)
     }
@@ -49,27 +54,22 @@ impl Store {
         self.snapshot_seq() > seq
     }
 
-    pub(super) fn load(&self) -> State {
-        let mut state = self.snapshot.as_ref().map_or_else(State::default, |snapshot| {
-            State::from_snapshot(snapshot).expect("a snapshot loads")
+    pub(super) fn load(&self) -> E::State {
+        let mut state = self.snapshot.as_ref().map_or_else(E::State::default, |snapshot| {
+            E::State::from_snapshot(snapshot).expect("a snapshot loads")
         });
         for entry in &self.log {
             state.apply_entry(entry).expect("an entry applies");
         }
+        state.settle().expect("the log is sound");
         state
     }
 
     /// Somebody compacts: the log up to here is gone.
     pub(super) fn compact(&mut self) {
-        let authors = self.durable.authors().clone();
         let (seq, state) = (self.tail(), self.durable.full());
-        self.snapshot =
-            Some(Snapshot { seq, at: NOW, state, authors: authors.into_iter().collect() });
+        let authors = self.durable.authors_in_order();
+        self.snapshot = Some(Snapshot { seq, at: NOW, state, authors });
         self.log.clear();
-    }
-
-    /// What is durable, as a state vector.
-    pub(super) fn durable(&self) -> StateVector {
-        self.durable.doc().transact().state_vector()
     }
 }

@@ -1,0 +1,156 @@
+// Stock automerge-repo clients on Automerge notes: what they do with any other sync server, and what only
+// this one promises: heads that it names are saved, and REST is one more writer.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cast } from "./hall.js";
+import { automergeNote, phone } from "./phones.js";
+import { until } from "./until.js";
+
+const text = async (person, note) => (await person.send("GET", `/notes/${note.id}`)).text;
+
+/** Ada and Ben with a phone each, in a note of a room of theirs. */
+async function two(t, fields = {}, settings = {}, ...flags) {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"], ...flags);
+  const room = await ada.roomWith([ben], settings);
+  const note = await automergeNote(ada, { room_id: room, is_shared: true, ...fields });
+  const [one, other] = [await phone(t, ada), await phone(t, ben)];
+  const [here, there] = [await one.open(note.document_url), await other.open(note.document_url)];
+  return { hall, ada, ben, room, note, one, other, here, there };
+}
+
+test("two people write, each sees the other, and the server's heads say what is saved", async (t) => {
+  const { ada, note, here, there } = await two(t, { text: "Hello" });
+  assert.equal(note.engine, "automerge");
+  await Promise.all([here.reads("Hello"), there.reads("Hello")]);
+  here.write(" from Ada");
+  await there.reads("Hello from Ada");
+  there.write(", and Ben 😀");
+  await here.reads("Hello from Ada, and Ben 😀");
+  await Promise.all([here.saved(), there.saved()]);
+  assert.equal(await text(ada, note), "Hello from Ada, and Ben 😀");
+});
+
+test("offline on both sides, kill -9 in between: all of it merges, and REST shows the same", async (t) => {
+  const { hall, ada, ben, note, one, other, here, there } = await two(t);
+  here.write("together ");
+  await there.reads("together ");
+  await Promise.all([here.saved(), there.saved()]);
+  const storage = one.storageId;
+  await Promise.all([one.leave(), other.leave()]);
+  for (const word of ["ada-1 ", "ada-2 ", "ada-3 "]) here.write(word);
+  for (const word of ["ben-1 ", "ben-2 "]) there.write(word);
+  await ada.send("PUT", `/notes/${note.id}`, { text: "rest: together " });
+  await hall.kill();
+  await hall.start();
+  assert.equal(await text(ada, note), "rest: together ");
+  await one.comeBack();
+  assert.equal(one.storageId, storage, "the storage is the same one");
+  await here.saved();
+  await hall.kill();
+  await until(() => !one.online, "the phone notices");
+  await hall.start();
+  await Promise.all([until(() => one.online, "it comes back by itself"), other.comeBack()]);
+  await Promise.all([here.has("ben-1 ben-2 "), there.has("ada-1 ada-2 ada-3 ")]);
+  await Promise.all([here.saved(), there.saved()]);
+  assert.equal(here.words, there.words);
+  assert.ok(here.words.startsWith("rest: together "));
+  assert.equal(await text(ben, note), here.words);
+});
+
+test("nothing is shown or called saved before it is durable", async (t) => {
+  const { hall, here, there } = await two(t, {}, {}, "--debug-doors");
+  here.write("first ");
+  await Promise.all([there.reads("first "), here.saved()]);
+  await hall.holdJournal();
+  const before = here.savedHeads;
+  here.write("second");
+  let said = null;
+  here.handle.on("ephemeral-message", ({ message }) => (said = message));
+  there.handle.broadcast("behind the edit");
+  await until(() => said, "what is not kept goes on");
+  assert.deepEqual([there.words, here.savedHeads], ["first ", before]);
+  await hall.releaseJournal();
+  await Promise.all([there.reads("first second"), here.saved()]);
+});
+
+test("a text that is put merges, as operations, into what a phone writes", async (t) => {
+  const { ada, ben, note, other, here, there } = await two(t, { text: "one two three" });
+  await there.reads("one two three");
+  await other.leave();
+  there.write(" four");
+  await ada.send("PUT", `/notes/${note.id}`, { text: "one TWO three" });
+  await here.reads("one TWO three");
+  await other.comeBack();
+  await Promise.all([here.reads("one TWO three four"), there.reads("one TWO three four")]);
+  await there.saved();
+  assert.equal(await text(ben, note), "one TWO three four");
+});
+
+test("a reader sees everything, and what they write goes nowhere until they may", async (t) => {
+  const settings = { members_can_edit_notes: false };
+  const { ada, room, here, there } = await two(t, {}, settings);
+  here.write("read me ");
+  await there.reads("read me ");
+  there.write("(mine) ");
+  here.write("still ");
+  await there.has("still ");
+  await here.saved();
+  assert.equal(here.words, "read me still ");
+  assert.ok(!there.isSaved);
+  await ada.send("PUT", `/rooms/${room}`, { settings: { members_can_edit_notes: true } });
+  await here.has("(mine) ");
+  await there.saved();
+});
+
+test("who is removed gets nothing more, within a second, and keeps the rest of the socket", async (t) => {
+  const { ada, ben, note, other, here, there } = await two(t);
+  const own = await automergeNote(ben, { text: "mine" });
+  const kept = await other.open(own.document_url);
+  here.write("seen");
+  await there.reads("seen");
+  await ada.send("PUT", `/notes/${note.id}`, { is_shared: false });
+  const asked = performance.now();
+  await until(async () => !(await ben.ask("GET", `/notes/${note.id}`)).ok, "REST refuses as well", 1);
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 - (performance.now() - asked))));
+  here.write(", unseen");
+  await here.saved();
+  kept.write(" still");
+  await kept.saved();
+  assert.equal(there.words, "seen");
+  assert.ok(other.online);
+});
+
+test("a document that is not there, is somebody else's, or is none of ours is unavailable", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = await automergeNote(ada, { text: "private" });
+  const yjs = await ben.send("POST", "/notes", {});
+  assert.equal(yjs.document_url, null);
+  const stranger = await phone(t, ben);
+  await stranger.misses(note.document_url);
+  await stranger.misses("automerge:4NMNnkMhL8jXrdJ9jamS58PAVdXu");
+  const mine = await automergeNote(ben);
+  const sheet = await stranger.open(mine.document_url);
+  sheet.write("the socket is fine");
+  await sheet.saved();
+});
+
+test("what is said to others and not kept reaches them once", async (t) => {
+  const { ada, note, here, there } = await two(t);
+  const third = await (await phone(t, ada)).open(note.document_url);
+  const heard = [];
+  for (const sheet of [there, third]) {
+    sheet.handle.on("ephemeral-message", ({ message }) => heard.push(message));
+  }
+  here.handle.broadcast({ cursor: 1 });
+  here.handle.broadcast({ cursor: 2 });
+  await until(() => heard.length >= 4, "both hear both");
+  here.write("!");
+  await Promise.all([there.reads("!"), third.reads("!")]);
+  assert.deepEqual(heard.map(({ cursor }) => cursor).sort(), [1, 1, 2, 2]);
+});
+
+test("a rich note is a Yjs document", async (t) => {
+  const { ada } = await cast(t, ["ada"]);
+  const answer = await ada.ask("POST", "/notes", { engine: "automerge", format: "rich" });
+  assert.deepEqual([answer.status, (await answer.json()).code], [409, "rich-needs-yjs"]);
+});
