@@ -105,7 +105,10 @@ fn fields(frame: &Bytes) -> Result<Fields<'_>, NoFrame> {
         return Err(NoFrame);
     }
     for number in 0.. {
-        let is_end = count.map_or(from.datatype()? == Type::Break, |count| number == count);
+        let is_end = match count {
+            Some(count) => number == count,
+            None => from.datatype()? == Type::Break,
+        };
         if is_end {
             break;
         }
