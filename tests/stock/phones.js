@@ -6,7 +6,10 @@ import { until } from "./until.js";
 /** Signs a phone in, as it is in a person's hand. */
 export async function phone(t, person, options = {}) {
   const url = `${person.hall.sockets}/automerge?ticket=${await person.ticket()}`;
-  return new Phone(t, url, options);
+  const made = new Phone(t, url, options);
+  // A repo that hears nobody for a second calls every document unavailable.
+  await until(() => made.online, "the phone is online");
+  return made;
 }
 
 /** A note in an Automerge document; what REST shows of it. */

@@ -9,6 +9,7 @@ use studyhall_schema::{
     },
     clock::SystemClock,
     document::{DocumentKind, Engine},
+    note::Format,
     timestamp::Timestamp,
 };
 use studyhall_store::{
@@ -220,9 +221,8 @@ async fn a_read_shows_what_another_node_wrote_while_news_comes_without_end() {
     let id = note(8, DocumentKind::PlainNote).id;
     let read = async || there.note(NoteId::from_bytes([8; 12])).await.unwrap().unwrap().value.text;
     assert_eq!(read().await, "one");
-    let change: Change = Box::new(|state, client| {
-        let View::Yjs(state) = state;
-        let update = text::diff_update(&state.full(), client, Format::Plain, "one two");
+    let change: Change = Box::new(|view, client| {
+        let update = NoteText::of(view, Format::Plain).diff(client, "one two");
         update.map_err(|_| Refusal::Undecodable)
     });
     here.documents.edit(id, ada(), change).await.unwrap();

@@ -8,9 +8,12 @@ use std::{
 
 use studyhall_schema::ids::UserId;
 
+/// Whose each name is, and on how many sockets.
+type Names = HashMap<Arc<str>, (UserId, usize)>;
+
 /// The names in use on this node.
 #[derive(Clone, Default)]
-pub(crate) struct Senders(Arc<Mutex<HashMap<Arc<str>, (UserId, usize)>>>);
+pub(crate) struct Senders(Arc<Mutex<Names>>);
 
 /// A name, for as long as this lives.
 pub(super) struct Held {
@@ -19,7 +22,7 @@ pub(super) struct Held {
 }
 
 impl Senders {
-    fn names(&self) -> MutexGuard<'_, HashMap<Arc<str>, (UserId, usize)>> {
+    fn names(&self) -> MutexGuard<'_, Names> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,7 +26,7 @@ fn objects(kind: DocumentKind) -> (u8, &'static [(&'static str, ObjType)]) {
             (1, &[(CONTENT, ObjType::Text), (META, ObjType::Map)])
         }
         DocumentKind::Todos => (2, &[("todos", ObjType::Map)]),
-        DocumentKind::Room => (3, &[("agenda", ObjType::Map)]),
+        DocumentKind::Room => (3, &[]), // values that are replaced whole
     }
 }
 
@@ -38,6 +38,9 @@ pub fn first_change(kind: DocumentKind) -> Vec<u8> {
     for (key, object) in objects {
         // Nothing but the type of an object could be wrong.
         let _ = doc.put_object(ROOT, *key, *object);
+    }
+    if objects.is_empty() {
+        doc.empty_change(CommitOptions::default().with_time(0));
     }
     last_change(&mut doc).unwrap_or_default()
 }
@@ -59,7 +62,7 @@ pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<V
 }
 
 fn last_change(doc: &mut AutoCommit) -> Option<Vec<u8>> {
-    doc.commit_with(CommitOptions::default().with_time(0))?;
+    doc.commit_with(CommitOptions::default().with_time(0));
     Some(doc.get_last_local_change()?.raw_bytes().to_vec())
 }
 

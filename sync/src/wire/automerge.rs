@@ -113,7 +113,9 @@ impl SyncMessage {
 
 fn put_hashes(to: &mut BytesMut, hashes: &[Hash]) {
     to.put_var_uint(hashes.len() as u64);
-    hashes.iter().for_each(|hash| to.put_slice(hash));
+    for hash in hashes {
+        to.put_slice(hash);
+    }
 }
 
 fn begin(version: u8, heads: &[Hash], need: &[Hash], more: usize) -> BytesMut {

@@ -1,0 +1,199 @@
+// Mallory speaks automerge-repo's protocol by hand: whatever she sends, the program stays up, the others
+// write on, and memory does not grow by more than 32 MiB over all of it.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import test from "node:test";
+import { deflateRawSync } from "node:zlib";
+import * as A from "@automerge/automerge";
+import { cbor, parseAutomergeUrl } from "@automerge/automerge-repo";
+import WebSocket from "ws";
+import { cast } from "./hall.js";
+import { MiB, memory } from "./mallory.js";
+import { automergeNote, phone } from "./phones.js";
+import { until } from "./until.js";
+
+/** A socket of Mallory's that has joined, and opened a note like anybody. */
+class Line {
+  static async open(t, person, url, name = `mallory-${randomBytes(4).toString("hex")}`) {
+    const ticket = await person.ticket();
+    const line = new Line(new WebSocket(`${person.hall.sockets}/automerge?ticket=${ticket}`), url, name);
+    t.after(() => line.socket.terminate());
+    await until(() => line.socket.readyState === WebSocket.OPEN, "Mallory's socket opens");
+    line.frame({ type: "join", peerMetadata: {}, supportedProtocolVersions: ["1"] });
+    return line;
+  }
+
+  /** Opens the note, too. */
+  static async in(t, person, url) {
+    const line = await Line.open(t, person, url);
+    const [, question] = A.generateSyncMessage(A.init(), A.initSyncState());
+    line.sync(question, "request");
+    await until(() => line.messages.length, "Mallory is answered");
+    [line.doc] = A.receiveSyncMessage(A.init(), A.initSyncState(), line.messages[0]);
+    return line;
+  }
+
+  code = null;
+  frames = [];
+
+  constructor(socket, url, name) {
+    Object.assign(this, { socket, name, document: parseAutomergeUrl(url).documentId });
+    socket.binaryType = "arraybuffer";
+    socket.on("message", (data) => this.frames.push(cbor.decode(new Uint8Array(data))));
+    socket.on("close", (code) => (this.code = code));
+    socket.on("error", () => {});
+  }
+
+  get messages() {
+    return this.frames.filter(({ type }) => type === "sync").map(({ data }) => data);
+  }
+
+  frame(fields) {
+    this.socket.send(cbor.encode({ senderId: this.name, targetId: "hall", ...fields }));
+  }
+
+  sync(data, type = "sync") {
+    this.frame({ type, documentId: this.document, data });
+  }
+
+  /** Sends changes as they are. */
+  brings(...changes) {
+    const have = [{ lastSync: [], bloom: new Uint8Array() }];
+    this.sync(A.encodeSyncMessage({ heads: [], need: [], have, changes }));
+  }
+
+  closed(code) {
+    return until(() => this.code !== null, `closed with ${code}`).then(() => {
+      assert.equal(this.code, code);
+    });
+  }
+}
+
+/** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
+async function scene(t) {
+  const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+  const room = await ada.roomWith([ben, mallory]);
+  const note = await automergeNote(ada, { room_id: room, is_shared: true, text: "Hello" });
+  const sheets = [];
+  for (const person of [ada, ben]) sheets.push(await (await phone(t, person)).open(note.document_url));
+  const [here, there] = sheets;
+  let words = 0;
+  const goesOn = async () => {
+    assert.equal(hall.program.exitCode, null, "the program is up");
+    here.write(` <${words++}>`);
+    await there.reads(here.words);
+    await here.saved();
+  };
+  await goesOn();
+  return { hall, ada, ben, mallory, note, here, there, goesOn };
+}
+
+const leb = (number) => (number < 128 ? [number] : [(number % 128) | 128, ...leb(Math.floor(number / 128))]);
+const MAGIC = [0x85, 0x6f, 0x4a, 0x83];
+const chunk = (kind, body) => Uint8Array.from([...MAGIC, 0, 0, 0, 0, kind, ...leb(body.length), ...body]);
+const HEADER = MAGIC.length + 5;
+
+test("malformed content closes its sender, and nobody else notices", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const good = A.getLastLocalChange(A.from({ key: "value" }));
+  const spoiled = Uint8Array.from(good);
+  spoiled[spoiled.length - 1] ^= 1;
+  const bomb = deflateRawSync(new Uint8Array(400 * MiB));
+  const before = memory(hall);
+  const changes = {
+    "a change that is cut": good.slice(0, -3),
+    "a checksum that is wrong": spoiled,
+    "garbage": randomBytes(500),
+    "400 MiB of zeros, compressed": chunk(2, bomb),
+    "a length that is not there": Uint8Array.from([...good.slice(0, HEADER), ...leb(2 ** 40), 1]),
+    "a whole document": A.save(A.from({ key: "value" })),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const line = await Line.in(t, mallory, note.document_url);
+    line.brings(change);
+    await line.closed(1002).catch((error) => assert.fail(`${what}: ${error.message}`));
+  }
+  const frames = {
+    "no CBOR": randomBytes(100),
+    "arrays in arrays": Uint8Array.from([0xa1, 0x61, 0x78, ...Array(100_000).fill(0x81), 0]),
+    "a map of 2^60 fields": Uint8Array.from([0xbb, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x61, 0x78]),
+    "a filter with 2^31 probes": cbor.encode({
+      type: "sync",
+      senderId: "x",
+      documentId: "x",
+      data: Uint8Array.from([0x42, 0, 0, 1, 0, 8, 1, 8, 255, 255, 255, 255, 7, 0, 0]),
+    }),
+  };
+  for (const [what, frame] of Object.entries(frames)) {
+    const line = await Line.open(t, mallory, note.document_url, "x");
+    line.socket.send(frame);
+    await line.closed(1002).catch((error) => assert.fail(`${what}: ${error.message}`));
+  }
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("dependencies that never come are kept within bounds, and not acknowledged", async (t) => {
+  const { hall, mallory, note, here, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  let doc = A.change(A.clone(line.doc), (doc) => A.splice(doc, ["content"], 0, 0, "lost"));
+  const before = memory(hall);
+  for (let n = 0; n < 300; n++) {
+    doc = A.change(doc, (doc) => A.splice(doc, ["content"], 0, 0, randomBytes(4096).toString("hex")));
+    line.brings(A.getLastLocalChange(doc));
+  }
+  await goesOn();
+  const saved = line.messages.map((message) => A.decodeSyncMessage(message).heads);
+  assert.ok(!saved.flat().includes(A.getHeads(doc)[0]), "nothing of it is called saved");
+  assert.equal(line.code, null);
+  assert.ok(!here.words.includes("lost"));
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("operations on what is not there never reach anybody", async (t) => {
+  const { hall, mallory, note, here, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const words = here.words;
+  // Her own document has an object that nobody else's has.
+  const apart = A.change(A.clone(line.doc), (doc) => (doc.secret = { list: [] }));
+  const inside = A.change(A.clone(apart), (doc) => doc.secret.list.push("x"));
+  const bent = { ...A.decodeChange(A.getLastLocalChange(inside)), seq: 1, deps: A.getHeads(line.doc) };
+  line.brings(A.encodeChange({ ...bent, actor: randomBytes(16).toString("hex") }));
+  await goesOn();
+  assert.equal(here.words.startsWith(words), true);
+  assert.equal(hall.program.exitCode, null);
+  assert.equal(here.handle.doc().secret, undefined);
+});
+
+test("nobody sends as somebody else: not as their peer, not as their actor", async (t) => {
+  const { mallory, note, here, goesOn } = await scene(t);
+  const peer = here.phone.repo.networkSubsystem.peerId;
+  const taken = await Line.open(t, mallory, note.document_url, peer);
+  await taken.closed(1002);
+  assert.equal(taken.frames.at(-1).type, "error");
+  const forged = await Line.open(t, mallory, note.document_url);
+  forged.frame({ type: "ephemeral", documentId: forged.document, data: cbor.encode(1), senderId: peer });
+  await forged.closed(1002);
+  // A change by Ada's actor that Ada has not made.
+  const line = await Line.in(t, mallory, note.document_url);
+  const history = A.getAllChanges(here.handle.doc()).map((change) => A.decodeChange(change));
+  const { actor } = history.at(-1);
+  const own = A.clone(here.handle.doc(), { actor });
+  const forgery = A.change(own, (doc) => A.splice(doc, ["content"], 0, 0, "forged"));
+  line.brings(A.getLastLocalChange(forgery));
+  await goesOn();
+  assert.ok(!here.words.includes("forged"));
+});
+
+test("unknown names without end leave the socket and the program as they were", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const [, question] = A.generateSyncMessage(A.init(), A.initSyncState());
+  const before = memory(hall);
+  for (let n = 0; n < 20_000; n++) {
+    line.frame({ type: "request", documentId: `nobody-${n}`, data: question });
+  }
+  await until(() => line.frames.filter(({ type }) => type === "doc-unavailable").length === 20_000, "all answered");
+  await goesOn();
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
