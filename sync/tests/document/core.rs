@@ -429,6 +429,36 @@ fn a_slow_reader_gets_one_difference_without_a_hole() {
 }
 
 #[test]
+fn a_slow_reader_of_several_entries_at_once_gets_all_of_them() {
+    let (mut stage, ada, ben) = cast();
+    let written = ["a", "b", "c"].map(|letter| ada.types(letter));
+    stage.missed(&ada, &written);
+    // The first went out, its queue was full for the second.
+    ben.hears(&written[0]);
+    stage.input(Input::Lagging { peer: ben.peer(), lost: Lost::FanOut });
+    let drained = stage.input(Input::Drained { peer: ben.peer() });
+    let [Effect::Difference { update, .. }] = &drained[..] else { panic!("{drained:?}") };
+    ben.hears(update);
+    assert_eq!(ben.reads(), "abc");
+}
+
+#[test]
+fn a_slow_reader_gets_what_a_document_that_was_loaded_again_has_more() {
+    let (mut stage, ada, ben) = cast();
+    let mut elsewhere = State::default();
+    for (at, letter) in (1..).zip(["a", "b", "c"]) {
+        let updates = vec![LoggedUpdate { by: ada.user, data: ada.types(letter) }];
+        elsewhere.apply_entry(&Entry { seq: at, batch: at, at: NOW, updates }).expect("it applies");
+    }
+    stage.input(Input::Reloaded { state: Box::new(elsewhere), all: true });
+    stage.input(Input::Lagging { peer: ben.peer(), lost: Lost::FanOut });
+    let drained = stage.input(Input::Drained { peer: ben.peer() });
+    let [Effect::Difference { update, .. }] = &drained[..] else { panic!("{drained:?}") };
+    ben.hears(update);
+    assert_eq!(ben.reads(), "abc");
+}
+
+#[test]
 fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
     let (mut stage, ada, _) = cast();
     stage.sends(&ada, ada.types("Hello world"));

@@ -221,7 +221,7 @@ impl Engine for Yjs {
     fn moved(_: &mut Document<Self>, _: Option<PeerId>, _: &mut Vec<Effect>) {}
 
     fn between(old: &mut State, new: &mut State) -> Bytes {
-        new.difference(&old.state_vector())
+        new.beyond(old)
     }
 
     fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
