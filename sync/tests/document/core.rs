@@ -6,7 +6,9 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
+use studyhall_sync::document::{
+    Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal, State,
+};
 use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
