@@ -56,7 +56,7 @@ fn alike(left: &Any, right: &Any) -> bool {
             left.len() == right.len() && left.iter().zip(right.iter()).all(|(a, b)| alike(a, b))
         }
         (Any::Number(Number::Float(left)), Any::Number(Number::Float(right))) => {
-            left == right || (left.is_nan() && right.is_nan())
+            left.is_nan() && right.is_nan() || Number::Float(*left) == Number::Float(*right)
         }
         _ => left == right,
     }

@@ -134,6 +134,14 @@ impl Stage {
     }
 }
 
+/// Ada and Ben, who may both write.
+pub(crate) fn cast() -> (Stage, Person, Person) {
+    let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&ben, Permission::Write);
+    (stage, ada, ben)
+}
+
 pub(crate) fn appended(effects: &[Effect]) -> Option<&Append> {
     effects.iter().find_map(|effect| match effect {
         Effect::Append(append) | Effect::Retry(append) => Some(append),
