@@ -11,7 +11,10 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
-use yrs::{Update, updates::decoder::Decode};
+use yrs::{
+    ClientID, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
 
 use peer::Link;
 pub use peer::Missed;
@@ -28,6 +31,9 @@ use crate::{
 };
 use accepted::Accepted;
 use compared::Compared;
+
+/// An update of so many bytes may be a stored copy of the document, with a few words more.
+const WORTH_CUTTING: usize = 16 << 10;
 
 /// What the check of a Yjs document needs, and who is there.
 pub struct Yjs {
@@ -164,6 +170,24 @@ impl Engine for Yjs {
 
     fn has(state: &mut State, decoded: &Decoded) -> bool {
         state.has_deleted(&decoded.update)
+    }
+
+    fn leave_news(document: &mut Document<Self>, message: &mut Aside<Self>, decoded: &mut Decoded) {
+        if message.update.len() < WORTH_CUTTING {
+            return;
+        }
+        let durable = document.state.state_vector();
+        let clock = |run: &Run| durable.get(&ClientID::new(run.client));
+        let cut = if message.scan.inserts.iter().any(|run| run.start < clock(run)) {
+            yrs::diff_updates_v1(&message.update, &durable.encode_v1()).map(Bytes::from)
+        } else {
+            Ok(message.update.clone())
+        };
+        let Ok(update) = cut else { return };
+        let Some(mut scan) = Self::scan(&update) else { return };
+        let Some(news) = Self::decode(&update, &scan) else { return };
+        scan.deletes = document.state.not_deleted(&news.update);
+        (*decoded, message.update, message.scan) = (news, update, scan);
     }
 
     fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
