@@ -3,9 +3,9 @@
 //! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
 
 mod accepted;
-mod compared;
 mod peer;
 mod state;
+mod walks;
 
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ use crate::{
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
-use compared::Compared;
+use walks::Walks;
 
 /// An update of so many bytes may be a stored copy of the document, with a few words more.
 const WORTH_CUTTING: usize = 16 << 10;
@@ -40,7 +40,8 @@ pub struct Yjs {
     accepted: Accepted,
     nesting: Nesting,
     awareness: Awareness,
-    compared: Compared,
+    compared: Walks,
+    told: Walks,
 }
 
 /// A decoded update, and the types in it.
@@ -62,7 +63,8 @@ impl Engine for Yjs {
             accepted: Accepted::from_state(state),
             nesting: Nesting::of(&state.full()).unwrap_or_default(),
             awareness: Awareness::default(),
-            compared: Compared::default(),
+            compared: Walks::comparisons(),
+            told: Walks::differences(),
         }
     }
 
