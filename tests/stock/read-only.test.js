@@ -90,3 +90,19 @@ for (const { name, sit } of hocuspocusClients) {
     await writer.saved();
   });
 }
+
+for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: a reader who spells the note's name otherwise gets nothing, and takes nothing from others`, async (t) => {
+    const { ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+    const note = await ada.noteWith([ben, mallory]);
+    let denied = 0;
+    const capitals = note.replace(/[0-9a-f]{24}$/, (id) => id.toUpperCase());
+    const other = sit(t, mallory, capitals, { onAuthenticationFailed: () => (denied += 1) });
+    await until(() => denied, "there is no such document");
+    const [writer, reader] = [sit(t, ada, note), sit(t, ben, note)];
+    await Promise.all([writer.synced(), reader.synced()]);
+    writer.write("for all to read");
+    await reader.reads("for all to read");
+    assert.equal(other.words, "");
+  });
+}

@@ -96,3 +96,16 @@ test("a PUT that was answered 503 and made all the same takes nobody's words whe
   const { text } = await ada.send("GET", path);
   assert.equal(text, "Shopping list. Milk, eggs, bread and oats. Ben: and butter!");
 });
+
+test("one types a line, another PUTs a line that looks much like it: both are there", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = await ada.noteWith([ben], { text: "Plan:" });
+  const path = `/notes/${note.slice("note:".length)}`;
+  await ada.send("GET", path);
+  const desk = await clients[0].sit(t, ben, note);
+  await desk.synced();
+  desk.write("\n- eggs for Monday");
+  await desk.saved();
+  const { text } = await ada.send("PUT", path, { text: "Plan:\n- eggs for Friday" });
+  assert.ok(text.includes("- eggs for Monday") && text.includes("- eggs for Friday"), text);
+});

@@ -343,7 +343,8 @@ impl Session {
         };
         let peer = self.node.peer();
         let name: Arc<str> = Arc::from(address.0);
-        let wire = Wire::Hocuspocus { address: name.clone(), plain: address.session().is_none() };
+        let plain = *name == *id.to_string();
+        let wire = Wire::Hocuspocus { address: name.clone(), plain };
         let outlet = Outlet { outbox: self.outbox.clone(), wire, user: caller.user };
         let join = Join { peer, permission, outlet };
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;

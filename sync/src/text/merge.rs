@@ -5,10 +5,10 @@ use super::diff::{self, Edit};
 /// `theirs` with what `mine` changed of `base`. What both deleted is gone, what both inserted at one
 /// place is there twice, theirs first.
 ///
-/// `base` is a guess at what the writer of `mine` began with. Where `mine` is nearer to `theirs`, they
-/// began with that (they saw it some other way), and `mine` is what they want.
+/// `base` is a guess at what the writer of `mine` began with. Where `mine` has all that `theirs` has
+/// changed of it, they began with that (they saw it some other way), and `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
-    if base == theirs || distance(theirs, mine) < distance(base, mine) {
+    if base == theirs || distance(base, theirs) + distance(theirs, mine) <= distance(base, mine) {
         return mine.to_owned();
     }
     let units: Vec<u16> = base.encode_utf16().collect();
@@ -73,6 +73,13 @@ mod tests {
         let typed = "completely new text typed in the editor";
         let put = format!("{typed}, and more");
         assert_eq!(merged("one two three", &put, typed), put);
+    }
+
+    #[test]
+    fn who_writes_what_looks_alike_takes_nothing_from_the_other() {
+        let (base, ben) = ("Plan:", "Plan:\n- eggs for Monday");
+        let both = merged(base, "Plan:\n- eggs for Friday", ben);
+        assert!(both.contains("- eggs for Monday") && both.contains("- eggs for Friday"), "{both}");
     }
 
     #[test]
