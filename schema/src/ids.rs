@@ -12,7 +12,7 @@ use crate::clock::Clock;
 
 /// A text that is not 24 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("an id is 24 hex digits")]
+#[error("an id is 24 hex digits, small letters")]
 pub struct InvalidId;
 
 /// Makes an id: four bytes of seconds, eight random ones (the layout of `MongoDB`'s `ObjectId`).
@@ -25,7 +25,8 @@ fn fresh(clock: &dyn Clock) -> ObjectId {
 }
 
 fn parse(text: &str) -> Result<ObjectId, InvalidId> {
-    if text.len() != 24 {
+    // One spelling: names that differ are different documents to a client.
+    if text.len() != 24 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(InvalidId);
     }
     ObjectId::parse_str(text).map_err(|_| InvalidId)

@@ -18,7 +18,10 @@ use yrs::{
 };
 
 use self::rich::Blocks;
-pub use self::{merge::merged, note::NoteText};
+pub use self::{
+    merge::{merged, nearest},
+    note::NoteText,
+};
 
 const CONTENT: &str = "content";
 const FRAGMENT: &str = "default";

@@ -78,7 +78,6 @@ export async function scene(t) {
     assert.equal(hall.program.exitCode, null, "the program is up");
     const word = `<${words++}>`;
     here.write(word);
-    await there.reads(here.words);
     await agree([here, there], [word]);
   };
   await goesOn();

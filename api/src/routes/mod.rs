@@ -37,8 +37,8 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(rooms::leave))
         .routes(routes!(rooms::participants))
         .routes(routes!(rooms::notes))
-        .routes(routes!(invite_codes::create, invite_codes::list))
-        .routes(routes!(invite_codes::delete))
+        .routes(routes!(invite_codes::create_code, invite_codes::list_codes))
+        .routes(routes!(invite_codes::delete_code))
         .routes(routes!(notes::create, notes::list))
         .routes(routes!(notes::show, notes::put, notes::delete))
 }

@@ -217,6 +217,7 @@ impl<E: Engine> Actor<E> {
                 self.perform_one(effect);
             }
         }
+        self.document.performed();
     }
 
     fn perform_one(&mut self, effect: Effect) {
@@ -254,6 +255,7 @@ impl<E: Engine> Actor<E> {
                     self.node.tell_nodes(self.me.id, News::Said(message));
                 }
             }
+            Effect::Later { peer } => self.drain_later(peer),
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
             Effect::Awareness { to: Some(peer), update } => self.tell_awareness(peer, update),
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),

@@ -44,17 +44,18 @@ impl<E: Engine> Actor<E> {
         self.reading = Reading::Once;
         self.log_begins();
         let reload = std::mem::take(&mut self.reload);
-        let (node, id, seq) = (self.node.clone(), self.me.id, self.document.state().seq());
-        self.work.push(
-            async move {
-                if !after.is_zero() {
-                    tokio::time::sleep(after).await;
-                }
-                let seq = (!reload).then_some(seq);
-                Done::Missed(load::missed::<E>(&node.store, &node.heavy, id, seq).await)
+        let (node, turns) = (self.node.clone(), self.turns.clone());
+        let (id, seq) = (self.me.id, self.document.state().seq());
+        // A task of its own: it may get the turn for heavy work that this actor waits for, too.
+        let read = tokio::spawn(async move {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
             }
-            .boxed(),
-        );
+            let seq = (!reload).then_some(seq);
+            load::missed::<E>(&node.store, &turns, id, seq).await
+        });
+        let read = read.map(|read| Done::Missed(read.unwrap_or(Err(LoadFailure::Unavailable))));
+        self.work.push(read.boxed());
     }
 
     /// Loads the whole document again.

@@ -64,6 +64,9 @@ pub trait Applied: Default + Send + 'static {
     /// Bytes of updates that were applied since the whole was last encoded.
     fn added(&self) -> usize;
 
+    /// All that is applied has been shown to those who are in sync, or they are known to lag.
+    fn shown(&mut self) {}
+
     /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
     fn bytes_above(&mut self, limit: usize) -> usize {
         if self.bytes() > limit && self.added() > (self.bytes() - self.added()) / 8 {
@@ -141,6 +144,9 @@ pub trait Engine: Sized + Send + 'static {
     /// Whether an update that is covered changes nothing.
     fn has(state: &mut Self::State, decoded: &Self::Decoded) -> bool;
 
+    /// Leaves of a large update what is not durable yet, where that can be told.
+    fn leave_news(_: &mut Document<Self>, _: &mut Aside<Self>, _: &mut Self::Decoded) {}
+
     /// Whether what somebody sends may be compared with what the document has, which looks at all of it.
     fn may_compare(_: &mut Document<Self>, _: UserId, _: &Self::Scan) -> bool {
         true
@@ -195,7 +201,7 @@ pub trait Engine: Sized + Send + 'static {
     /// A read of the log has ended.
     fn caught_up(_: &mut Document<Self>, _: &mut Vec<Effect>) {}
 
-    /// What somebody who is in sync with `old` lacks of `new`.
+    /// What somebody who is in sync with `old` lacks of `new`, which takes its place.
     fn between(old: &mut Self::State, new: &mut Self::State) -> Bytes;
 
     /// Asks a client for what an update of its needs and nobody has sent.

@@ -9,11 +9,11 @@ pub mod automerge;
 mod catch_up;
 mod check;
 mod commit;
-mod compared;
 mod edit;
 mod engine;
 mod inbound;
 mod peer;
+mod walks;
 mod yjs;
 
 use std::collections::VecDeque;
@@ -164,6 +164,8 @@ pub enum Effect {
     Wrote(Entry),
     /// Who is here on this node, for others.
     Here(Presence),
+    /// A connection lacks something that is too much to look for now: it is drained a little later.
+    Later { peer: PeerId },
     /// Saving has paused (`true`) or resumed: people are told.
     Paused(bool),
     /// The document has passed its soft limit of size: people are told.
@@ -247,6 +249,7 @@ pub struct Document<E: Engine = Yjs> {
 impl<E: Engine> Document<E> {
     /// Opens a document over its loaded state.
     pub fn new(id: DocumentId, mut state: E::State, limits: Limits, seed: u64) -> Self {
+        state.shown();
         Self {
             id,
             limits,
@@ -310,6 +313,11 @@ impl<E: Engine> Document<E> {
         self.start_edit(effects);
         self.start_flight(now, effects);
         E::flush(self, effects);
+    }
+
+    /// All that was to be done is done.
+    pub fn performed(&mut self) {
+        self.state.shown();
     }
 
     /// Whether the whole node has too much that is not durable: then nothing more is accepted.

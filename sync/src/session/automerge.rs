@@ -220,7 +220,8 @@ impl Session {
     async fn send(&mut self, going: &mut Going) -> Result<(), Close> {
         let Some((document, messages)) = going.take() else { return Ok(()) };
         let Some(place) = self.places.get(&document) else { return Ok(()) };
-        let room = self.node.room(messages.iter().map(Inbound::size).sum()).await;
+        let size = messages.iter().map(Inbound::size).sum();
+        let room = self.node.room(self.caller.user, size).await;
         place.seat.tell(Mail::Frames(place.seat.peer, messages, room)).await
     }
 

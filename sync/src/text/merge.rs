@@ -5,10 +5,10 @@ use super::diff::{self, Edit};
 /// `theirs` with what `mine` changed of `base`. What both deleted is gone, what both inserted at one
 /// place is there twice, theirs first.
 ///
-/// `base` is a guess at what the writer of `mine` began with. Where `mine` is nearer to `theirs`, they
-/// began with that (they saw it some other way), and `mine` is what they want.
+/// `base` is a guess at what the writer of `mine` began with. Where `mine` has all that `theirs` has
+/// changed of it, they began with that (they saw it some other way), and `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
-    if base == theirs || distance(theirs, mine) < distance(base, mine) {
+    if base == theirs || distance(base, theirs) + distance(theirs, mine) <= distance(base, mine) {
         return mine.to_owned();
     }
     let units: Vec<u16> = base.encode_utf16().collect();
@@ -33,6 +33,15 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
         }
     }
     String::from_utf16_lossy(&merged)
+}
+
+/// Which of these a text has been made from: the one that it differs least from.
+pub fn nearest<'a>(bases: &'a [String], text: &str) -> Option<&'a str> {
+    let nearest = match bases {
+        [one] => Some(one),
+        bases => bases.iter().min_by_key(|base| distance(base, text)),
+    };
+    nearest.map(String::as_str)
 }
 
 /// How much is deleted and inserted between two texts.
@@ -64,6 +73,26 @@ mod tests {
         let typed = "completely new text typed in the editor";
         let put = format!("{typed}, and more");
         assert_eq!(merged("one two three", &put, typed), put);
+    }
+
+    #[test]
+    fn who_writes_what_looks_alike_takes_nothing_from_the_other() {
+        let (base, ben) = ("Plan:", "Plan:\n- eggs for Monday");
+        let both = merged(base, "Plan:\n- eggs for Friday", ben);
+        assert!(both.contains("- eggs for Monday") && both.contains("- eggs for Friday"), "{both}");
+    }
+
+    #[test]
+    fn a_put_that_may_be_in_there_already_is_put_once() {
+        let (base, put) = ("bread", "bread, milk and eggs");
+        let again = |now: &str| {
+            let bases = [base.to_owned(), put.to_owned()];
+            merged(nearest(&bases, now).unwrap(), put, now)
+        };
+        let with_ben = "bread, milk and eggs BEN: and butter!";
+        assert_eq!(again(with_ben), with_ben, "it was made");
+        assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
+        assert_eq!(nearest(&[], "x"), None);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use studyhall_schema::{
     document::DocumentId,
     ids::{NoteId, UserId},
 };
-use studyhall_store::log::{Append, Outcome};
+use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
 use studyhall_sync::{
     document::{Document, Effect, Engine, Input, Limits, PeerId, Refusal, Yjs},
     guard, text,
@@ -89,6 +89,10 @@ impl<E: Engine> Stage<E> {
     }
 
     pub(crate) fn input(&mut self, input: Input<E>) -> Vec<Effect> {
+        // That somebody lags comes to light while the effects are performed.
+        if !matches!(input, Input::Lagging { .. }) {
+            self.core.performed();
+        }
         self.core.handle(NOW, input, &mut self.effects);
         self.core.flush(NOW, &mut self.effects);
         std::mem::take(&mut self.effects)
@@ -118,6 +122,26 @@ impl Stage {
         let scan = guard::update_v1(&update).expect("people send well-formed updates");
         self.input(Input::Update { peer: person.peer(), update, scan, step2 })
     }
+
+    /// News of what another node has written: each of these is an entry.
+    pub(crate) fn missed(&mut self, person: &Person, entries: &[Bytes]) -> Vec<Effect> {
+        let entry = |(seq, data): (u64, &Bytes)| Entry {
+            seq,
+            batch: seq,
+            at: NOW,
+            updates: vec![LoggedUpdate { by: person.user, data: data.clone() }],
+        };
+        let entries = (self.core.state().seq() + 1..).zip(entries).map(entry).collect();
+        self.input(Input::Missed { entries, all: false })
+    }
+}
+
+/// Ada and Ben, who may both write.
+pub(crate) fn cast() -> (Stage, Person, Person) {
+    let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&ben, Permission::Write);
+    (stage, ada, ben)
 }
 
 pub(crate) fn appended(effects: &[Effect]) -> Option<&Append> {

@@ -4,4 +4,5 @@ mod automerge;
 mod cast;
 mod core;
 mod phone;
+mod readers;
 mod simulation;

@@ -18,8 +18,8 @@ pub(crate) use state::new_doc;
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
-    compared::Compared,
     engine::{Applied, Engine},
+    walks::Walks,
 };
 use crate::{
     guard::automerge::{self as guard, Scan},
@@ -27,9 +27,8 @@ use crate::{
 };
 
 /// What is owed to whom in an Automerge document.
-#[derive(Default)]
 pub struct Automerge {
-    compared: Compared,
+    answered: Walks,
     /// Who is to hear that what they sent is durable.
     owed: Vec<PeerId>,
     /// Counts the times that the heads moved.
@@ -50,7 +49,7 @@ impl Engine for Automerge {
     type Link = Link;
 
     fn open(_: &mut State) -> Self {
-        Self::default()
+        Self { answered: Walks::differences(), owed: Vec::new(), moves: 0 }
     }
 
     fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
@@ -173,7 +172,7 @@ impl Engine for Automerge {
     }
 
     fn between(old: &mut State, new: &mut State) -> Bytes {
-        old.lacks_of(new)
+        new.beyond(old)
     }
 
     fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {

@@ -9,7 +9,7 @@ use studyhall_schema::access::Permission;
 
 use super::{Automerge, size};
 use crate::{
-    document::{Document, Effect, Lost, PeerId, Refusal},
+    document::{Document, Effect, Lost, PeerId},
     guard::automerge::Hash,
     wire::automerge::{SyncMessage, encode},
 };
@@ -96,9 +96,9 @@ impl Document<Automerge> {
             link.asked = Some(asked);
             return self.ask_unless_asked(effects);
         }
-        if !self.engine.compared.may(user, size(&self.state), self.now) {
-            link.asked = Some(asked);
-            return effects.push(Effect::Refuse { peer, reason: Refusal::Overloaded });
+        if !self.engine.answered.may(user, size(&self.state), self.now) {
+            (link.asked, link.missed) = (Some(asked), Some(Behind::Answer));
+            return effects.push(Effect::Later { peer });
         }
         let message = self.state.answer(&asked);
         link.read = None;
@@ -158,7 +158,7 @@ impl Document<Automerge> {
                 known.link.missed.get_or_insert(behind);
             }
             Lost::FanOut => {
-                let before = self.state.heads_before_commit().to_vec();
+                let before = self.state.shown_heads().to_vec();
                 known.link.missed.get_or_insert(Behind::After(before));
             }
             Lost::Difference(_) | Lost::Step1 => {}
@@ -168,7 +168,14 @@ impl Document<Automerge> {
     /// That queue is empty again: one message with what it has missed.
     pub(super) fn goes_on(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
-        match known.link.missed.take() {
+        let behind = known.link.missed.take();
+        if matches!(behind, Some(Behind::After(_)))
+            && !self.engine.answered.may(known.user, size(&self.state), self.now)
+        {
+            known.link.missed = behind;
+            return effects.push(Effect::Later { peer });
+        }
+        match behind {
             Some(Behind::Answer) => self.answer(peer, effects),
             Some(Behind::After(heads)) => {
                 known.link.told = self.engine.moves;

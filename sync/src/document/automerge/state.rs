@@ -33,8 +33,8 @@ pub struct State {
     added: usize,
     full: Option<Bytes>,
     whole: Option<Bytes>,
-    /// The heads before the last commit.
-    before: Vec<Hash>,
+    /// The heads before what is applied and not shown yet.
+    shown: Option<Vec<Hash>>,
     /// What the document was loaded from, until it has caught up with the log.
     loaded: Option<Bytes>,
 }
@@ -64,7 +64,7 @@ impl Default for State {
             added: 0,
             full: None,
             whole: None,
-            before: Vec::new(),
+            shown: None,
             loaded: None,
         }
     }
@@ -98,9 +98,9 @@ impl State {
         self.graph.heads()
     }
 
-    /// The heads before the last commit.
-    pub(super) fn heads_before_commit(&self) -> &[Hash] {
-        &self.before
+    /// The heads of what has been shown.
+    pub(super) fn shown_heads(&self) -> &[Hash] {
+        self.shown.as_deref().unwrap_or(self.graph.heads())
     }
 
     /// Whether a change is durable.
@@ -125,7 +125,7 @@ impl State {
 
     /// Changes that follow are one commit.
     pub(super) fn begin_commit(&mut self) {
-        self.before = self.graph.heads().to_vec();
+        self.shown.get_or_insert_with(|| self.graph.heads().to_vec());
     }
 
     pub(super) fn end_commit(&mut self, through: u64) {
@@ -166,10 +166,10 @@ impl State {
         answer.unwrap_or_else(|| encode(self.graph.heads(), &[], [].into_iter()))
     }
 
-    /// What the document does not have of what another has.
-    pub(super) fn lacks_of(&self, other: &mut Self) -> Bytes {
-        let known = self.graph.heads().to_vec();
-        other.after(&known)
+    /// What this state has beyond `old`, whose place it takes: that is not shown yet.
+    pub(super) fn beyond(&mut self, old: &Self) -> Bytes {
+        self.shown = Some(old.shown_heads().to_vec());
+        self.after(old.graph.heads())
     }
 
     fn read(&mut self, entry: &Entry, skip: usize) -> Result<Vec<Bytes>, Unreadable> {
@@ -255,6 +255,10 @@ impl Applied for State {
         });
         self.loaded = None;
         settled
+    }
+
+    fn shown(&mut self) {
+        self.shown = None;
     }
 
     fn seq(&self) -> u64 {

@@ -9,8 +9,11 @@ mod state;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, ids::UserId};
-use yrs::{Update, updates::decoder::Decode};
+use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
+use yrs::{
+    ClientID, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
 
 use peer::Link;
 pub use peer::Missed;
@@ -19,21 +22,25 @@ pub use state::State;
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
     commit::Flight,
-    compared::Compared,
     engine::{Applied, Engine},
+    walks::Walks,
 };
 use crate::{
-    awareness::{self, Awareness},
+    awareness::{self, Awareness, Who},
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
+
+/// An update of so many bytes may be a stored copy of the document, with a few words more.
+const WORTH_CUTTING: usize = 16 << 10;
 
 /// What the check of a Yjs document needs, and who is there.
 pub struct Yjs {
     accepted: Accepted,
     nesting: Nesting,
     awareness: Awareness,
-    compared: Compared,
+    compared: Walks,
+    told: Walks,
 }
 
 /// A decoded update, and the types in it.
@@ -55,7 +62,8 @@ impl Engine for Yjs {
             accepted: Accepted::from_state(state),
             nesting: Nesting::of(&state.full()).unwrap_or_default(),
             awareness: Awareness::default(),
-            compared: Compared::default(),
+            compared: Walks::comparisons(),
+            told: Walks::differences(),
         }
     }
 
@@ -166,6 +174,24 @@ impl Engine for Yjs {
         state.has_deleted(&decoded.update)
     }
 
+    fn leave_news(document: &mut Document<Self>, message: &mut Aside<Self>, decoded: &mut Decoded) {
+        if message.update.len() < WORTH_CUTTING {
+            return;
+        }
+        let durable = document.state.state_vector();
+        let clock = |run: &Run| durable.get(&ClientID::new(run.client));
+        let cut = if message.scan.inserts.iter().any(|run| run.start < clock(run)) {
+            yrs::diff_updates_v1(&message.update, &durable.encode_v1()).map(Bytes::from)
+        } else {
+            Ok(message.update.clone())
+        };
+        let Ok(update) = cut else { return };
+        let Some(mut scan) = Self::scan(&update) else { return };
+        let Some(news) = Self::decode(&update, &scan) else { return };
+        scan.deletes = document.state.not_deleted(&news.update);
+        (*decoded, message.update, message.scan) = (news, update, scan);
+    }
+
     fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
         if document.of_others(by, scan).next().is_none() {
             return true;
@@ -221,7 +247,7 @@ impl Engine for Yjs {
     fn moved(_: &mut Document<Self>, _: Option<PeerId>, _: &mut Vec<Effect>) {}
 
     fn between(old: &mut State, new: &mut State) -> Bytes {
-        new.difference(&old.state_vector())
+        new.beyond(old)
     }
 
     fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
@@ -258,16 +284,17 @@ impl Document<Yjs> {
         scan.inserts.iter().filter(another)
     }
 
-    /// A client id that nobody has written under yet, and that awareness shows to be another person's:
-    /// whoever took it first would keep its owner from writing.
+    /// A client id that nobody has written under yet, and that awareness shows to be another's who may
+    /// write: whoever took it first would keep its owner from writing.
     fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
         let written = |client: u64| {
             self.state.authors().contains_key(&client)
                 || self.engine.accepted.authors.contains_key(&client)
         };
         let unwritten = scan.inserts.iter().filter(|run| !written(run.client));
-        let another =
-            |client: u64| self.engine.awareness.person(client).is_some_and(|person| person != by);
+        let another = |client: u64| {
+            self.engine.awareness.person(client).is_some_and(|who| who.writes && who.user != by)
+        };
         unwritten.map(|run| run.client).find(|client| another(*client))
     }
 
@@ -303,11 +330,12 @@ impl Document<Yjs> {
             if !std::mem::replace(&mut known.link.introduced, true) {
                 let own = awareness::sole(update);
                 known.link.own = own.filter(|id| {
-                    self.engine.awareness.person(*id).is_none_or(|person| person == known.user)
+                    self.engine.awareness.person(*id).is_none_or(|who| who.user == known.user)
                 });
             }
+            let who = Who { user: known.user, writes: known.permission == Permission::Write };
             // What is no awareness update is dropped like what is not the connection's own.
-            let _ = self.engine.awareness.receive(now, peer.0, known.user, update);
+            let _ = self.engine.awareness.receive(now, peer.0, who, update);
         }
     }
 
