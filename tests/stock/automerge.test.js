@@ -13,7 +13,7 @@ async function two(t, fields = {}, settings = {}, ...flags) {
   const { hall, ada, ben } = await cast(t, ["ada", "ben"], ...flags);
   const room = await ada.roomWith([ben], settings);
   const note = await automergeNote(ada, { room_id: room, is_shared: true, ...fields });
-  const [one, other] = [await phone(t, ada), await phone(t, ben)];
+  const [one, other] = [await phone(ada), await phone(ben)];
   const [here, there] = [await one.open(note.document_url), await other.open(note.document_url)];
   return { hall, ada, ben, room, note, one, other, here, there };
 }
@@ -125,7 +125,7 @@ test("a document that is not there, is somebody else's, or is none of ours is un
   const note = await automergeNote(ada, { text: "private" });
   const yjs = await ben.send("POST", "/notes", {});
   assert.equal(yjs.document_url, null);
-  const stranger = await phone(t, ben);
+  const stranger = await phone(ben);
   await stranger.misses(note.document_url);
   await stranger.misses("automerge:4NMNnkMhL8jXrdJ9jamS58PAVdXu");
   const mine = await automergeNote(ben);
@@ -136,7 +136,7 @@ test("a document that is not there, is somebody else's, or is none of ours is un
 
 test("what is said to others and not kept reaches them once", async (t) => {
   const { ada, note, here, there } = await two(t);
-  const third = await (await phone(t, ada)).open(note.document_url);
+  const third = await (await phone(ada)).open(note.document_url);
   const heard = [];
   for (const sheet of [there, third]) {
     sheet.handle.on("ephemeral-message", ({ message }) => heard.push(message));

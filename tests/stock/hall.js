@@ -52,6 +52,9 @@ function store() {
 }
 
 export class Hall {
+  /** What has to end before the hall does. */
+  goodbyes = [];
+
   static async open(t, flags, env = {}) {
     const hall = Object.assign(new Hall(), { env });
     hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
@@ -96,6 +99,7 @@ export class Hall {
   }
 
   async close() {
+    for (const end of this.goodbyes) end();
     this.program?.kill("SIGKILL");
     await this.gone;
     rmSync(this.dir, { recursive: true, force: true });

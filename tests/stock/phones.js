@@ -4,9 +4,10 @@ import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websoc
 import { until } from "./until.js";
 
 /** Signs a phone in, as it is in a person's hand. */
-export async function phone(t, person, options = {}) {
+export async function phone(person, options = {}) {
   const url = `${person.hall.sockets}/automerge?ticket=${await person.ticket()}`;
-  const made = new Phone(t, url, options);
+  const made = new Phone(url, options);
+  person.hall.goodbyes.push(() => made.close());
   // A repo that hears nobody for a second calls every document unavailable.
   await until(() => made.online, "the phone is online");
   return made;
@@ -18,7 +19,7 @@ export function automergeNote(person, fields = {}) {
 }
 
 class Phone {
-  constructor(t, url, options) {
+  constructor(url, options) {
     // Five seconds is what a person waits; a test need not.
     this.adapter = new WebSocketClientAdapter(url, 100);
     this.repo = new Repo({ network: [this.adapter], ...options });
@@ -27,7 +28,13 @@ class Phone {
       this.online = true;
     });
     this.repo.networkSubsystem.on("peer-disconnected", () => (this.online = false));
-    t.after(() => this.adapter.disconnect());
+  }
+
+  /** For good: an adapter whose socket goes while it opens has nobody who listens to its error. */
+  close() {
+    this.adapter.retryInterval = 0;
+    this.adapter.socket?.addEventListener("error", () => {});
+    this.adapter.disconnect();
   }
 
   /** Opens a document, once it is there. */
