@@ -1,3 +1,5 @@
+//! Changes that the guard takes and refuses, made by hand: what no library writes.
+
 use std::io::Write;
 
 use automerge::{AutoCommit, ROOT, transaction::Transactable};
