@@ -162,15 +162,13 @@ async fn put_text(
     text: &str,
 ) -> Result<(), Fault> {
     let document = DocumentId::Note(note.id);
-    let text = text.to_owned();
     if !expected.is_some() {
-        let bases = api.shown.puts(caller.login, note, &text);
-        let put = PutText { text, bases, only_at: None };
+        let put = api.shown.puts(caller.login, note, text);
         return Ok(api.documents.put_text(document, caller.user, put).await?);
     }
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
-        let put = PutText { text: text.clone(), bases: Vec::new(), only_at: Some(seq) };
+        let put = PutText { text: text.to_owned(), only_at: Some(seq), ..PutText::default() };
         match api.documents.put_text(document, caller.user, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {

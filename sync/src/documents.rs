@@ -1,7 +1,10 @@
 //! Documents for the REST API: create one, change its text, read its row. Everything goes through the
 //! same actor and journal as what clients send.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
@@ -10,7 +13,7 @@ use studyhall_schema::{
 };
 use studyhall_store::{StoreError, records::Versioned};
 use tokio::sync::oneshot;
-use yrs::Transact;
+use yrs::{ClientID, Transact};
 
 use crate::{
     SyncFault,
@@ -28,9 +31,36 @@ pub struct PutText {
     /// The text.
     pub text: String,
     /// What its writer may have begun with: then only what they changed of it is changed.
-    pub bases: Vec<String>,
+    pub bases: Vec<Base>,
+    /// Where it is noted how the put is made.
+    pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
+}
+
+/// A text that somebody may have begun with.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// The text.
+    pub text: String,
+    /// It was put, and it is a base only if that was made.
+    pub only_if: Option<Made>,
+}
+
+/// How a put was made, if it was: whether it is in the document can be looked up when its answer was lost.
+#[derive(Debug, Clone, Default)]
+pub struct Made(Arc<OnceLock<(u64, u32)>>);
+
+impl Made {
+    /// Under this client id; `begun` is how much was written under it before.
+    fn under(&self, client: u64, begun: u32) {
+        let _ = self.0.set((client, begun)); // a put is made once
+    }
+
+    /// Whether a document has it.
+    fn is_in(&self, clock: impl Fn(u64) -> u32) -> bool {
+        self.0.get().is_some_and(|(client, begun)| clock(*client) > *begun)
+    }
 }
 
 fn text_of(state: &State, format: Format) -> String {
@@ -117,7 +147,7 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, bases, only_at } = put;
+        let PutText { text, mut bases, only_at, made } = put;
         let turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
@@ -135,10 +165,14 @@ impl Documents {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn;
+            let vector = state.state_vector();
+            let clock = |client| vector.get(&ClientID::new(client));
+            bases.retain(|base| base.only_if.as_ref().is_none_or(|made| made.is_in(clock)));
+            made.under(client, clock(client));
             let is_large =
                 now.len().max(text.len()) > LARGE_TEXT || state.memory() > heavy::LARGE as u64;
             let compute = || {
-                let base = text::nearest(&bases, &now);
+                let base = text::nearest(bases.iter().map(|base| &*base.text), &now);
                 let merged = base.map(|base| text::merged(base, &text, &now));
                 text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
                     .map_err(|_| Refusal::Undecodable)

@@ -27,7 +27,7 @@ pub mod text;
 pub mod wire;
 
 pub use config::{Config, Door};
-pub use documents::{Documents, PutText};
+pub use documents::{Base, Documents, Made, PutText};
 pub use fault::SyncFault;
 pub use journal::Gate;
 pub use service::Service;

@@ -160,6 +160,8 @@ struct Actor<E: Engine> {
     /// What other nodes say, where there may be some.
     news: Option<Subscription>,
     reading: Reading,
+    /// When other nodes were last asked who is there.
+    asked_who: Option<Instant>,
     /// The next read is one of the whole document.
     reload: bool,
     has_left: bool,
@@ -256,6 +258,7 @@ impl<E: Engine> Actor<E> {
             asides: 0,
             news,
             reading: Reading::No,
+            asked_who: None,
             reload: false,
             has_left: false,
             stopping: None,

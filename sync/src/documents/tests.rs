@@ -148,7 +148,7 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     desk.creates(6, None, "one two three").await.unwrap();
     let id = note(6, DocumentKind::PlainNote).id;
     desk.documents.put_text(id, ada(), put("one two three, and Bob's")).await.unwrap();
-    let bases = vec!["one two three".into()];
+    let bases = vec![Base { text: "one two three".into(), only_if: None }];
     let late = PutText { bases, ..put("ONE two three") };
     desk.documents.put_text(id, ada(), late).await.unwrap();
     assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");

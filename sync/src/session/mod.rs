@@ -40,7 +40,7 @@ use crate::{
     socket::{Gate, Socket},
     wire::yjs::SyncMessage,
 };
-pub(crate) use register::{Register, Registered, watch};
+pub(crate) use register::{Register, Registered, patrol, watch};
 
 /// Frames taken from a socket at once.
 const AT_ONCE: usize = 64;

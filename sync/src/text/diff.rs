@@ -160,6 +160,9 @@ fn refine<'a>(grain: Grain, (old, new): (&str, &'a str), start: u32, found: &mut
         // Two words that share a letter here and there are different words.
         let changed: usize = differing.iter().map(|(o, n)| o.len() + n.len()).sum();
         if changed * 3 > (left.len() + right.len()) * 2 {
+            if let Some(edit) = grown((old, new), start) {
+                return found.push(edit);
+            }
             found.push(Edit { start, deleted: utf16_len(old), inserted: new });
             return;
         }
@@ -183,6 +186,23 @@ fn refine<'a>(grain: Grain, (old, new): (&str, &'a str), start: u32, found: &mut
         position += utf16_len(parts.0);
         at = to;
     }
+}
+
+/// A word that has grown, or shrunk, in one place.
+fn grown<'a>((old, new): (&str, &'a str), start: u32) -> Option<Edit<'a>> {
+    let same = |(a, b): &(char, char)| a == b;
+    let head: usize =
+        old.chars().zip(new.chars()).take_while(same).map(|(letter, _)| letter.len_utf8()).sum();
+    let (old, inserted) = (&old[head..], &new[head..]);
+    let letters = old.chars().rev().zip(inserted.chars().rev()).take_while(same);
+    let tail: usize = letters.map(|(letter, _)| letter.len_utf8()).sum();
+    let (deleted, inserted) = (&old[..old.len() - tail], &inserted[..inserted.len() - tail]);
+    let start = start + utf16_len(&new[..head]);
+    (deleted.is_empty() || inserted.is_empty()).then(|| Edit {
+        start,
+        deleted: utf16_len(deleted),
+        inserted,
+    })
 }
 
 /// Where each token starts, and where the last one ends.
