@@ -49,9 +49,11 @@ impl Default for ShownTexts {
 }
 
 impl ShownTexts {
-    /// The sign-in is shown this.
+    /// The sign-in is shown this. What it has put may not be in there yet.
     pub(crate) fn remember(&self, login: LoginId, note: &Note) {
-        self.0.insert((login, note.id), Shown::of(&note.text));
+        let key = (login, note.id);
+        let tried = self.0.get(&key).map(|shown| shown.tried).unwrap_or_default();
+        self.0.insert(key, Shown { tried, ..Shown::of(&note.text) });
     }
 
     /// The sign-in has put a text, and is answered with this.

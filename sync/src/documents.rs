@@ -68,7 +68,7 @@ fn text_of(state: &State, format: Format) -> String {
 }
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
-const LARGE_TEXT: usize = 64 << 10;
+const LARGE_TEXT: usize = 16 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use std::{collections::HashMap, hash::Hash, ops::Range};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-/// The most tokens that are searched exactly.
-const EXACT: usize = 4_000;
+/// The most tokens that are searched exactly: a search takes up to the square of it.
+const EXACT: usize = 1_000;
 
 /// A part of the old text and what stands in its place; positions in UTF-16 code units.
 #[derive(Debug, Clone, PartialEq, Eq)]
