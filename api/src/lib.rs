@@ -1,4 +1,4 @@
-//! The REST API: accounts, rooms and notes, and the answer to "who may do what".
+//! The REST API: accounts, rooms, notes and todos, and the answer to "who may do what".
 //!
 //! [`Accounts`] comes first and gives `Access` to the services; [`Service`] comes after them. A
 //! handler has four beats: extract, decide (a pure method of a model), store, show. Must not know
@@ -21,6 +21,8 @@ mod routes;
 mod secrets;
 mod service;
 mod shown;
+mod timer;
+mod todos;
 
 pub use accounts::{Accounts, SetupError};
 pub use config::{Config, Secret, SecretTooShort};

@@ -48,16 +48,20 @@ impl From<SyncFault> for Fault {
             }
             SyncFault::TooLarge => Self::Conflict {
                 code: "document-full",
-                detail: "this note has reached its size limit: start another one",
+                detail: "this document has reached its size limit: start another one",
             },
             SyncFault::TooLong => Self::Conflict {
                 code: "text-too-long",
                 detail: "this note is longer than it is shown here: change it over a socket",
             },
             SyncFault::Changed => Self::Changed,
+            SyncFault::ListFull => Self::Conflict {
+                code: "list-full",
+                detail: "this list has as many todos as fit: delete some first",
+            },
             SyncFault::Refused => Self::Conflict {
                 code: "document-refused",
-                detail: "this note does not take that change: read it again",
+                detail: "the document does not take that change: read it again",
             },
             SyncFault::Unavailable => Self::Unavailable,
             SyncFault::Corrupt => Self::Internal("a document cannot be read".into()),
@@ -88,6 +92,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
         is_shared: new.is_shared,
         created_at: api.accounts.clock().now(),
         deleted_at: None,
+        changed_at: None,
         snapshot_seq: 0,
         bytes: 0,
     };

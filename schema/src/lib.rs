@@ -15,8 +15,11 @@ pub mod login;
 pub mod note;
 pub mod record;
 pub mod room;
+pub mod room_state;
 pub mod signing_key;
+pub mod timer;
 pub mod timestamp;
+pub mod todo;
 pub mod user;
 pub mod xp;
 

@@ -1,11 +1,14 @@
 //! The table of contents of the API.
 
 mod auth;
+mod documents;
 mod invite_codes;
 mod notes;
 mod openapi;
 mod pages;
 mod rooms;
+mod timer;
+mod todos;
 mod users;
 mod validation;
 mod well_known;
@@ -37,10 +40,17 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(rooms::leave))
         .routes(routes!(rooms::participants))
         .routes(routes!(rooms::notes))
+        .routes(routes!(rooms::todos))
+        .routes(routes!(timer::show, timer::put))
         .routes(routes!(invite_codes::create, invite_codes::list))
         .routes(routes!(invite_codes::delete))
         .routes(routes!(notes::create, notes::list))
         .routes(routes!(notes::show, notes::put, notes::delete))
+        .routes(routes!(todos::create, todos::list))
+        .routes(routes!(todos::reorder))
+        .routes(routes!(todos::show, todos::put, todos::delete))
+        .routes(routes!(todos::complete))
+        .routes(routes!(todos::reopen))
 }
 
 /// All routes.

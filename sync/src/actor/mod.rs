@@ -45,6 +45,7 @@ use crate::{
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
+    projection::Written,
 };
 pub(crate) use deliver::{Outlet, Wire};
 use reading::{Reading, hear};
@@ -103,7 +104,7 @@ pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 enum Done<E: Engine> {
     Outcome(Outcome),
     Missed(Result<Missed<E>, LoadFailure>),
-    Projected(Result<u64, SyncFault>),
+    Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
 }
 
