@@ -169,13 +169,13 @@ async fn put_text(
     let document = DocumentId::Note(note.id);
     let text = text.to_owned();
     if !expected.is_some() {
-        let base = api.shown.base(caller.login, note.id, &text);
-        let put = PutText { text, base, only_at: None };
+        let bases = api.shown.puts(caller.login, note, &text);
+        let put = PutText { text, bases, only_at: None };
         return Ok(api.documents.put_text(document, caller.user, put).await?);
     }
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
-        let put = PutText { text: text.clone(), base: None, only_at: Some(seq) };
+        let put = PutText { text: text.clone(), bases: Vec::new(), only_at: Some(seq) };
         match api.documents.put_text(document, caller.user, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {

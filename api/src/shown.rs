@@ -14,11 +14,27 @@ use studyhall_schema::{
 const BYTES: u64 = 64 << 20;
 const FOR: Duration = Duration::from_hours(1);
 
+/// Puts whose outcome is not known are kept, so many of a note.
+const TRIED: usize = 4;
+
 #[derive(Clone)]
 struct Shown {
     text: Arc<str>,
     /// What was put to get there: whether the answer arrived is not known.
     put: Option<Arc<str>>,
+    /// What was put since, and whether it is in the note is not known.
+    tried: Vec<Arc<str>>,
+}
+
+impl Shown {
+    fn of(text: &str) -> Self {
+        Self { text: text.into(), put: None, tried: Vec::new() }
+    }
+
+    fn size(&self) -> usize {
+        let puts = self.put.iter().chain(&self.tried);
+        self.text.len() + puts.map(|put| put.len()).sum::<usize>()
+    }
 }
 
 /// Texts by who was shown them.
@@ -26,10 +42,7 @@ pub(crate) struct ShownTexts(Cache<(LoginId, NoteId), Shown>);
 
 impl Default for ShownTexts {
     fn default() -> Self {
-        let weigh = |_: &_, shown: &Shown| {
-            let put = shown.put.as_ref().map_or(0, |put| put.len());
-            u32::try_from(shown.text.len() + put).unwrap_or(u32::MAX).max(64)
-        };
+        let weigh = |_: &_, shown: &Shown| u32::try_from(shown.size()).unwrap_or(u32::MAX).max(64);
         Self(Cache::builder().weigher(weigh).max_capacity(BYTES).time_to_live(FOR).build())
     }
 }
@@ -37,21 +50,33 @@ impl Default for ShownTexts {
 impl ShownTexts {
     /// The sign-in is shown this.
     pub(crate) fn remember(&self, login: LoginId, note: &Note) {
-        let shown = Shown { text: note.text.as_str().into(), put: None };
-        self.0.insert((login, note.id), shown);
+        self.0.insert((login, note.id), Shown::of(&note.text));
     }
 
     /// The sign-in has put a text, and is answered with this.
     pub(crate) fn put(&self, login: LoginId, note: &Note, put: &str) {
-        let shown = Shown { text: note.text.as_str().into(), put: Some(put.into()) };
+        let shown = Shown { put: Some(put.into()), ..Shown::of(&note.text) };
         self.0.insert((login, note.id), shown);
     }
 
-    /// What `text` was made from, as far as is known. The same put again changes nothing more: it may
-    /// be a retry of somebody who never had the answer.
-    pub(crate) fn base(&self, login: LoginId, note: NoteId, text: &str) -> Option<String> {
-        let shown = self.0.get(&(login, note))?;
-        let base = shown.put.filter(|put| **put == *text).unwrap_or(shown.text);
-        Some(base.to_string())
+    /// The sign-in puts a text into this note. What comes back is what it may have been made from: one
+    /// text, and what was put before with an outcome that nobody knows. The same put again changes
+    /// nothing more: it may be a retry of somebody who never had the answer.
+    pub(crate) fn puts(&self, login: LoginId, note: &Note, text: &str) -> Vec<String> {
+        let key = (login, note.id);
+        let mut shown = self.0.get(&key).unwrap_or_else(|| Shown::of(&note.text));
+        if shown.put.as_deref() == Some(text) {
+            return vec![text.to_owned()];
+        }
+        let bases = std::iter::once(&shown.text).chain(&shown.tried);
+        let bases = bases.map(ToString::to_string).collect();
+        if !shown.tried.iter().any(|tried| **tried == *text) {
+            if shown.tried.len() == TRIED {
+                shown.tried.remove(0);
+            }
+            shown.tried.push(text.into());
+        }
+        self.0.insert(key, shown);
+        bases
     }
 }

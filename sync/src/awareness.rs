@@ -30,6 +30,10 @@ pub const MAX_OWNED: usize = 8;
 pub const MAX_IDS: usize = 10_000;
 /// Bytes of states that one document keeps.
 pub const MAX_BYTES: usize = 4 << 20;
+/// Bytes of states that one person's ids may take in one document; each counts for [`LEAST`], those that
+/// left lately as well.
+pub const MAX_SHARE: usize = 256 << 10;
+const LEAST: usize = 256;
 /// After this long without a word an id is gone, as stock clients see it too.
 pub const EXPIRY: Duration = Duration::from_secs(30);
 /// For this long an id that left is remembered, so that a late reflection does not bring it back.
@@ -38,13 +42,22 @@ const MEMORY: Duration = Duration::from_mins(2);
 /// One connection, as the session that holds it numbers it.
 pub type Connection = u64;
 
+/// Whose an id is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Who {
+    /// The person.
+    pub user: UserId,
+    /// They may write: nobody else writes first under what is theirs.
+    pub writes: bool,
+}
+
 /// What this node says to others: ids that its connections own, or lately did, and whose they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     /// An awareness update.
     pub update: Bytes,
     /// Whose its ids are, in their order.
-    pub people: Vec<UserId>,
+    pub people: Vec<Who>,
 }
 
 #[derive(Debug)]
@@ -57,13 +70,15 @@ struct Entry {
     published: u64,
     /// When the id was last heard of.
     seen: Timestamp,
-    person: UserId,
+    person: Who,
     /// Another node said so last.
     elsewhere: bool,
     owner: Option<Connection>,
     /// Another connection of the same person that sends this id as well. Tabs of one browser
     /// relay each other's ids, so the owner may leave while the id's own tab is still there.
     standby: Option<Connection>,
+    /// What it counts for in its person's share.
+    counted: usize,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +94,7 @@ pub struct Awareness {
     connections: HashMap<Connection, Ids>,
     changed: BTreeSet<u64>,
     bytes: usize,
+    shares: HashMap<UserId, usize>,
 }
 
 impl Awareness {
@@ -88,11 +104,11 @@ impl Awareness {
         &mut self,
         now: Timestamp,
         connection: Connection,
-        person: UserId,
+        person: Who,
         bytes: &[u8],
     ) -> Result<(), Malformed> {
         for update in update::decode(bytes)? {
-            if !self.is_for(connection, person, &update) {
+            if !self.is_for(connection, person.user, &update) {
                 continue;
             }
             if let Some(state) = update.state {
@@ -101,7 +117,7 @@ impl Awareness {
                 }
                 json::check(state)?;
             }
-            if self.fits(&update) {
+            if self.fits(person.user, &update) {
                 self.give(connection, person, &update, now);
                 self.accept(now, &update);
             }
@@ -117,8 +133,9 @@ impl Awareness {
                 clock > entry.published
                     || (clock == entry.published && update.state.is_none() && entry.state.is_some())
             });
-            if is_news && self.fits(&update) {
+            if is_news && self.fits(person.user, &update) {
                 self.disown(update.id);
+                self.count(update.id, 0);
                 let new = || Entry::new(*person, now);
                 let entry = self.entries.entry(update.id).or_insert_with(new);
                 (entry.person, entry.elsewhere) = (*person, true);
@@ -141,7 +158,7 @@ impl Awareness {
             let ends = update.state.is_none() && entry.state.is_some();
             return update.clock > entry.received || (update.clock == entry.received && ends);
         }
-        if entry.person != person {
+        if entry.person.user != person {
             return false;
         }
         let is_taken = match entry.owner {
@@ -167,25 +184,24 @@ impl Awareness {
         false
     }
 
-    /// Whether the document has room for the update.
-    fn fits(&self, update: &Update<'_>) -> bool {
+    /// Whether the document has room for the update, and the person's share of it has.
+    fn fits(&self, person: UserId, update: &Update<'_>) -> bool {
         let before = self.entries.get(&update.id);
-        let freed = before.and_then(|entry| entry.state.as_deref()).map_or(0, str::len);
-        let bytes = self.bytes - freed + update.state.map_or(0, str::len);
-        bytes <= MAX_BYTES && (before.is_some() || self.entries.len() < MAX_IDS)
+        let freed = before.and_then(|entry| entry.state.as_deref());
+        let bytes = self.bytes - freed.map_or(0, str::len) + update.state.map_or(0, str::len);
+        let own = before.filter(|entry| entry.person.user == person);
+        let share = self.shares.get(&person).copied().unwrap_or_default();
+        let share = share - own.map_or(0, |entry| entry.counted) + weight(update.state);
+        bytes <= MAX_BYTES
+            && (share <= MAX_SHARE || update.state.is_none())
+            && (before.is_some() || self.entries.len() < MAX_IDS)
     }
 
     /// Makes the connection the owner of the update's id.
-    fn give(
-        &mut self,
-        connection: Connection,
-        person: UserId,
-        update: &Update<'_>,
-        now: Timestamp,
-    ) {
+    fn give(&mut self, connection: Connection, person: Who, update: &Update<'_>, now: Timestamp) {
         let id = update.id;
         let entry = self.entries.entry(id).or_insert_with(|| Entry::new(person, now));
-        entry.elsewhere = false;
+        (entry.person, entry.elsewhere) = (person, false);
         let before = entry.owner.replace(connection);
         if before == Some(connection) {
             return;
@@ -240,6 +256,14 @@ impl Awareness {
         entry.state = state.map(Into::into);
         entry.seen = now;
         self.changed.insert(id);
+        self.count(id, weight(state));
+    }
+
+    /// From here on an id counts for so much in its person's share.
+    fn count(&mut self, id: u64, weight: usize) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.counted, weight);
+        share(&mut self.shares, entry.person.user, before, weight);
     }
 
     /// Forgets a connection. What comes back says to all others that its ids are gone; an id that
@@ -276,7 +300,11 @@ impl Awareness {
             if entry.state.is_some() && silence >= EXPIRY {
                 gone.push(id);
             }
-            entry.state.is_some() || entry.owner.is_some() || silence < MEMORY
+            let stays = entry.state.is_some() || entry.owner.is_some() || silence < MEMORY;
+            if !stays {
+                share(&mut self.shares, entry.person.user, entry.counted, 0);
+            }
+            stays
         });
         for id in gone {
             self.put(now, id, None);
@@ -314,7 +342,7 @@ impl Awareness {
     }
 
     /// Whose id this is, as long as awareness remembers it.
-    pub fn person(&self, id: u64) -> Option<UserId> {
+    pub fn person(&self, id: u64) -> Option<Who> {
         self.entries.get(&id).map(|entry| entry.person)
     }
 
@@ -339,6 +367,19 @@ impl Awareness {
     }
 }
 
+/// What a state counts for in its person's share.
+fn weight(state: Option<&str>) -> usize {
+    state.map_or(0, str::len).max(LEAST)
+}
+
+fn share(shares: &mut HashMap<UserId, usize>, person: UserId, before: usize, now: usize) {
+    let share = shares.entry(person).or_default();
+    *share = *share - before + now;
+    if *share == 0 {
+        shares.remove(&person);
+    }
+}
+
 /// The client id of an update that is about one client.
 pub fn sole(update: &[u8]) -> Option<u64> {
     let mut updates = update::decode(update).ok()?;
@@ -347,7 +388,7 @@ pub fn sole(update: &[u8]) -> Option<u64> {
 }
 
 impl Entry {
-    fn new(person: UserId, now: Timestamp) -> Self {
+    fn new(person: Who, now: Timestamp) -> Self {
         Self {
             state: None,
             received: 0,
@@ -357,6 +398,7 @@ impl Entry {
             elsewhere: false,
             owner: None,
             standby: None,
+            counted: 0,
         }
     }
 }

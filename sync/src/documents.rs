@@ -30,8 +30,8 @@ use crate::{
 pub struct PutText {
     /// The text.
     pub text: String,
-    /// What its writer began with: then only what they changed of it is changed.
-    pub base: Option<String>,
+    /// What its writer may have begun with: then only what they changed of it is changed.
+    pub bases: Vec<String>,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
 }
@@ -120,11 +120,11 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, base, only_at } = put;
+        let PutText { text, bases, only_at } = put;
         let turn = if text.len() > LARGE_TEXT {
-            let turn = self.node.large_puts.clone().acquire_owned();
-            let turn = tokio::time::timeout(ANSWERS_WITHIN, turn).await;
-            turn.map_err(|_| SyncFault::Unavailable)?.ok()
+            let share = self.node.large_puts.of(by);
+            let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
+            turn.map_err(|_| SyncFault::Unavailable)?
         } else {
             None
         };
@@ -141,7 +141,8 @@ impl Documents {
             let is_large =
                 now.len().max(text.len()) > LARGE_TEXT || state.memory() > heavy::LARGE as u64;
             let compute = || {
-                let merged = base.map(|base| text::merged(&base, &text, &now));
+                let base = text::nearest(&bases, &now);
+                let merged = base.map(|base| text::merged(base, &text, &now));
                 text::diff_update(&state.full(), client, format, &merged.unwrap_or(text))
                     .map_err(|_| Refusal::Undecodable)
             };

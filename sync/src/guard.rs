@@ -12,6 +12,7 @@ pub mod json;
 pub mod nesting;
 pub mod parents;
 pub mod same;
+mod value;
 
 use smallvec::SmallVec;
 

@@ -1,34 +1,47 @@
-//! Work that takes long enough to keep others waiting: one at a time on a node, and never on a thread
-//! that others' documents wait for.
+//! Work that takes long enough to keep others waiting: one at a time on a node, by turns among the owners
+//! of documents, and never on a thread that others' documents wait for.
 
 use std::time::Duration;
 
+use studyhall_schema::ids::UserId;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::Semaphore,
     task,
     time::Instant,
 };
+
+use crate::people::{Share, Shares};
 
 /// Content of so many bytes takes some milliseconds to load.
 pub(crate) const LARGE: usize = 1 << 20;
 
 /// Whose turn it is.
-pub(crate) struct Heavy(Semaphore);
+pub(crate) struct Heavy(Shares);
 
 impl Default for Heavy {
     fn default() -> Self {
-        Self(Semaphore::new(1))
+        Self(Shares::new(1, 1))
     }
 }
 
 impl Heavy {
+    /// The turns of an owner's documents: of one at a time.
+    pub(crate) fn of(&self, owner: UserId) -> Turns {
+        Turns(self.0.of(owner))
+    }
+}
+
+/// When a document may do heavy work.
+#[derive(Clone)]
+pub(crate) struct Turns(Share);
+
+impl Turns {
     /// Computes; what is heavy in its turn and aside.
     pub(crate) async fn run<R>(&self, is_heavy: bool, compute: impl FnOnce() -> R) -> R {
         if !is_heavy {
             return compute();
         }
-        let _turn = self.0.acquire().await; // never closed
+        let _turn = self.0.take(1).await;
         aside(compute)
     }
 }

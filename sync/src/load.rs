@@ -8,7 +8,7 @@ use studyhall_store::{Store, StoreError, log::Entry};
 
 use crate::{
     document::{Applied, Engine},
-    heavy::{Heavy, LARGE},
+    heavy::{LARGE, Turns},
 };
 
 /// Poisoned entries that one load moves away before it gives up.
@@ -59,12 +59,12 @@ pub(crate) enum Missed<E: Engine> {
 /// Everything after `seq`, or everything: a compaction may have taken it out of the log.
 pub(crate) async fn missed<E: Engine>(
     store: &Store,
-    heavy: &Heavy,
+    turns: &Turns,
     id: DocumentId,
     seq: Option<u64>,
 ) -> Result<Missed<E>, LoadFailure> {
     let Some(seq) = seq else {
-        return Ok(Missed::State(Box::new(state::<E>(store, heavy, id).await?)));
+        return Ok(Missed::State(Box::new(state::<E>(store, turns, id).await?)));
     };
     let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
     let next = entries.last().map_or(seq + 1, Entry::next_seq);
@@ -77,18 +77,18 @@ pub(crate) async fn missed<E: Engine>(
     if is_all {
         Ok(Missed::Entries(entries))
     } else {
-        Ok(Missed::State(Box::new(state::<E>(store, heavy, id).await?)))
+        Ok(Missed::State(Box::new(state::<E>(store, turns, id).await?)))
     }
 }
 
 /// A document's state as its log has it. Entries that the library panics on go to quarantine.
 pub(crate) async fn state<E: Engine>(
     store: &Store,
-    heavy: &Heavy,
+    turns: &Turns,
     id: DocumentId,
 ) -> Result<E::State, LoadFailure> {
     for _ in 0..POISONED {
-        match attempt::<E>(store, heavy, id).await? {
+        match attempt::<E>(store, turns, id).await? {
             Ok(state) => return Ok(state),
             Err(Poisoned(seq)) => quarantine(store, id, seq).await?,
         }
@@ -101,12 +101,12 @@ struct Poisoned(u64);
 
 async fn attempt<E: Engine>(
     store: &Store,
-    heavy: &Heavy,
+    turns: &Turns,
     id: DocumentId,
 ) -> Result<Result<E::State, Poisoned>, LoadFailure> {
     let mut state = match store.log().latest_snapshot(id).await? {
         None => E::State::default(),
-        Some(snapshot) => heavy
+        Some(snapshot) => turns
             .run(snapshot.state.len() > LARGE, || {
                 catch_unwind(AssertUnwindSafe(|| E::State::from_snapshot(&snapshot)))
             })
@@ -120,7 +120,7 @@ async fn attempt<E: Engine>(
             return Ok(Ok(state));
         }
         let is_large = bytes(&entries) > LARGE || state.bytes() > LARGE;
-        if let Err(poisoned) = heavy.run(is_large, || apply(&mut state, &entries)).await? {
+        if let Err(poisoned) = turns.run(is_large, || apply(&mut state, &entries)).await? {
             return Ok(Err(poisoned));
         }
     }

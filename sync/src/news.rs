@@ -8,7 +8,7 @@ use studyhall_schema::{Timestamp, ids::UserId};
 use studyhall_store::log::{Entry, LoggedUpdate};
 
 use crate::{
-    awareness::Presence,
+    awareness::{Presence, Who},
     wire::lib0::{Lib0Write, Malformed, Reader},
 };
 
@@ -46,7 +46,8 @@ impl News {
                 to.put_var_uint(2);
                 to.put_var_bytes(&presence.update);
                 for person in presence.people {
-                    to.extend_from_slice(&person.bytes());
+                    to.extend_from_slice(&person.user.bytes());
+                    to.put_var_uint(person.writes.into());
                 }
             }
             Self::WhoIsHere => to.put_var_uint(3),
@@ -65,7 +66,8 @@ impl News {
                 let update = Bytes::copy_from_slice(reader.bytes()?);
                 let mut people = Vec::new();
                 while reader.remaining() > 0 {
-                    people.push(UserId::from_bytes(fixed(&mut reader)?));
+                    let user = UserId::from_bytes(fixed(&mut reader)?);
+                    people.push(Who { user, writes: reader.var_uint()? != 0 });
                 }
                 Self::Here(Presence { update, people })
             }
@@ -137,7 +139,8 @@ mod tests {
 
     #[test]
     fn what_is_told_is_what_is_heard() {
-        let people = vec![UserId::from_bytes([3; 12]), UserId::from_bytes([4; 12])];
+        let who = |number, writes| Who { user: UserId::from_bytes([number; 12]), writes };
+        let people = vec![who(3, true), who(4, false)];
         let here = Presence { update: Bytes::from_static(b"\x00"), people };
         for news in [News::Entry(an_entry(9)), News::Grown(7), News::Here(here), News::WhoIsHere] {
             let bytes = news.clone().encode(NodeId(77));

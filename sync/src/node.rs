@@ -10,7 +10,7 @@ use std::{
 
 use studyhall_schema::{access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId};
 use studyhall_store::{Store, bus::Subscription};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Config,
@@ -20,7 +20,7 @@ use crate::{
     journal::Journal,
     news::{News, NodeId},
     outbox::Close,
-    people::People,
+    people::{People, Shares, Taken},
     session::Register,
     socket::Room,
 };
@@ -31,6 +31,8 @@ fn topic(id: DocumentId) -> String {
 
 /// Documents in use may take so many times the budget at which idle ones leave.
 const FULL: usize = 4;
+/// The part of the room for what waits for its document that one person may take.
+const INBOUND_SHARE: usize = 4;
 /// Mail of this size takes no room of the node's.
 const SMALL: usize = 8 << 10;
 
@@ -56,9 +58,9 @@ pub(crate) struct Node {
     /// Heavy work of documents.
     pub(crate) heavy: Heavy,
     /// Large texts that are put at once: each computes for up to a second.
-    pub(crate) large_puts: Arc<Semaphore>,
+    pub(crate) large_puts: Shares,
     /// Room for what waits for its document, in KiB.
-    inbound: Arc<Semaphore>,
+    inbound: Shares,
     /// Bytes that wait on sockets that nobody was let in through.
     pub(crate) unauthenticated: AtomicUsize,
     numbers: AtomicU64,
@@ -90,14 +92,15 @@ impl Node {
         access: SharedAccess,
         journal: Journal,
     ) -> Arc<Self> {
+        let inbound = config.inbound_bytes >> 10;
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
             large_messages: Arc::new(Room::new(config.large_messages)),
             large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),
-            large_puts: Arc::new(Semaphore::new(1)),
-            inbound: Arc::new(Semaphore::new(config.inbound_bytes >> 10)),
+            large_puts: Shares::new(1, 1),
+            inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
             unauthenticated: AtomicUsize::new(0),
             config,
             store,
@@ -154,15 +157,26 @@ impl Node {
         }
     }
 
-    /// Room for so many bytes on their way to a document; small ones take none, since the mailbox bounds
-    /// how many there are.
-    pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    /// Room for so many bytes of somebody's on their way to a document; small ones take none, since the
+    /// mailbox bounds how many there are.
+    pub(crate) async fn room(&self, person: UserId, bytes: usize) -> Option<Taken> {
         if bytes <= SMALL {
             return None;
         }
-        let most = self.config.inbound_bytes >> 10;
+        let most = (self.config.inbound_bytes >> 10) / INBOUND_SHARE;
         let kib = u32::try_from((bytes >> 10).min(most)).unwrap_or(u32::MAX);
-        self.inbound.clone().acquire_many_owned(kib).await.ok()
+        self.inbound.of(person).take(kib).await
+    }
+
+    /// A document that was loaded takes so much; no when there was no memory for it by then: many may
+    /// have been asked for at once.
+    pub(crate) fn has_memory_for(&self, opened: &Opened, bytes: usize) -> bool {
+        opened.set_bytes(&self.registry, bytes);
+        self.make_room();
+        let budget = self.config.memory_bytes;
+        let others = |sum: &AtomicUsize| sum.load(Ordering::Relaxed).saturating_sub(bytes);
+        let of_owner = opened.of_owner.get().map_or(0, |sum| others(sum));
+        of_owner <= budget && others(&self.registry.bytes) <= budget.saturating_mul(FULL)
     }
 
     /// Lets a document know whether the whole node has too much that is not durable.

@@ -1,4 +1,5 @@
-//! What belongs to a person for as long as somebody holds it: their places, their share.
+//! What belongs to a person for as long as somebody holds it: their places, their share of what all take
+//! from.
 
 use std::{
     collections::HashMap,
@@ -6,6 +7,7 @@ use std::{
 };
 
 use studyhall_schema::ids::UserId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One thing for each person that has one now.
 pub(crate) struct People<T>(Mutex<HashMap<UserId, Weak<T>>>);
@@ -29,5 +31,65 @@ impl<T> People<T> {
         let made = Arc::new(make());
         people.insert(person, Arc::downgrade(&made));
         made
+    }
+}
+
+/// Permits that all people take from, each of them no more at once than a share: who asks for many waits
+/// behind themselves.
+pub(crate) struct Shares {
+    all: Arc<Semaphore>,
+    share: usize,
+    people: People<Semaphore>,
+}
+
+/// What somebody has taken, until it is dropped.
+pub(crate) type Taken = [OwnedSemaphorePermit; 2];
+
+impl Shares {
+    /// So many for all, and for each.
+    pub(crate) fn new(all: usize, share: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all)), share, people: People::default() }
+    }
+
+    /// A person's way to them.
+    pub(crate) fn of(&self, person: UserId) -> Share {
+        let own = self.people.of(person, || Semaphore::new(self.share));
+        Share { own, all: self.all.clone() }
+    }
+}
+
+/// A person's share.
+#[derive(Clone)]
+pub(crate) struct Share {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+impl Share {
+    /// Waits for so many, which are no more than a share; `None` never comes: nothing closes them.
+    pub(crate) async fn take(&self, permits: u32) -> Option<Taken> {
+        let own = self.own.clone().acquire_many_owned(permits).await.ok()?;
+        Some([own, self.all.clone().acquire_many_owned(permits).await.ok()?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_many_waits_behind_themselves() {
+        let shares = Shares::new(2, 1);
+        let (ada, mallory) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let take = |person| shares.of(person).take(1).now_or_never().flatten();
+        let first = take(mallory);
+        assert!(first.is_some());
+        assert!(take(mallory).is_none(), "her share is taken");
+        let hers = take(ada);
+        assert!(hers.is_some(), "another's is not");
+        drop(first);
+        assert!(take(mallory).is_some());
     }
 }

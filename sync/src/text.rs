@@ -15,7 +15,7 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
-pub use self::merge::merged;
+pub use self::merge::{merged, nearest};
 use self::rich::Blocks;
 
 const CONTENT: &str = "content";

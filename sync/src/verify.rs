@@ -78,7 +78,7 @@ async fn document<E: Engine>(
     record: &DocumentRecord,
     rebuild: bool,
 ) -> Result<Vec<String>, LoadFailure> {
-    let mut state = load::state::<E>(store, heavy, record.id).await?;
+    let mut state = load::state::<E>(store, &heavy.of(record.owner), record.id).await?;
     let seq = state.seq();
     let content = projection::read(record.kind, E::view(&mut state));
     let verified = projection::verify(store, record, seq, content, rebuild).await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use studyhall_schema::{Timestamp, ids::UserId, note::Format};
 use studyhall_sync::{
-    awareness::Awareness,
+    awareness::{Awareness, Who},
     guard::{nesting, state_vector_v1, update_v1},
     text::{new_doc, read_text},
     wire::{
@@ -130,7 +130,8 @@ struct AwarenessUpdate {
 fn awareness_of_stock_clients_comes_back_as_they_wrote_it() {
     let fixture: AwarenessUpdates = fixture("awareness.json");
     let mut awareness = Awareness::default();
-    let (now, ada) = (Timestamp::default(), UserId::from_bytes([1; 12]));
+    let now = Timestamp::default();
+    let ada = Who { user: UserId::from_bytes([1; 12]), writes: true };
     for update in fixture.updates {
         awareness.receive(now, 1, ada, &bytes(&update.hex)).unwrap();
         assert_eq!(awareness.take_changed(), Some(bytes(&update.hex)));

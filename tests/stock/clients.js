@@ -135,7 +135,7 @@ export function counting() {
 export async function agree(desks, words) {
   await until(
     () => desks.every((desk) => desk.words === desks[0].words && hasAll(desk.words, words)),
-    () => `agree on ${words}: ${desks.map((desk) => JSON.stringify(brief(desk.words))).join(", ")}`,
+    () => `agree on ${brief(String(words))}: ${desks.map((desk) => JSON.stringify(brief(desk.words))).join(", ")}`,
   );
 }
 

@@ -5,7 +5,7 @@ import test from "node:test";
 import * as Y from "yjs";
 import { deletes } from "./attacks.js";
 import { clients, hocuspocusClients } from "./clients.js";
-import { Attack, MiB, STEP1, STEP2, SYNC, UPDATE, memory, scene } from "./mallory.js";
+import { AUTH, Attack, MiB, STEP1, STEP2, SYNC, UPDATE, memory, scene } from "./mallory.js";
 import { until } from "./until.js";
 
 const everySecond = (length) => Array.from({ length: length / 2 }, (_, n) => [2 * n, 1]);
@@ -129,6 +129,47 @@ test("sockets that ping with large messages half sent keep nobody's from being r
   desk.doc.transact(() => desk.write("large ".repeat(1 << 19)));
   await until(() => !desk.provider.unsyncedChanges, "it is saved", 15);
   await goesOn();
+});
+
+test("twenty notes of many blocks opened at once take no more than their owner's share", async (t) => {
+  const { hall, mallory, goesOn } = await scene(t);
+  const many = written(70, (doc) => {
+    const content = doc.getText("content");
+    doc.transact(() => Array.from({ length: 200_000 }, () => content.insert(0, "x")));
+  });
+  const notes = [];
+  for (let n = 0; n < 20; n++) {
+    notes.push(await mallory.note());
+    const line = await Attack.open(t, mallory, notes[n], "hocuspocus");
+    const before = line.heard;
+    line.send(SYNC, UPDATE, many);
+    await until(() => line.heard > before, "it is saved", 30);
+    line.socket.terminate();
+    // A document that nobody looks at stays for a while.
+    if (n % 5 === 4) await hall.kill().then(() => hall.start());
+  }
+  await goesOn();
+  const at = memory(hall);
+  const line = await Attack.open(t, mallory, await mallory.note(), "hocuspocus");
+  const ticket = await mallory.ticket();
+  for (const note of notes) line.sendTo(note, AUTH, 0, ticket, "4.8.0");
+  await until(() => line.code !== null, "Mallory is sent away", 60);
+  assert.equal(line.code, 1013);
+  await goesOn();
+  const grown = memory(hall) - at;
+  assert.ok(grown <= 640 * MiB, `twenty of them would be 1.2 GiB: memory grew by ${grown / MiB} MiB`);
+});
+
+test("forty large texts put at once keep nobody else's from being put", async (t) => {
+  const { ada, mallory, goesOn } = await scene(t);
+  const random = (length) => Array.from({ length }, () => "abcdef "[Math.floor(Math.random() * 7)]).join("");
+  const [hers, his] = [await mallory.note({ text: random(90_000) }), await ada.note({ text: random(70_000) })];
+  const put = (person, note, text) => person.ask("PUT", `/notes/${note.slice(5)}`, { text }).then(({ status }) => status);
+  const puts = Array.from({ length: 40 }, () => put(mallory, hers, random(90_000)));
+  for (let n = 0; n < 3; n++) assert.equal(await put(ada, his, random(70_000)), 200);
+  await goesOn();
+  const answers = await Promise.all(puts);
+  assert.deepEqual(answers.filter((status) => ![200, 409, 503].includes(status)), []);
 });
 
 for (const [kind, junk] of [

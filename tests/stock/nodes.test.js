@@ -111,6 +111,23 @@ test("F5: Redis is killed and forgets everything: nothing is lost, nobody is sig
   await agree(desks, ["<before>", "<while away>", "<after>"]);
 });
 
+test("Redis is away, and large pastes come to the other node all at once: no client has a hole", async (t) => {
+  const { bus, ada, ben, note } = await installation(t);
+  const author = await hocuspocusClients[0].sit(t, ada, note);
+  const readers = await Promise.all(clients.map((client) => client.sit(t, ben, note)));
+  author.write("<before>");
+  await agree([author, ...readers], ["<before>"]);
+  await bus.kill();
+  const pastes = Array.from({ length: 12 }, (_, n) => `<${n}${"x".repeat(60 << 10)}>`);
+  for (const paste of pastes) {
+    author.write(paste);
+    await author.saved();
+  }
+  await agree([author, ...readers], pastes);
+  author.write("<after>");
+  await agree([author, ...readers], ["<after>"]);
+});
+
 test("F6: S3 dies, then hangs: writing goes on, and the node says what is away", async (t) => {
   const { store, here, ada, ben, note } = await installation(t);
   const desks = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];

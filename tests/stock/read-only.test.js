@@ -1,8 +1,10 @@
 // A member who may only read: sees everything, shows as synced, and cannot write.
 import assert from "node:assert/strict";
 import test from "node:test";
+import * as encoding from "lib0/encoding";
 import { clients, counting, hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
+import { AWARENESS, Attack } from "./mallory.js";
 import { until } from "./until.js";
 
 const readersOnly = { members_can_edit_notes: false };
@@ -58,5 +60,33 @@ for (const { name, sit } of hocuspocusClients) {
     writer.write("yours");
     await other.reads("mine yours");
     assert.equal(attempts.length, 1);
+  });
+}
+
+/** An awareness update of one client id. */
+function claims(id) {
+  const encoder = encoding.createEncoder();
+  for (const number of [1, id, 1]) encoding.writeVarUint(encoder, number);
+  encoding.writeVarString(encoder, "{}");
+  return encoding.toUint8Array(encoder);
+}
+
+for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: a reader who claims a writer's client id does not keep their words from being saved`, async (t) => {
+    const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+    const room = await ada.roomWith([ben, mallory], readersOnly);
+    const note = await ada.note({ room_id: room, is_shared: true });
+    const writer = sit(t, ada, note);
+    await writer.synced();
+    await writer.leave();
+    writer.write("written on the train");
+    await hall.kill();
+    await hall.start(); // who was here is forgotten
+    const line = await Attack.open(t, mallory, note, "hocuspocus");
+    line.send(AWARENESS, claims(writer.doc.clientID));
+    await line.answered();
+    writer.comeBack();
+    await sit(t, ben, note).reads("written on the train");
+    await writer.saved();
   });
 }

@@ -77,3 +77,22 @@ test("a REST write that waits for the journal is told in time that it cannot be 
   await ada.send("PUT", path, { text: "held" });
   assert.equal((await ada.send("GET", path)).text, "held", "once, though it was asked for twice");
 });
+
+test("a PUT that was answered 503 and made all the same takes nobody's words when it is put again", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+  const note = await ada.noteWith([ben], { text: "Shopping list." });
+  const path = `/notes/${note.slice("note:".length)}`;
+  await ada.send("GET", path);
+  const desk = await clients[0].sit(t, ben, note);
+  await desk.synced();
+  const put = async () => (await ada.ask("PUT", path, { text: "Shopping list. Milk, eggs, bread and oats." })).status;
+  await hall.holdJournal();
+  assert.equal(await put(), 503);
+  await hall.releaseJournal();
+  await desk.reads("Shopping list. Milk, eggs, bread and oats.");
+  desk.write(" Ben: and butter!");
+  await desk.saved();
+  assert.equal(await put(), 200);
+  const { text } = await ada.send("GET", path);
+  assert.equal(text, "Shopping list. Milk, eggs, bread and oats. Ben: and butter!");
+});

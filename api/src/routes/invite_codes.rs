@@ -67,7 +67,7 @@ impl InviteCodeView {
 /// Make a code that lets people in for seven days.
 #[utoipa::path(post, path = "/api/v1/rooms/{id}/invite-codes", tag = "rooms",
     params(("id" = String, Path)), responses((status = 201, body = InviteCodeView)))]
-pub(super) async fn create(
+pub(super) async fn create_code(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path(id): Path<RoomId>,
@@ -84,7 +84,7 @@ pub(super) async fn create(
 #[utoipa::path(get, path = "/api/v1/rooms/{id}/invite-codes", tag = "rooms",
     params(("id" = String, Path), Paging),
     responses((status = 200, body = Listed<InviteCodeView>)))]
-pub(super) async fn list(
+pub(super) async fn list_codes(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path(id): Path<RoomId>,
@@ -98,7 +98,7 @@ pub(super) async fn list(
 /// Take a code back.
 #[utoipa::path(delete, path = "/api/v1/rooms/{id}/invite-codes/{code_id}", tag = "rooms",
     params(("id" = String, Path), ("code_id" = String, Path)), responses((status = 204)))]
-pub(super) async fn delete(
+pub(super) async fn delete_code(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path((id, code)): Path<(RoomId, InviteCodeId)>,

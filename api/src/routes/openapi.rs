@@ -50,6 +50,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
             add_problem(operation);
+            name(operation);
             if let Some(RefOr::T(body)) = &mut operation.request_body
                 && reads_as_empty(body, &optional)
             {
@@ -76,6 +77,14 @@ fn reads_as_empty(body: &RequestBody, optional: &[String]) -> bool {
         let name = schema.ref_location.rsplit('/').next().unwrap_or_default();
         optional.iter().any(|one| one == name)
     })
+}
+
+/// A handler's name is unique within its tag only.
+fn name(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(id)) = (tag, &mut operation.operation_id) {
+        *id = format!("{tag}_{id}");
+    }
 }
 
 fn add_problem(operation: &mut Operation) {

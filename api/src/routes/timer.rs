@@ -145,7 +145,7 @@ fn shown(Versioned { value: state, rev }: Versioned<RoomState>) -> Shown<TimerVi
 /// Show a room's timer.
 #[utoipa::path(get, path = "/api/v1/rooms/{id}/timer", tag = "rooms",
     params(("id" = String, Path)), responses((status = 200, body = TimerView), (status = 304)))]
-pub(super) async fn show(
+pub(super) async fn show_timer(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path(id): Path<RoomId>,
@@ -157,7 +157,7 @@ pub(super) async fn show(
 /// Start, pause, skip or reset a room's timer, or change how long its phases are.
 #[utoipa::path(put, path = "/api/v1/rooms/{id}/timer", tag = "rooms",
     params(("id" = String, Path)), responses((status = 200, body = TimerView)))]
-pub(super) async fn put(
+pub(super) async fn put_timer(
     State(api): State<Api>,
     Caller(caller): Caller,
     Path(id): Path<RoomId>,

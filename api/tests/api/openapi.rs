@@ -17,6 +17,16 @@ async fn the_committed_description_is_what_the_code_says() {
     assert!(served.text("openapi").starts_with("3.1"));
 }
 
+#[test]
+fn generated_clients_get_a_name_for_each_route() {
+    let description: serde_json::Value = serde_json::from_str(&studyhall_api::openapi()).unwrap();
+    let items = description["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values());
+    let ids: Vec<_> = operations.map(|one| one["operationId"].as_str().unwrap()).collect();
+    let different: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(different.len(), ids.len(), "{ids:?}");
+}
+
 #[tokio::test]
 async fn every_described_route_refuses_strangers_unless_it_says_otherwise() {
     let hall = Hall::open().await;

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use studyhall_schema::{Timestamp, ids::UserId};
-use studyhall_sync_fuzz::awareness::Awareness;
+use studyhall_sync_fuzz::awareness::{Awareness, Who};
 
 fuzz_target!(|input: &[u8]| {
     let mut awareness = Awareness::default();
@@ -13,7 +13,8 @@ fuzz_target!(|input: &[u8]| {
     let mut now = Timestamp::default();
     for (number, part) in input.split(|&byte| byte == 0xfe).enumerate() {
         let connection = number as u64 % 4;
-        let person = UserId::from_bytes([connection as u8 / 2; 12]);
+        let user = UserId::from_bytes([connection as u8 / 2; 12]);
+        let person = Who { user, writes: number % 3 > 0 };
         let _ = awareness.receive(now, connection, person, part);
         if number % 5 == 4 {
             now = now + std::time::Duration::from_secs(20);

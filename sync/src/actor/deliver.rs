@@ -194,6 +194,7 @@ impl<E: Engine> Actor<E> {
                 self.perform_one(effect);
             }
         }
+        self.document.performed();
     }
 
     fn perform_one(&mut self, effect: Effect) {

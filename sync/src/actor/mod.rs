@@ -31,7 +31,7 @@ use studyhall_store::{
     log::{Append, Outcome},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::Instant,
 };
 
@@ -41,10 +41,11 @@ use crate::{
         Applied, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input, Limits,
         PeerId, Yjs,
     },
-    heavy::{LARGE, Turn},
+    heavy::{LARGE, Turn, Turns},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
+    people::Taken,
     projection::Written,
 };
 pub(crate) use deliver::{Outlet, Wire};
@@ -68,7 +69,7 @@ pub(crate) enum Mail {
     Leave(PeerId),
     Permission(PeerId, Permission),
     /// What a socket read at once for this document.
-    Frames(PeerId, Vec<Inbound>, Option<OwnedSemaphorePermit>),
+    Frames(PeerId, Vec<Inbound>, Option<Taken>),
     Drained(PeerId),
     Edit(Box<Edit>),
     /// Bring the row up to date with the document, then answer.
@@ -142,6 +143,7 @@ enum End {
 
 struct Actor<E: Engine> {
     node: Arc<Node>,
+    turns: Turns,
     document: Document<E>,
     outlets: HashMap<PeerId, Outlet>,
     edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
@@ -199,7 +201,13 @@ async fn live<E: Engine>(
         tracing::warn!(document = %me.id, owner = %record.owner, "no memory for another of this owner's");
         return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
     }
-    match Box::pin(load::state::<E>(&node.store, &node.heavy, me.id)).await {
+    let turns = node.heavy.of(record.owner);
+    match Box::pin(load::state::<E>(&node.store, &turns, me.id)).await {
+        Ok(state) if !node.has_memory_for(&me, memory(&state)) => {
+            drop(state);
+            tracing::warn!(document = %me.id, owner = %record.owner, "no memory for one more document");
+            turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
+        }
         Ok(state) => Actor::<E>::new(node, me, news, &record, state).live(mailbox).await,
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
     }
@@ -232,11 +240,11 @@ impl<E: Engine> Actor<E> {
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
-        me.set_bytes(&node.registry, memory(&state));
         Self {
             document: Document::new(me.id, state, limits, seed),
             whole: Whole::default(),
             now: node.clock.now(),
+            turns: node.heavy.of(record.owner),
             node,
             outlets: HashMap::new(),
             edits: HashMap::new(),
@@ -279,8 +287,8 @@ impl<E: Engine> Actor<E> {
             self.now = self.node.clock.now();
             match woken {
                 Woken::Done(done) => {
-                    let node = self.node.clone();
-                    node.heavy.run(self.is_heavy(&done), || self.done(done)).await;
+                    let turns = self.turns.clone();
+                    turns.run(self.is_heavy(&done), || self.done(done)).await;
                 }
                 Woken::Mail(0) => break End::Idle,
                 Woken::Mail(_) => {

@@ -44,14 +44,15 @@ impl<E: Engine> Actor<E> {
         self.reading = Reading::Once;
         self.log_begins();
         let reload = std::mem::take(&mut self.reload);
-        let (node, id, seq) = (self.node.clone(), self.me.id, self.document.state().seq());
+        let (node, turns) = (self.node.clone(), self.turns.clone());
+        let (id, seq) = (self.me.id, self.document.state().seq());
         self.work.push(
             async move {
                 if !after.is_zero() {
                     tokio::time::sleep(after).await;
                 }
                 let seq = (!reload).then_some(seq);
-                Done::Missed(load::missed::<E>(&node.store, &node.heavy, id, seq).await)
+                Done::Missed(load::missed::<E>(&node.store, &turns, id, seq).await)
             }
             .boxed(),
         );

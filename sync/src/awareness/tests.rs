@@ -7,12 +7,19 @@ use super::{update::encode, *};
 const ADA_HERE: u64 = 101;
 const BEN_HERE: u64 = 202;
 
-fn ada() -> UserId {
-    UserId::from_bytes([1; 12])
+fn ada() -> Who {
+    Who { user: UserId::from_bytes([1; 12]), writes: true }
 }
 
-fn ben() -> UserId {
-    UserId::from_bytes([2; 12])
+fn ben() -> Who {
+    Who { user: UserId::from_bytes([2; 12]), writes: true }
+}
+
+/// One of many.
+fn member(number: u64) -> Who {
+    let mut user = [0; 12];
+    user[4..].copy_from_slice(&number.to_le_bytes());
+    Who { user: UserId::from_bytes(user), writes: true }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -198,15 +205,42 @@ fn limits_hold() {
 
     let state = format!("\"{}\"", "a".repeat(MAX_STATE - 2));
     for connection in 10..2_000 {
-        room.receive(at(0), connection, ben(), &says(connection, 1, Some(&state))).unwrap();
+        room.receive(at(0), connection, member(connection), &says(connection, 1, Some(&state)))
+            .unwrap();
     }
     assert!(room.bytes <= MAX_BYTES && room.bytes > MAX_BYTES - MAX_STATE);
 
     let mut room = Awareness::default();
     for id in 0..12_000 {
-        room.receive(at(0), id, ben(), &says(id, 1, Some("1"))).unwrap();
+        room.receive(at(0), id, member(id), &says(id, 1, Some("1"))).unwrap();
     }
     assert_eq!(room.entries.len(), MAX_IDS);
+}
+
+#[test]
+fn one_person_fills_only_their_share() {
+    let mut room = Awareness::default();
+    let state = format!("\"{}\"", "a".repeat(MAX_STATE - 2));
+    for connection in 10..100 {
+        room.receive(at(0), connection, ben(), &says(connection, 1, Some(&state))).unwrap();
+    }
+    assert_eq!(room.bytes, MAX_SHARE);
+    room.receive(at(0), 1, ada(), &says(ADA_HERE, 1, Some("{}"))).unwrap();
+    assert!(room.person(ADA_HERE).is_some(), "others are shown");
+    for connection in 10..100 {
+        room.leave(at(1), connection);
+    }
+    room.receive(at(1), 5_000, ben(), &says(BEN_HERE, 1, Some(&state))).unwrap();
+    assert!(room.person(BEN_HERE).is_some(), "who left leaves room");
+    for connection in 6_000..9_000 {
+        room.receive(at(1), connection, ben(), &says(connection, 1, Some("1"))).unwrap();
+        room.leave(at(1), connection);
+    }
+    assert!(room.entries.len() < 1_100, "those that left count too: {}", room.entries.len());
+    room.leave(at(2), 1);
+    room.leave(at(2), 5_000);
+    room.expire(at(300));
+    assert!(room.entries.is_empty() && room.shares.is_empty(), "{:?}", room.shares);
 }
 
 #[test]
@@ -306,6 +340,8 @@ proptest! {
             let bytes: usize =
                 room.entries.values().filter_map(|e| e.state.as_deref()).map(str::len).sum();
             prop_assert_eq!(bytes, room.bytes);
+            let counted: usize = room.entries.values().map(|entry| entry.counted).sum();
+            prop_assert_eq!(counted, room.shares.values().sum::<usize>());
             for (connection, ids) in &room.connections {
                 for id in &ids.owns {
                     prop_assert_eq!(room.entries[id].owner, Some(*connection));

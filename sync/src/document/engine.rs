@@ -57,6 +57,9 @@ pub trait Applied: Default + Send + 'static {
     /// Bytes of updates that were applied since the whole was last encoded.
     fn added(&self) -> usize;
 
+    /// All that is applied has been shown to those who are in sync, or they are known to lag.
+    fn shown(&mut self) {}
+
     /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
     fn bytes_above(&mut self, limit: usize) -> usize {
         if self.bytes() > limit && self.added() > (self.bytes() - self.added()) / 8 {
@@ -166,7 +169,7 @@ pub trait Engine: Sized + Send + 'static {
     /// The state has moved on: tells those who are not told by the fan-out.
     fn moved(document: &mut Document<Self>, only_author: Option<PeerId>, effects: &mut Vec<Effect>);
 
-    /// What somebody who is in sync with `old` lacks of `new`.
+    /// What somebody who is in sync with `old` lacks of `new`, which takes its place.
     fn between(old: &mut Self::State, new: &mut Self::State) -> Bytes;
 
     /// Asks a client for what an update of its needs and nobody has sent.

@@ -237,6 +237,7 @@ pub struct Document<E: Engine = Yjs> {
 impl<E: Engine> Document<E> {
     /// Opens a document over its loaded state.
     pub fn new(id: DocumentId, mut state: E::State, limits: Limits, seed: u64) -> Self {
+        state.shown();
         Self {
             id,
             limits,
@@ -299,6 +300,11 @@ impl<E: Engine> Document<E> {
     pub fn flush(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.start_edit(effects);
         self.start_flight(now, effects);
+    }
+
+    /// All that was to be done is done.
+    pub fn performed(&mut self) {
+        self.state.shown();
     }
 
     /// Whether the whole node has too much that is not durable: then nothing more is accepted.

@@ -149,8 +149,8 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     desk.creates(6, None, "one two three").await.unwrap();
     let id = note(6, DocumentKind::PlainNote).id;
     desk.documents.put_text(id, ada(), put("one two three, and Bob's")).await.unwrap();
-    let base = Some("one two three".into());
-    let late = PutText { base, ..put("ONE two three") };
+    let bases = vec!["one two three".into()];
+    let late = PutText { bases, ..put("ONE two three") };
     desk.documents.put_text(id, ada(), late).await.unwrap();
     assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
     let stale = PutText { only_at: Some(1), ..put("no") };
@@ -245,8 +245,8 @@ async fn a_compacted_note_was_last_changed_when_it_was() {
     desk.creates(9, None, "text").await.unwrap();
     let id = note(9, DocumentKind::PlainNote).id;
     desk.documents.put_text(id, ada(), put("text, changed")).await.unwrap();
-    let heavy = heavy::Heavy::default();
-    let mut state = load::state::<Yjs>(&desk.store, &heavy, id).await.unwrap();
+    let turns = heavy::Heavy::default().of(ada());
+    let mut state = load::state::<Yjs>(&desk.store, &turns, id).await.unwrap();
     let snapshot = Snapshot {
         seq: state.seq(),
         at: Timestamp::from_millis(9_000_000_000_000), // much later

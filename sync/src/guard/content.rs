@@ -12,8 +12,8 @@ use crate::wire::lib0::{Malformed, Reader};
 pub(super) const DELETED: u8 = 1;
 const BINARY: u8 = 3;
 pub(super) const STRING: u8 = 4;
-const EMBED: u8 = 5;
-const FORMAT: u8 = 6;
+pub(super) const EMBED: u8 = 5;
+pub(super) const FORMAT: u8 = 6;
 const TYPE: u8 = 7;
 pub(super) const ANY: u8 = 8;
 

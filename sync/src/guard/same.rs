@@ -3,7 +3,7 @@
 //! An update that inserts nothing new is acknowledged without being written. That is true only if what
 //! it holds is what the document holds: somebody may have been first with its author's client id. What
 //! was deleted in either is gone from it and agrees with all. Every piece is looked at once, however it
-//! is cut. Must not know yrs or any document.
+//! is cut. Must not know any document.
 
 use std::{
     collections::HashMap,
@@ -14,6 +14,7 @@ use super::{
     Malformed,
     block::{Kind, Section},
     content::{self, ANY, DELETED, STRING},
+    value,
 };
 use crate::wire::lib0::Reader;
 
@@ -83,7 +84,7 @@ fn agree(left: &[Piece<'_>], right: &[Piece<'_>]) -> Result<bool, Malformed> {
         let (from, to) = (a.start.max(b.start), a.end.min(b.end));
         if from < to {
             let of = |piece: &Piece<'_>| (from - piece.start) as usize..(to - piece.start) as usize;
-            if !says.agrees(of(a), others, of(b)) {
+            if !says.agrees(of(a), others, of(b))? {
                 return Ok(false);
             }
         }
@@ -120,18 +121,37 @@ fn open<'p, 'a>(piece: Option<&'p Piece<'a>>) -> Result<Open<'p, 'a>, Malformed>
 
 impl Ticks<'_> {
     /// Whether these ticks of the one are those of the other.
-    fn agrees(&self, mine: Range<usize>, other: &Self, theirs: Range<usize>) -> bool {
+    fn agrees(
+        &self,
+        mine: Range<usize>,
+        other: &Self,
+        theirs: Range<usize>,
+    ) -> Result<bool, Malformed> {
         match (self, other) {
-            (Self::Nothing, _) | (_, Self::Nothing) => true,
-            (Self::Text(one), Self::Text(two)) => match (one.get(mine), two.get(theirs)) {
+            (Self::Nothing, _) | (_, Self::Nothing) => Ok(true),
+            (Self::Text(one), Self::Text(two)) => Ok(match (one.get(mine), two.get(theirs)) {
                 (Some(one), Some(two)) => one.iter().zip(two).all(|(a, b)| is_same(*a, *b)),
                 _ => false,
+            }),
+            (Self::Values(one), Self::Values(two)) => match (one.get(mine), two.get(theirs)) {
+                (Some(one), Some(two)) => every(one.iter().zip(two)),
+                _ => Ok(false),
             },
-            (Self::Values(one), Self::Values(two)) => one.get(mine) == two.get(theirs),
-            (Self::One(one, mine), Self::One(two, theirs)) => one == two && mine == theirs,
-            _ => false,
+            (Self::One(one, mine), Self::One(two, theirs)) if one == two => {
+                value::is_same(*one, mine, theirs)
+            }
+            _ => Ok(false),
         }
     }
+}
+
+fn every<'a>(pairs: impl Iterator<Item = (&'a &'a [u8], &'a &'a [u8])>) -> Result<bool, Malformed> {
+    for (one, two) in pairs {
+        if !value::is_same(ANY, one, two)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A character of two units that was cut in the middle is shown as two that are none.

@@ -208,7 +208,8 @@ impl Session {
     async fn deliver(&mut self, address: &Arc<str>, inbound: Vec<Inbound>) -> Option<()> {
         match self.places.get_mut(address) {
             Some(Place::Attached(attached)) => {
-                let room = self.node.room(inbound.iter().map(Inbound::size).sum()).await;
+                let bytes = inbound.iter().map(Inbound::size).sum();
+                let room = self.node.room(attached.caller.user, bytes).await;
                 let seat = &attached.seat;
                 let sent = seat.tell(Mail::Frames(seat.peer, inbound, room)).await;
                 sent.map_err(|why| self.outbox.close(why)).ok()

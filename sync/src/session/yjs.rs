@@ -115,7 +115,7 @@ impl Attached {
                 return None;
             }
         }
-        let room = self.node.room(passed.iter().map(Inbound::size).sum()).await;
+        let room = self.node.room(self.caller.user, passed.iter().map(Inbound::size).sum()).await;
         let sent = self.seat.tell(Mail::Frames(self.seat.peer, passed, room)).await;
         sent.map_err(|why| self.outbox.close(why)).ok()
     }

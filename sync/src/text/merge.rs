@@ -35,6 +35,15 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     String::from_utf16_lossy(&merged)
 }
 
+/// Which of these a text has been made from: the one that it differs least from.
+pub fn nearest<'a>(bases: &'a [String], text: &str) -> Option<&'a str> {
+    let nearest = match bases {
+        [one] => Some(one),
+        bases => bases.iter().min_by_key(|base| distance(base, text)),
+    };
+    nearest.map(String::as_str)
+}
+
 /// How much is deleted and inserted between two texts.
 fn distance(old: &str, new: &str) -> u64 {
     let size =
@@ -64,6 +73,19 @@ mod tests {
         let typed = "completely new text typed in the editor";
         let put = format!("{typed}, and more");
         assert_eq!(merged("one two three", &put, typed), put);
+    }
+
+    #[test]
+    fn a_put_that_may_be_in_there_already_is_put_once() {
+        let (base, put) = ("bread", "bread, milk and eggs");
+        let again = |now: &str| {
+            let bases = [base.to_owned(), put.to_owned()];
+            merged(nearest(&bases, now).unwrap(), put, now)
+        };
+        let with_ben = "bread, milk and eggs BEN: and butter!";
+        assert_eq!(again(with_ben), with_ben, "it was made");
+        assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
+        assert_eq!(nearest(&[], "x"), None);
     }
 
     proptest! {

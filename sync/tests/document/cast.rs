@@ -7,7 +7,7 @@ use studyhall_schema::{
     document::DocumentId,
     ids::{NoteId, UserId},
 };
-use studyhall_store::log::{Append, Outcome};
+use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
 use studyhall_sync::{
     document::{Document, Effect, Input, Limits, PeerId, State},
     guard, text,
@@ -93,6 +93,10 @@ impl Stage {
     }
 
     pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
+        // That somebody lags comes to light while the effects are performed.
+        if !matches!(input, Input::Lagging { .. }) {
+            self.core.performed();
+        }
         self.core.handle(NOW, input, &mut self.effects);
         self.core.flush(NOW, &mut self.effects);
         std::mem::take(&mut self.effects)
@@ -113,9 +117,29 @@ impl Stage {
         self.input(Input::Update { peer: person.peer(), update, scan, step2 })
     }
 
+    /// News of what another node has written: each of these is an entry.
+    pub(crate) fn missed(&mut self, person: &Person, entries: &[Bytes]) -> Vec<Effect> {
+        let entry = |(seq, data): (u64, &Bytes)| Entry {
+            seq,
+            batch: seq,
+            at: NOW,
+            updates: vec![LoggedUpdate { by: person.user, data: data.clone() }],
+        };
+        let entries = (self.core.state().seq() + 1..).zip(entries).map(entry).collect();
+        self.input(Input::Missed { entries, all: false })
+    }
+
     pub(crate) fn stored(&mut self) -> Vec<Effect> {
         self.input(Input::Outcome(Outcome::Stored))
     }
+}
+
+/// Ada and Ben, who may both write.
+pub(crate) fn cast() -> (Stage, Person, Person) {
+    let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&ben, Permission::Write);
+    (stage, ada, ben)
 }
 
 pub(crate) fn appended(effects: &[Effect]) -> Option<&Append> {

@@ -6,17 +6,10 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, Lost, PeerId, Refusal};
+use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, PeerId, Refusal};
 use yrs::{Text, Transact};
 
-use crate::cast::{NOW, Person, Stage, acks, appended, shown, text_of};
-
-fn cast() -> (Stage, Person, Person) {
-    let (mut stage, ada, ben) = (Stage::new(), Person::new(1), Person::new(2));
-    stage.joins(&ada, Permission::Write);
-    stage.joins(&ben, Permission::Write);
-    (stage, ada, ben)
-}
+use crate::cast::{NOW, Person, Stage, acks, appended, cast, shown, text_of};
 
 fn refusal(effects: &[Effect]) -> Option<Refusal> {
     effects.iter().find_map(|effect| match effect {
@@ -134,14 +127,30 @@ fn what_somebody_else_was_first_with_is_not_acknowledged_to_its_author() {
     assert_eq!((refusal(&told), acks(&told, &ada)), (Some(Refusal::ForeignClient), 0));
 }
 
+/// A person's first awareness.
+fn here(person: &Person) -> Bytes {
+    let mut here = vec![1];
+    here.extend(varint(person.doc.client_id().get()));
+    here.extend([1, 2, b'{', b'}']);
+    here.into()
+}
+
+#[test]
+fn who_may_only_read_keeps_nobody_from_writing() {
+    let (mut stage, ada, mallory) = (Stage::new(), Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&mallory, Permission::Read);
+    stage.input(Input::Awareness { peer: mallory.peer(), update: here(&ada) });
+    let sent = stage.sends(&ada, ada.types("mine"));
+    assert_eq!(refusal(&sent), None);
+    assert_eq!(acks(&stage.stored(), &ada), 1);
+}
+
 #[test]
 fn nobody_takes_a_client_id_that_somebody_else_is_seen_with() {
     let (mut stage, ada, ben) = cast();
     // Ada is here and has written nothing yet; her client id stands in her awareness.
-    let mut here = vec![1];
-    here.extend(varint(ada.doc.client_id().get()));
-    here.extend([1, 2, b'{', b'}']);
-    stage.input(Input::Awareness { peer: ada.peer(), update: here.into() });
+    stage.input(Input::Awareness { peer: ada.peer(), update: here(&ada) });
     let squatter = Person::new(1); // the same client id as Ada's
     let refused = stage.sends(&ben, squatter.types("mine now"));
     assert_eq!(refusal(&refused), Some(Refusal::ForeignClient));
@@ -406,26 +415,6 @@ fn a_full_document_takes_no_more_and_is_still_read() {
     let full = stage.sends(&ada, ada.types(&"x".repeat(3_000)));
     assert_eq!(refusal(&full), Some(Refusal::DocumentFull));
     assert_eq!(text_of(stage.core.state().doc()).len(), 2_400);
-}
-
-#[test]
-fn a_slow_reader_gets_one_difference_without_a_hole() {
-    let (mut stage, ada, ben) = cast();
-    stage.sends(&ada, ada.types("a"));
-    let shown_before = stage.stored();
-    ben.hears(shown(&shown_before).expect("the first is shown"));
-    for letter in ["b", "c", "d"] {
-        stage.sends(&ada, ada.types(letter));
-        stage.stored();
-        stage.input(Input::Lagging { peer: ben.peer(), lost: Lost::FanOut });
-        assert!(!stage.core.is_fed(ben.peer()));
-    }
-    let drained = stage.input(Input::Drained { peer: ben.peer() });
-    let [Effect::Difference { update, missed, .. }] = &drained[..] else { panic!("{drained:?}") };
-    assert!(!missed.step2);
-    ben.hears(update);
-    assert_eq!(ben.reads(), "abcd");
-    assert!(stage.core.is_fed(ben.peer()));
 }
 
 #[test]

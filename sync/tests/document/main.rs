@@ -2,4 +2,5 @@
 
 mod cast;
 mod core;
+mod readers;
 mod simulation;

@@ -10,7 +10,7 @@ mod state;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
 use yrs::{Update, updates::decoder::Decode};
 
 use peer::Link;
@@ -23,7 +23,7 @@ use super::{
     engine::{Applied, Engine},
 };
 use crate::{
-    awareness::{self, Awareness},
+    awareness::{self, Awareness, Who},
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
@@ -221,7 +221,7 @@ impl Engine for Yjs {
     fn moved(_: &mut Document<Self>, _: Option<PeerId>, _: &mut Vec<Effect>) {}
 
     fn between(old: &mut State, new: &mut State) -> Bytes {
-        new.difference(&old.state_vector())
+        new.beyond(old)
     }
 
     fn ask_for_missing(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
@@ -258,16 +258,17 @@ impl Document<Yjs> {
         scan.inserts.iter().filter(another)
     }
 
-    /// A client id that nobody has written under yet, and that awareness shows to be another person's:
-    /// whoever took it first would keep its owner from writing.
+    /// A client id that nobody has written under yet, and that awareness shows to be another's who may
+    /// write: whoever took it first would keep its owner from writing.
     fn squats(&self, by: UserId, scan: &Scan) -> Option<u64> {
         let written = |client: u64| {
             self.state.authors().contains_key(&client)
                 || self.engine.accepted.authors.contains_key(&client)
         };
         let unwritten = scan.inserts.iter().filter(|run| !written(run.client));
-        let another =
-            |client: u64| self.engine.awareness.person(client).is_some_and(|person| person != by);
+        let another = |client: u64| {
+            self.engine.awareness.person(client).is_some_and(|who| who.writes && who.user != by)
+        };
         unwritten.map(|run| run.client).find(|client| another(*client))
     }
 
@@ -303,11 +304,12 @@ impl Document<Yjs> {
             if !std::mem::replace(&mut known.link.introduced, true) {
                 let own = awareness::sole(update);
                 known.link.own = own.filter(|id| {
-                    self.engine.awareness.person(*id).is_none_or(|person| person == known.user)
+                    self.engine.awareness.person(*id).is_none_or(|who| who.user == known.user)
                 });
             }
+            let who = Who { user: known.user, writes: known.permission == Permission::Write };
             // What is no awareness update is dropped like what is not the connection's own.
-            let _ = self.engine.awareness.receive(now, peer.0, known.user, update);
+            let _ = self.engine.awareness.receive(now, peer.0, who, update);
         }
     }
 

@@ -73,7 +73,7 @@ impl Document<Yjs> {
             _ if known.missed.is_some() => {}
             Lost::Difference(missed) => known.missed = Some(missed),
             Lost::FanOut => {
-                let since = self.state.vector_before_commit();
+                let since = self.state.shown_vector();
                 known.missed = Some(Missed { since, step2: false });
             }
         }

@@ -34,8 +34,8 @@ pub struct State {
     /// About how many bytes it takes in memory, when that was last measured, and what was added since.
     measured: u64,
     grown: u64,
-    /// Where the last commit started, by client: enough to tell the vector before it.
-    commit: Vec<(u64, u32)>,
+    /// Where what is applied and not shown yet starts, by client: enough to tell the vector before it.
+    unshown: Vec<(u64, u32)>,
     full: Option<Bytes>,
     vector: Option<Bytes>,
     /// What is deleted, once somebody has asked.
@@ -52,7 +52,7 @@ impl Default for State {
             added: 0,
             measured: 0,
             grown: 0,
-            commit: Vec::new(),
+            unshown: Vec::new(),
             full: None,
             vector: None,
             deleted: None,
@@ -145,8 +145,7 @@ impl State {
         }
         drop(transaction);
         self.added += frame.len();
-        self.commit.clear();
-        self.commit.extend_from_slice(starts);
+        self.unshown.extend_from_slice(starts);
         self.full = None;
         self.vector = None;
         Ok(frame)
@@ -188,17 +187,26 @@ impl State {
         self.doc.transact().state_vector()
     }
 
-    /// The state vector before the last commit.
-    pub(in crate::document) fn vector_before_commit(&self) -> StateVector {
+    /// The state vector of what has been shown.
+    pub(in crate::document) fn shown_vector(&self) -> StateVector {
         let now = self.state_vector();
         let mut clocks: HashMap<u64, u32> =
             now.iter().map(|(client, clock)| (client.get(), *clock)).collect();
-        for (client, start) in &self.commit {
+        for (client, start) in &self.unshown {
             if let Some(clock) = clocks.get_mut(client) {
                 *clock = (*clock).min(*start);
             }
         }
         clocks.into_iter().map(|(client, clock)| (ClientID::new(client), clock)).collect()
+    }
+
+    /// What this state has beyond `old`, whose place it takes: that is not shown yet.
+    pub(in crate::document) fn beyond(&mut self, old: &Self) -> Bytes {
+        let (before, now) = (old.state_vector(), self.state_vector());
+        let more = now.iter().filter(|(client, clock)| before.get(client) < **clock);
+        let starts = more.map(|(client, _)| (client.get(), before.get(client)));
+        self.unshown = starts.chain(old.unshown.iter().copied()).collect();
+        self.difference(&before)
     }
 
     /// A vector without clients that the document does not know.
@@ -324,6 +332,10 @@ impl Applied for State {
 
     fn added(&self) -> usize {
         self.added
+    }
+
+    fn shown(&mut self) {
+        self.unshown.clear();
     }
 
     fn memory_above(&mut self, limit: u64) -> u64 {
