@@ -11,6 +11,7 @@ mod config;
 mod cookies;
 mod extract;
 mod fault;
+mod history;
 mod invites;
 mod layers;
 mod limits;

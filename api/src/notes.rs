@@ -104,7 +104,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
 }
 
 /// What `user` may do with a note that they may at least read.
-async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fault> {
+pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fault> {
     match api.accounts.document_permission(user, DocumentId::Note(id)).await? {
         Permission::None => Err(Fault::NotFound),
         permission => Ok(permission),
@@ -118,7 +118,7 @@ pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versio
     Ok(note)
 }
 
-async fn look_at(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
+pub(crate) async fn look_at(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
     readable(api, user, id).await?;
     api.documents.note(id).await?.ok_or(Fault::NotFound)
 }
@@ -159,7 +159,7 @@ pub(crate) async fn revise(
 
 /// Puts a text: what differs from what the caller was shown, or, with `If-Match`, only into the very
 /// revision that was shown.
-async fn put_text(
+pub(crate) async fn put_text(
     api: &Api,
     caller: Caller,
     note: &Versioned<Note>,

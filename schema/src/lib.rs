@@ -13,6 +13,7 @@ pub mod ids;
 pub mod invite_code;
 pub mod login;
 pub mod note;
+pub mod note_version;
 pub mod record;
 pub mod room;
 pub mod room_state;

@@ -3,10 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use studyhall_schema::{Timestamp, document::DocumentId};
+use studyhall_schema::{Timestamp, document::DocumentId, note::Note};
 use studyhall_store::{Store, log::Snapshot};
 
-use crate::{SyncFault, document::Applied};
+use crate::{SyncFault, document::Applied, history};
 
 /// When the update of this number came, while the log has it.
 pub(crate) async fn logged_at(
@@ -34,6 +34,11 @@ pub(crate) async fn run<S: Applied>(
     let same = tokio::task::spawn_blocking(move || kept == snapshot && loads::<S>(&kept, &version));
     if !same.await.unwrap_or(false) {
         return Err(SyncFault::Corrupt);
+    }
+    if let DocumentId::Note(note) = id {
+        // The log knows who wrote what, the snapshot only whose the client ids are.
+        let row = store.records::<Note>().get(&note).await?;
+        history::keep(store, note, seq, row.as_ref().map(|row| &row.value)).await?;
     }
     log.adopt_snapshot(id, seq, bytes).await?;
     log.prune(id).await?;

@@ -14,6 +14,7 @@ mod documents;
 mod fault;
 pub mod guard;
 mod heavy;
+mod history;
 mod journal;
 mod load;
 mod news;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod documents;
+mod history;
 mod invite_codes;
 mod notes;
 mod openapi;
@@ -46,6 +47,9 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(invite_codes::delete_code))
         .routes(routes!(notes::create, notes::list))
         .routes(routes!(notes::show, notes::put, notes::delete))
+        .routes(routes!(history::list_versions))
+        .routes(routes!(history::show_version))
+        .routes(routes!(history::restore_version))
         .routes(routes!(todos::create, todos::list))
         .routes(routes!(todos::reorder))
         .routes(routes!(todos::show, todos::put, todos::delete))

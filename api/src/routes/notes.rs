@@ -122,7 +122,7 @@ impl From<Versioned<Note>> for NoteView {
     }
 }
 
-fn shown(note: Versioned<Note>) -> Shown<NoteView> {
+pub(super) fn shown(note: Versioned<Note>) -> Shown<NoteView> {
     let rev = note.rev;
     Shown::new(note.into(), rev)
 }

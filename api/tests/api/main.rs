@@ -4,6 +4,7 @@ mod accounts;
 mod browsers;
 mod conventions;
 mod hall;
+mod history;
 mod logins;
 mod notes;
 mod openapi;

@@ -10,7 +10,7 @@ use studyhall_store::{Store, StoreError, Versioned};
 use yrs::Transact;
 
 use super::{changed_at, format_of};
-use crate::{SyncFault, document::View, text};
+use crate::{SyncFault, document::View, history, text};
 
 /// Text beyond this is not in the row (it is in the document), in bytes.
 pub(crate) const TEXT_BYTES: usize = 1 << 20;
@@ -59,6 +59,9 @@ pub(super) async fn write(
         let known = rows.get(&note).await?;
         let newer =
             content.as_ref().filter(|_| known.as_ref().is_none_or(|row| row.projected_seq < seq));
+        if newer.is_some() {
+            history::keep(store, note, seq, known.as_ref().map(|known| &known.value)).await?;
+        }
         let fresh = match (newer, &known) {
             (Some(content), _) => row(store, record, note, seq, content.clone()).await?,
             (None, Some(known)) => {
