@@ -1,6 +1,7 @@
 //! One hall: a store with the services over it, and the routers that show them.
 
 use std::{
+    fs::{File, TryLockError},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +41,8 @@ pub struct Hall {
     config: studyhall_api::Config,
     debug_doors: bool,
     draining: Arc<AtomicBool>,
+    /// Held for as long as this serves.
+    alone: Option<Arc<File>>,
 }
 
 impl Hall {
@@ -47,6 +50,8 @@ impl Hall {
     pub async fn open(settings: &Serve, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&settings.data)
             .with_context(|| format!("{} cannot be made", settings.data.display()))?;
+        let records = settings.store_config().records;
+        let alone = if settings.has_other_nodes() { None } else { Some(alone(&records)?) };
         let mut fresh = [0; 32];
         clock.fill(&mut fresh);
         let config = api_config(settings, settings.secret(fresh)?)?;
@@ -64,7 +69,7 @@ impl Hall {
         let documents = sync.documents();
         let api = studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
         let (debug_doors, draining) = (settings.debug_doors, Arc::default());
-        Ok(Self { store, api, sync, config, debug_doors, draining })
+        Ok(Self { store, api, sync, config, debug_doors, draining, alone })
     }
 
     /// What people and apps reach.
@@ -109,6 +114,9 @@ impl Hall {
     /// Closes the store.
     pub async fn close(&self) {
         self.store.close().await;
+        if let Some(alone) = &self.alone {
+            let _ = alone.unlock(); // the end of the process does the same
+        }
     }
 }
 
@@ -138,4 +146,21 @@ fn api_config(settings: &Serve, secret: Vec<u8>) -> anyhow::Result<studyhall_api
         config.trusted_proxies.push(network);
     }
     Ok(config)
+}
+
+/// Keeps a second process from serving the same records: without a bus between them, neither would hear of
+/// what the other writes. The system lets go of the lock with the process, however that ends.
+fn alone(records: &str) -> anyhow::Result<Arc<File>> {
+    let records = records.trim_start_matches("sqlite:");
+    let path = format!("{records}.lock");
+    let file = File::create(&path).with_context(|| format!("{path} cannot be made"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Arc::new(file)),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another process serves {records}: end it, or give this one another --data folder"
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{path} cannot be locked"))
+        }
+    }
 }

@@ -95,6 +95,8 @@ pub struct Awareness {
     changed: BTreeSet<u64>,
     bytes: usize,
     shares: HashMap<UserId, usize>,
+    /// What joiners are told, until it changes.
+    full: Option<Bytes>,
 }
 
 impl Awareness {
@@ -255,6 +257,7 @@ impl Awareness {
         self.bytes += state.map_or(0, str::len);
         entry.state = state.map(Into::into);
         entry.seen = now;
+        self.full = None;
         self.changed.insert(id);
         self.count(id, weight(state));
     }
@@ -333,8 +336,11 @@ impl Awareness {
     }
 
     /// Everybody who is here, for one who joins.
-    pub fn full(&self) -> Option<Bytes> {
-        self.encode(self.here())
+    pub fn full(&mut self) -> Option<Bytes> {
+        if self.full.is_none() {
+            self.full = self.encode(self.here());
+        }
+        self.full.clone()
     }
 
     fn here(&self) -> impl Iterator<Item = u64> {

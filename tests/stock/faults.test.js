@@ -1,7 +1,7 @@
 // Faults of reliability.md that a stock client sees: F10 (disk full), F14 (frames lost, doubled, out of
 // order), F15 (SIGTERM under load).
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,19 @@ import WebSocket, { WebSocketServer } from "ws";
 import { agree, clients, yWebsocketClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
+
+const skipAlone = process.env.STUDYHALL_STOCK_MONGODB ? "one process on SQLite" : false;
+
+test("a second process on the same folder says what to do, and the first goes on", { skip: skipAlone }, async (t) => {
+  const { hall, ada } = await cast(t, ["ada"]);
+  const args = ["serve", "--data", hall.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+  const second = spawnSync(process.env.STUDYHALL_BIN, args, { timeout: 10_000 });
+  assert.equal(second.status, 1);
+  assert.match(String(second.stderr), /another process serves .*studyhall\.db/);
+  await ada.note();
+  await hall.kill();
+  await hall.start(); // what was killed holds nothing
+});
 
 test("F15: SIGTERM while people type: 1012 for everybody, exit 0, nothing acknowledged is lost", async (t) => {
   const { hall, ada, ben } = await cast(t, ["ada", "ben"]);

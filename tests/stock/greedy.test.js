@@ -92,6 +92,16 @@ test("texts put into notes of many blocks, and 3,000 questions for what there is
   assert.deepEqual(answers.filter((answer) => answer !== 200 && !/: 503 /.test(answer)), []);
 });
 
+test("20,000 questions of a reader for what there is, in the note that others write in", async (t) => {
+  const { mallory, note, goesOn } = await scene(t);
+  await chequered(t, mallory, note, 70, 200_000);
+  const vector = Y.encodeStateVectorFromUpdate(text(70, "x".repeat(100_000)));
+  const lines = await Promise.all([1, 2].map(() => Attack.open(t, mallory, note, "hocuspocus")));
+  for (const line of lines) for (let asked = 0; asked < 10_000; asked++) line.send(SYNC, STEP1, vector);
+  for (let n = 0; n < 10; n++) await goesOn();
+  for (const line of lines) await line.answered();
+});
+
 test("sixty sockets that open a large note and read nothing", async (t) => {
   const { hall, mallory, goesOn } = await scene(t);
   const note = await mallory.note();

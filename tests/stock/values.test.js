@@ -22,7 +22,10 @@ const values = {
   "a picture in the text": (doc) => doc.getText("content").insertEmbed(0, picture),
   "a size": (doc) => doc.getText("content").insert(0, "x", { size: 1e21, "ä\u2028/": 1.5 }),
   "an object": (doc) => doc.getMap("meta").set("cover", picture),
-  "numbers": (doc) => doc.getArray("all").push([-0, NaN, 12345678901234n, 7n, 0.1, 0.5, Date.now(), undefined]),
+  "numbers": (doc) => [-0, NaN, 12345678901234n, 7n, 0.1, 0.5, Date.now(), undefined, null].forEach((value, n) => {
+    doc.getMap("all").set(`${n}`, value);
+    doc.getArray("all of them").push([{ n, value }]);
+  }),
   "a heading": (doc) => {
     const heading = new Y.XmlElement("heading");
     heading.setAttribute("level", 2);

@@ -223,6 +223,7 @@ impl<E: Engine> Actor<E> {
                 let message = if missed.step2 { SyncMessage::Step2 } else { SyncMessage::Update };
                 self.send(peer, message(update), Lost::Difference(missed));
             }
+            Effect::Later { peer } => self.drain_later(peer),
             Effect::FanOut { update, only_author } => self.fan_out(&update, only_author),
             Effect::Awareness { to: Some(peer), update } => self.tell_awareness(peer, update),
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),

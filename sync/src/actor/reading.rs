@@ -46,16 +46,16 @@ impl<E: Engine> Actor<E> {
         let reload = std::mem::take(&mut self.reload);
         let (node, turns) = (self.node.clone(), self.turns.clone());
         let (id, seq) = (self.me.id, self.document.state().seq());
-        self.work.push(
-            async move {
-                if !after.is_zero() {
-                    tokio::time::sleep(after).await;
-                }
-                let seq = (!reload).then_some(seq);
-                Done::Missed(load::missed::<E>(&node.store, &turns, id, seq).await)
+        // A task of its own: it may get the turn for heavy work that this actor waits for, too.
+        let read = tokio::spawn(async move {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
             }
-            .boxed(),
-        );
+            let seq = (!reload).then_some(seq);
+            load::missed::<E>(&node.store, &turns, id, seq).await
+        });
+        let read = read.map(|read| Done::Missed(read.unwrap_or(Err(LoadFailure::Unavailable))));
+        self.work.push(read.boxed());
     }
 
     /// Loads the whole document again.

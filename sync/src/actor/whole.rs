@@ -134,6 +134,11 @@ impl<E: Engine> Actor<E> {
 
     fn send_later(&mut self, peer: PeerId, lost: Lost) {
         self.core(Input::Lagging { peer, lost });
+        self.drain_later(peer);
+    }
+
+    /// Thinks of a connection again after a while.
+    pub(super) fn drain_later(&self, peer: PeerId) {
         let mailbox = self.me.mailbox.clone();
         tokio::spawn(async move {
             tokio::time::sleep(LATER).await;

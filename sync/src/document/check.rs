@@ -80,7 +80,7 @@ impl<E: Engine> Document<E> {
                 effects.push(Effect::Audit { user, client: E::client(&message.scan) });
             }
             verdict => {
-                let Some(decoded) = E::decode(&message.update, &message.scan) else {
+                let Some(mut decoded) = E::decode(&message.update, &message.scan) else {
                     return refuse(Refusal::Undecodable);
                 };
                 if verdict == Verdict::Covered && E::has(&mut self.state, &decoded) {
@@ -89,6 +89,8 @@ impl<E: Engine> Document<E> {
                 if permission != Permission::Write {
                     return refuse(Refusal::ReadOnly);
                 }
+                let mut message = message;
+                E::leave_news(self, &mut message, &mut decoded);
                 let (bytes, memory) = (message.update.len(), E::memory(&message.scan));
                 if let Some(reason) = self.no_room(bytes, memory, effects) {
                     return effects.push(Effect::Refuse { peer, reason });

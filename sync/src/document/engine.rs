@@ -137,6 +137,9 @@ pub trait Engine: Sized + Send + 'static {
     /// Whether an update that is covered changes nothing.
     fn has(state: &mut Self::State, decoded: &Self::Decoded) -> bool;
 
+    /// Leaves of a large update what is not durable yet, where that can be told.
+    fn leave_news(_: &mut Document<Self>, _: &mut Aside<Self>, _: &mut Self::Decoded) {}
+
     /// Whether what somebody sends may be compared with what the document has, which looks at all of it.
     fn may_compare(_: &mut Document<Self>, _: UserId, _: &Self::Scan) -> bool {
         true

@@ -154,6 +154,8 @@ pub enum Effect {
     Wrote(Entry),
     /// Who is here on this node, for others.
     Here(Presence),
+    /// A connection lacks something that is too much to look for now: it is drained a little later.
+    Later { peer: PeerId },
     /// Saving has paused (`true`) or resumed: people are told.
     Paused(bool),
     /// The document has passed its soft limit of size: people are told.

@@ -418,6 +418,26 @@ fn a_full_document_takes_no_more_and_is_still_read() {
 }
 
 #[test]
+fn of_a_stored_copy_with_a_few_words_more_only_those_are_written() {
+    let (mut stage, ada, ben) = cast();
+    stage.sends(&ada, ada.types(&"x".repeat(20_000)));
+    ben.hears(shown(&stage.stored()).expect("it is shown"));
+    ben.deletes_first();
+    stage.sends(&ben, ben.all());
+    ada.hears(shown(&stage.stored()).expect("it is shown"));
+    ben.types("and Ben's");
+    let sent = stage.sends_as(&ben, ben.all(), true);
+    let written = &appended(&sent).expect("it is written").updates[0].data;
+    assert!(written.len() < 100, "{} bytes", written.len());
+    let again = stage.sends(&ben, ben.all());
+    assert!(appended(&again).is_none() && acks(&again, &ben) == 0, "another tab's waits for it");
+    let stored = stage.stored();
+    assert_eq!(acks(&stored, &ben), 2);
+    ada.hears(shown(&stored).expect("it is shown"));
+    assert_eq!((ada.reads(), ada.reads().len()), (ben.reads(), 20_008));
+}
+
+#[test]
 fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
     let (mut stage, ada, _) = cast();
     stage.sends(&ada, ada.types("Hello world"));

@@ -3,15 +3,18 @@
 //! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
 
 mod accepted;
-mod compared;
 mod peer;
 mod state;
+mod walks;
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
-use yrs::{Update, updates::decoder::Decode};
+use yrs::{
+    ClientID, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
 
 use peer::Link;
 pub use peer::Missed;
@@ -27,14 +30,18 @@ use crate::{
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
-use compared::Compared;
+use walks::Walks;
+
+/// An update of so many bytes may be a stored copy of the document, with a few words more.
+const WORTH_CUTTING: usize = 16 << 10;
 
 /// What the check of a Yjs document needs, and who is there.
 pub struct Yjs {
     accepted: Accepted,
     nesting: Nesting,
     awareness: Awareness,
-    compared: Compared,
+    compared: Walks,
+    told: Walks,
 }
 
 /// A decoded update, and the types in it.
@@ -56,7 +63,8 @@ impl Engine for Yjs {
             accepted: Accepted::from_state(state),
             nesting: Nesting::of(&state.full()).unwrap_or_default(),
             awareness: Awareness::default(),
-            compared: Compared::default(),
+            compared: Walks::comparisons(),
+            told: Walks::differences(),
         }
     }
 
@@ -164,6 +172,24 @@ impl Engine for Yjs {
 
     fn has(state: &mut State, decoded: &Decoded) -> bool {
         state.has_deleted(&decoded.update)
+    }
+
+    fn leave_news(document: &mut Document<Self>, message: &mut Aside<Self>, decoded: &mut Decoded) {
+        if message.update.len() < WORTH_CUTTING {
+            return;
+        }
+        let durable = document.state.state_vector();
+        let clock = |run: &Run| durable.get(&ClientID::new(run.client));
+        let cut = if message.scan.inserts.iter().any(|run| run.start < clock(run)) {
+            yrs::diff_updates_v1(&message.update, &durable.encode_v1()).map(Bytes::from)
+        } else {
+            Ok(message.update.clone())
+        };
+        let Ok(update) = cut else { return };
+        let Some(mut scan) = Self::scan(&update) else { return };
+        let Some(news) = Self::decode(&update, &scan) else { return };
+        scan.deletes = document.state.not_deleted(&news.update);
+        (*decoded, message.update, message.scan) = (news, update, scan);
     }
 
     fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {

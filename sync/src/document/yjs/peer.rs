@@ -4,7 +4,7 @@ use studyhall_schema::access::Permission;
 use yrs::{StateVector, updates::decoder::Decode};
 
 use super::Yjs;
-use crate::document::{Document, Effect, Lost, PeerId};
+use crate::document::{Document, Effect, Lost, PeerId, engine::Applied};
 
 /// A vector of more clients is kept only as far as it matters.
 const KEPT: usize = 64;
@@ -53,9 +53,15 @@ impl Document<Yjs> {
         // A vector may name many that nobody here knows: they are not worth keeping.
         let since = if since.len() > KEPT { self.state.known_of(&since) } else { since };
         // To a full queue nothing is added, however often it is asked for.
-        if known.missed.is_some() || known.owed_step1 {
-            known.missed = Some(Missed { since, step2: true });
-            known.owed_step1 = true;
+        let is_owed = known.missed.is_some() || known.owed_step1;
+        if is_owed || !self.may_walk(peer, &since) {
+            if let Some(known) = self.peers.get_mut(&peer).map(|peer| &mut peer.link) {
+                known.missed = Some(Missed { since, step2: true });
+                known.owed_step1 = true;
+            }
+            if !is_owed {
+                effects.push(Effect::Later { peer });
+            }
             return;
         }
         effects.push(Effect::Step1 { peer, vector: self.state.vector() });
@@ -79,8 +85,19 @@ impl Document<Yjs> {
         }
     }
 
+    /// Whether a connection may be told now what it lacks; all that there is costs nothing.
+    fn may_walk(&mut self, peer: PeerId, since: &StateVector) -> bool {
+        let Some(user) = self.peers.get(&peer).map(|peer| peer.user) else { return false };
+        let bytes = Applied::memory(&self.state);
+        since.is_empty() || self.engine.told.may(user, bytes, self.now)
+    }
+
     /// The queue is empty again: one merged difference from what the client had.
     pub(super) fn drained(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
+        let missed = self.peers.get(&peer).and_then(|peer| peer.link.missed.clone());
+        if missed.is_some_and(|missed| !self.may_walk(peer, &missed.since)) {
+            return effects.push(Effect::Later { peer });
+        }
         let Some(known) = self.peers.get_mut(&peer).map(|peer| &mut peer.link) else { return };
         let missed = known.missed.take();
         if std::mem::take(&mut known.owed_step1) {

@@ -267,15 +267,25 @@ impl State {
 
     /// Whether everything that an update deletes is deleted already.
     pub(in crate::document) fn has_deleted(&mut self, update: &Update) -> bool {
+        self.undeleted(update).next().is_none()
+    }
+
+    /// How many of the ranges that an update deletes are not deleted yet.
+    pub(in crate::document) fn not_deleted(&mut self, update: &Update) -> u32 {
+        u32::try_from(self.undeleted(update).count()).unwrap_or(u32::MAX)
+    }
+
+    fn undeleted<'a>(&'a mut self, update: &'a Update) -> impl Iterator<Item = u32> + 'a {
         let deleted = self.deleted();
-        update.delete_set().iter().all(|(client, ranges)| {
-            ranges.iter().all(|range| {
-                let known = deleted.get(client);
+        update.delete_set().iter().flat_map(|(client, ranges)| {
+            let known = deleted.get(client);
+            let is_new = move |start: u32, end: u32| {
                 // Neighbouring ranges are one: no two of them cover it together.
-                let found = known.and_then(|known| known.get(known.find_start(range.start)?));
-                found
-                    .is_some_and(|(found, ())| found.start <= range.start && range.end <= found.end)
-            })
+                let found = known.and_then(|known| known.get(known.find_start(start)?));
+                !found.is_some_and(|(found, ())| found.start <= start && end <= found.end)
+            };
+            let ranges = ranges.iter().map(|range| (range.start, range.end));
+            ranges.filter(move |(start, end)| is_new(*start, *end)).map(|(start, _)| start)
         })
     }
 

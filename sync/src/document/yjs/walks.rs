@@ -1,0 +1,67 @@
+//! How often people may have all of a document looked at: a comparison or a difference does that, however
+//! small the message is that asks for it, and no stock client needs many.
+
+use foldhash::HashMap;
+use studyhall_schema::{Timestamp, ids::UserId};
+
+/// A walk counts for at least so many bytes.
+const LEAST: u64 = 64 << 10;
+
+/// What each person has had looked at lately.
+pub(super) struct Walks {
+    people: HashMap<UserId, Spent>,
+    /// Bytes of documents that a person may have looked at in one go.
+    burst: u64,
+    /// What is added to that a millisecond.
+    a_millisecond: u64,
+}
+
+struct Spent {
+    bytes: u64,
+    at: Timestamp,
+}
+
+impl Walks {
+    /// Comparisons of what somebody sends with what is there.
+    pub(super) fn comparisons() -> Self {
+        Self { people: HashMap::default(), burst: 256 << 20, a_millisecond: 32 << 10 }
+    }
+
+    /// Differences from what somebody says they have.
+    pub(super) fn differences() -> Self {
+        Self { people: HashMap::default(), burst: 512 << 20, a_millisecond: 512 << 10 }
+    }
+
+    /// Whether a document of so many bytes may be looked at for this person; the first time always.
+    pub(super) fn may(&mut self, person: UserId, document: u64, now: Timestamp) -> bool {
+        let spent = self.people.entry(person).or_insert(Spent { bytes: 0, at: now });
+        let passed = u64::try_from(now.since(spent.at).as_millis()).unwrap_or(u64::MAX);
+        spent.bytes = spent.bytes.saturating_sub(passed.saturating_mul(self.a_millisecond));
+        spent.at = spent.at.max(now);
+        let may = spent.bytes == 0 || spent.bytes + document.max(LEAST) <= self.burst;
+        if may {
+            spent.bytes += document.max(LEAST);
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_document_is_looked_at_now_and_then() {
+        let (ada, eve) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let at = |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1000);
+        let mut walks = Walks::comparisons();
+        let often = |walks: &mut Walks, person, second| {
+            (0..1000).filter(|_| walks.may(person, 100 << 20, at(second))).count()
+        };
+        assert_eq!(often(&mut walks, eve, 0), 2);
+        assert_eq!(often(&mut walks, eve, 1), 0);
+        assert_eq!(often(&mut walks, ada, 1), 2, "each person for themselves");
+        assert_eq!(often(&mut walks, eve, 20), 2);
+        assert_eq!(often(&mut walks, eve, 19), 0, "a clock that goes back gives nothing");
+    }
+}
