@@ -24,6 +24,7 @@ mod service;
 mod shown;
 mod timer;
 mod todos;
+mod trash;
 
 pub use accounts::{Accounts, SetupError};
 pub use config::{Config, Secret, SecretTooShort};

@@ -6,12 +6,13 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
+    trash::Trashed,
 };
 use studyhall_store::Versioned;
 
 use studyhall_sync::{PutText, SyncFault};
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// How often a text is put again when the document grew and its text did not change.
 const TRIES: usize = 8;
@@ -205,6 +206,7 @@ pub(crate) async fn delete(
     }
     expected.check(note.rev)?;
     let (document, now) = (DocumentId::Note(id), api.accounts.clock().now());
+    trash::put(api, Trashed::note(&note, document.to_string(), now)).await?;
     let bury = move |record: &mut DocumentRecord| {
         record.deleted_at.get_or_insert(now);
     };

@@ -14,7 +14,7 @@ use studyhall_sync::{
     contents::{NewTodo, TodoChange},
 };
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
@@ -99,14 +99,14 @@ pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Crea
     }
     writable(api, user, list).await?;
     check_assignee(api, user, room, draft.assignee).await?;
+    if trash::has(api, &Todo::key(list, draft.id)).await? {
+        return Err(taken());
+    }
     let found = find(api, user, draft.id).await?;
     if let Some(found) = &found
         && found.row.owner_id != user
     {
-        return Err(Fault::Conflict {
-            code: "id-taken",
-            detail: "this id is taken: make another one",
-        });
+        return Err(taken());
     }
     if let Some(Found { row, .. }) = found {
         return Ok(Created { todo: row, is_new: false });
@@ -121,6 +121,10 @@ pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Crea
     api.documents.edit_todos(list, user, move |todos| todos.make(id, &new)).await?;
     let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::Unavailable)?;
     Ok(Created { todo, is_new: true })
+}
+
+fn taken() -> Fault {
+    Fault::Conflict { code: "id-taken", detail: "this id is taken: make another one" }
 }
 
 /// A todo, and what other lists say of the same id.

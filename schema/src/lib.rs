@@ -21,6 +21,7 @@ pub mod signing_key;
 pub mod timer;
 pub mod timestamp;
 pub mod todo;
+pub mod trash;
 pub mod user;
 pub mod xp;
 

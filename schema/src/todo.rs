@@ -108,6 +108,21 @@ impl Todo {
         format!("{list}:{todo}")
     }
 
+    /// The todo as it may be put into a list again.
+    pub fn item(&self) -> Item {
+        Item {
+            id: self.todo_id,
+            text: self.text.clone(),
+            made_by: Some(self.owner_id),
+            assignee: self.assignee_id,
+            due: self.due_date,
+            is_completed: self.is_completed,
+            completed_at: self.completed_at,
+            created_at: Some(self.created_at),
+            position: self.position,
+        }
+    }
+
     /// Whether the row shows a todo as its list has it.
     pub fn shows(&self, item: &Item) -> bool {
         self.text == item.text

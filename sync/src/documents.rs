@@ -170,9 +170,14 @@ impl Documents {
         }
     }
 
-    /// Whether a document's log has nothing after this.
+    /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.
     async fn ends_at(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
-        Ok(self.node.store.log().read(id, seq + 1, 1).await?.is_empty())
+        let store = &self.node.store;
+        if !store.log().read(id, seq + 1, 1).await?.is_empty() {
+            return Ok(false);
+        }
+        let record = store.records::<DocumentRecord>().get(&id).await?;
+        Ok(record.is_none_or(|record| record.snapshot_seq <= seq))
     }
 
     /// Brings a document's rows up to date: other nodes may have written what this one has not heard of.

@@ -10,6 +10,7 @@ mod pages;
 mod rooms;
 mod timer;
 mod todos;
+mod trash;
 mod users;
 mod validation;
 mod well_known;
@@ -55,6 +56,8 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(todos::show, todos::put, todos::delete))
         .routes(routes!(todos::complete))
         .routes(routes!(todos::reopen))
+        .routes(routes!(trash::list))
+        .routes(routes!(trash::restore))
 }
 
 /// All routes.

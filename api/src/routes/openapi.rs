@@ -29,6 +29,7 @@ use crate::{api::Api, problem};
         (name = "rooms", description = "Rooms and who is in"),
         (name = "notes", description = "Notes"),
         (name = "todos", description = "Todos: one's own, and those of rooms"),
+        (name = "trash", description = "What was deleted, for thirty days"),
     )
 )]
 struct Description;

@@ -15,3 +15,4 @@ mod tickets;
 mod timer;
 mod todos;
 mod tokens;
+mod trash;

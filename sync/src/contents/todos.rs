@@ -2,6 +2,8 @@
 //! position}`. Every writer may change every field. Completed is one value, so that a merge never
 //! mixes two people's halves; `position` is a number, and between any two there is room for another.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use studyhall_schema::{
     Timestamp,
@@ -79,6 +81,13 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     /// The first [`MOST`] todos in order.
     pub fn items(&self) -> Vec<Item> {
         self.order().into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect()
+    }
+
+    /// What is not shown though it is in the map: it was moved, or is behind the first [`MOST`].
+    pub fn hidden(&self) -> HashSet<TodoId> {
+        let shown: HashSet<_> = self.order().into_iter().take(MOST).map(|(_, id)| id).collect();
+        let keys = self.0.keys(TODOS).into_iter().filter(|key| self.0.is_map(TODOS, key));
+        keys.filter_map(|key| canonical(&key)).filter(|id| !shown.contains(id)).collect()
     }
 
     fn field(&self, key: &str, field: &str) -> Option<Value> {

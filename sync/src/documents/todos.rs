@@ -3,8 +3,9 @@
 
 use std::sync::mpsc;
 
+use serde_json::{Value, json};
 use studyhall_schema::{
-    document::{DocumentId, DocumentRecord},
+    document::DocumentId,
     ids::{TodoId, UserId},
     todo::Todo,
 };
@@ -52,6 +53,22 @@ impl Documents {
         self.mark_moved(id, from, to, by).await
     }
 
+    /// Puts a todo back that was deleted.
+    pub async fn put_back_todo(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        todo: &Todo,
+    ) -> Result<(), SyncFault> {
+        let item = todo.item();
+        let completed = if todo.is_completed {
+            json!({ "at": item.completed_at, "by": by })
+        } else {
+            Value::Null
+        };
+        self.edit_todos(list, by, move |list| list.receive(&item, &completed)).await
+    }
+
     /// Says in one list that a todo is in another.
     pub async fn mark_moved(
         &self,
@@ -72,9 +89,7 @@ impl Documents {
     pub async fn follow_todos(&self, list: DocumentId) -> Result<(), SyncFault> {
         let store = &self.node.store;
         let seq = projection::followed(store, list).await?;
-        let record = store.records::<DocumentRecord>().get(&list).await?;
-        let compacted = record.map_or(0, |record| record.snapshot_seq);
-        if compacted <= seq && self.ends_at(list, seq).await? {
+        if self.ends_at(list, seq).await? {
             return Ok(());
         }
         self.catch_up(list).await

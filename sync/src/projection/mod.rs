@@ -28,8 +28,8 @@ use crate::{
 pub(crate) enum Content {
     /// Of a note.
     Note(note::Content),
-    /// Of a list of todos, in order.
-    Todos(Vec<studyhall_schema::todo::Item>),
+    /// Of a list of todos.
+    Todos(todos::Content),
     /// Of a room's state.
     Room(room::Content),
 }
@@ -40,9 +40,10 @@ pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
         DocumentKind::PlainNote | DocumentKind::RichNote => {
             Some(Content::Note(note::read(format_of(kind)?, view)))
         }
-        DocumentKind::Todos => {
-            Some(Content::Todos(contents::read(view, |maps| TodoList::of(maps).items())))
-        }
+        DocumentKind::Todos => Some(Content::Todos(contents::read(view, |maps| {
+            let list = TodoList::of(maps);
+            todos::Content { items: list.items(), hidden: list.hidden() }
+        }))),
         DocumentKind::Room => Some(Content::Room(contents::read(view, |maps| {
             let state = RoomState::of(maps);
             room::Content { timer: state.timer(), config: state.config() }
@@ -90,7 +91,7 @@ pub(crate) async fn write(
             room::write(store, &record, room, seq, content).await?;
             false
         }
-        (_, Some(Content::Todos(items))) => todos::write(store, &record, seq, &items).await?,
+        (_, Some(Content::Todos(list))) => todos::write(store, &record, seq, &list).await?,
         _ => false,
     };
     Ok(Written { seq, overtaken })
@@ -131,9 +132,7 @@ pub(crate) async fn verify(
             let is_right = room::verify(store, room, seq, content, rebuild).await?;
             Ok(if is_right { Vec::new() } else { vec![record.id.to_string()] })
         }
-        (_, Some(Content::Todos(items))) => {
-            todos::verify(store, record, seq, &items, rebuild).await
-        }
+        (_, Some(Content::Todos(list))) => todos::verify(store, record, seq, &list, rebuild).await,
         _ => Ok(Vec::new()),
     }
 }

@@ -1,13 +1,14 @@
 //! The rows of a list of todos. Only those that differ are written; how far all of them follow the
 //! document is kept once, beside them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
     todo::{Item, ProjectedList, Todo},
+    trash::Trashed,
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
 
@@ -17,6 +18,15 @@ use crate::SyncFault;
 const AT_ONCE: usize = 64;
 /// Rows that are read at once.
 const READ: usize = 1000;
+
+/// What rows show of a list.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// In order.
+    pub(super) items: Vec<Item>,
+    /// What is in the list and has no row.
+    pub(super) hidden: HashSet<TodoId>,
+}
 
 /// How far the rows of a list follow it.
 pub(crate) async fn followed(store: &Store, list: DocumentId) -> Result<u64, SyncFault> {
@@ -29,19 +39,17 @@ pub(super) async fn write(
     store: &Store,
     record: &DocumentRecord,
     seq: u64,
-    items: &[Item],
+    list: &Content,
 ) -> Result<bool, SyncFault> {
     if followed(store, record.id).await? > seq {
         return Ok(false);
     }
-    let Difference { fresh, gone } = difference(store, record, seq, items).await?;
+    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
     let put = fresh.into_iter().map(|row| put(store, row));
     stream::iter(put).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let gone = gone
-        .into_iter()
-        .filter(|row| row.projected_seq <= seq)
-        .map(|row| async move { store.records::<Todo>().delete(&row.id).await });
-    stream::iter(gone).buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await?;
+    let gone = gone.into_iter().filter(|row| row.projected_seq <= seq);
+    let gone = gone.map(|row| discard(store, row, &list.hidden));
+    stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
 }
 
@@ -75,10 +83,10 @@ pub(super) async fn verify(
     store: &Store,
     record: &DocumentRecord,
     seq: u64,
-    items: &[Item],
+    list: &Content,
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
-    let Difference { fresh, gone } = difference(store, record, seq, items).await?;
+    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
     let wrong = fresh.iter().map(|row| &row.id).chain(gone.iter().map(|row| &row.id));
     let mut wrong: Vec<_> = wrong.cloned().collect();
     wrong.sort_unstable();
@@ -88,9 +96,26 @@ pub(super) async fn verify(
             store.records::<Todo>().delete(id).await?;
         }
         store.records::<ProjectedList>().delete(&record.id).await?;
-        write(store, record, seq, items).await?;
+        write(store, record, seq, list).await?;
     }
     Ok(wrong)
+}
+
+/// A row that its list does not show any more goes; what the list has lost, to the trash.
+async fn discard(
+    store: &Store,
+    row: Versioned<Todo>,
+    hidden: &HashSet<TodoId>,
+) -> Result<(), StoreError> {
+    let id = row.id.clone();
+    if !hidden.contains(&row.todo_id) {
+        let trashed = Trashed::todo(row.value, store.clock().now());
+        match store.records().insert(trashed).await {
+            Ok(_) | Err(StoreError::Duplicate { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    store.records::<Todo>().delete(&id).await.map(drop)
 }
 
 async fn rows(
@@ -129,7 +154,11 @@ async fn put(store: &Store, row: Todo) -> Result<(), StoreError> {
         }
         match rows.insert(row.clone()).await {
             Err(StoreError::Duplicate { .. }) => {}
-            inserted => return inserted.map(drop),
+            inserted => {
+                inserted?;
+                // What is back is in the trash no more.
+                return store.records::<Trashed>().delete(&row.id).await.map(drop);
+            }
         }
     }
     Err(StoreError::Conflict)
