@@ -13,10 +13,15 @@ pub mod ids;
 pub mod invite_code;
 pub mod login;
 pub mod note;
+pub mod note_version;
 pub mod record;
 pub mod room;
+pub mod room_state;
 pub mod signing_key;
+pub mod timer;
 pub mod timestamp;
+pub mod todo;
+pub mod trash;
 pub mod user;
 pub mod xp;
 

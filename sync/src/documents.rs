@@ -1,5 +1,8 @@
-//! Documents for the REST API: create one, change its text, read its row. Everything goes through the
-//! same actor and journal as what clients send.
+//! Documents for the REST API: create one, change its content, read its row. Everything goes through
+//! the same actor and journal as what clients send.
+
+mod rooms;
+mod todos;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -187,20 +190,33 @@ impl Documents {
     pub async fn note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
         let rows = self.node.store.records::<Note>();
         let document = DocumentId::Note(id);
-        if let Some(row) = rows.get(&id).await? {
-            let log = self.node.store.log();
-            if log.read(document, row.projected_seq + 1, 1).await?.is_empty() {
-                return Ok(Some(row));
-            }
+        if let Some(row) = rows.get(&id).await?
+            && self.ends_at(document, row.projected_seq).await?
+        {
+            return Ok(Some(row));
         }
-        // Other nodes may have written what this one has not heard of.
-        match self.answer(document, Mail::CatchUp).await {
+        match self.catch_up(document).await {
             Err(SyncFault::NotFound) => Ok(None),
             projected => {
                 projected?;
                 Ok(rows.get(&id).await?)
             }
         }
+    }
+
+    /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.
+    async fn ends_at(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
+        let store = &self.node.store;
+        if !store.log().read(id, seq + 1, 1).await?.is_empty() {
+            return Ok(false);
+        }
+        let record = store.records::<DocumentRecord>().get(&id).await?;
+        Ok(record.is_none_or(|record| record.snapshot_seq <= seq))
+    }
+
+    /// Brings a document's rows up to date: other nodes may have written what this one has not heard of.
+    async fn catch_up(&self, id: DocumentId) -> Result<(), SyncFault> {
+        self.answer(id, Mail::CatchUp).await
     }
 
     /// A document's record, when it exists and is not in the trash.
@@ -219,10 +235,14 @@ impl Documents {
         mut change: impl FnMut(&mut DocumentRecord) + Send,
     ) -> Result<Option<()>, SyncFault> {
         let records = self.node.store.records::<DocumentRecord>();
+        let now = self.node.clock.now();
         let revised = records.update(&id, |record| {
-            let (snapshot_seq, bytes) = (record.snapshot_seq, record.bytes);
+            let before = record.clone();
             change(record);
-            (record.snapshot_seq, record.bytes) = (snapshot_seq, bytes); // the log's own
+            (record.snapshot_seq, record.bytes) = (before.snapshot_seq, before.bytes); // the log's own
+            if *record != before {
+                record.changed_at = Some(now);
+            }
             Ok::<_, std::convert::Infallible>(())
         });
         let Some(Ok(record)) = revised.await? else { return Ok(None) };

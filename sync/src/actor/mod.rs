@@ -46,6 +46,7 @@ use crate::{
     node::{Node, Opened},
     outbox::Close,
     people::Taken,
+    projection::Written,
 };
 pub(crate) use deliver::{Outlet, Wire};
 use reading::{Reading, hear};
@@ -104,7 +105,7 @@ pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 enum Done<E: Engine> {
     Outcome(Outcome),
     Missed(Result<Missed<E>, LoadFailure>),
-    Projected(Result<u64, SyncFault>),
+    Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
 }
 
