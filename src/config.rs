@@ -1,6 +1,10 @@
 //! What an operator decides: flags and `STUDYHALL_*` in the same words, parsed once.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -30,6 +34,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Print the OpenAPI document.
     Openapi,
+    /// Compare the rows that lists show with the documents that they come from.
+    Verify(Verify),
 }
 
 impl Default for Command {
@@ -44,6 +50,32 @@ pub struct Migrate {
     /// Records and document logs, as `serve --store` takes them.
     #[arg(long, env = "STUDYHALL_STORE", default_value = "sqlite:data/studyhall.db")]
     pub store: String,
+}
+
+/// Settings of `studyhall verify`.
+#[derive(Args, Clone)]
+pub struct Verify {
+    /// The folder of the embedded store, as `serve --data` takes it.
+    #[arg(long, env = "STUDYHALL_DATA", default_value = "data")]
+    pub data: PathBuf,
+    /// Records and document logs, as `serve --store` takes them; in the data folder when nothing is said.
+    #[arg(long, env = "STUDYHALL_STORE")]
+    pub store: Option<String>,
+    /// Make rows that differ again. Best while no server runs.
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+impl Verify {
+    /// Where records and document logs are.
+    pub fn store_url(&self) -> String {
+        records_url(self.store.as_deref(), &self.data)
+    }
+}
+
+fn records_url(store: Option<&str>, data: &Path) -> String {
+    let embedded = || format!("sqlite:{}", data.join("studyhall.db").display());
+    store.map_or_else(embedded, str::to_owned)
 }
 
 /// On or off.
@@ -146,7 +178,7 @@ impl Serve {
     pub fn store_config(&self) -> studyhall_store::StoreConfig {
         let at = |name: &str| self.data.join(name).display().to_string();
         studyhall_store::StoreConfig {
-            records: self.store.clone().unwrap_or_else(|| format!("sqlite:{}", at("studyhall.db"))),
+            records: records_url(self.store.as_deref(), &self.data),
             files: self.files.clone().unwrap_or_else(|| format!("dir:{}", at("files"))),
             bus: self.bus.clone(),
         }
@@ -184,7 +216,7 @@ impl Serve {
 }
 
 /// Writes a file that only this user may read.
-fn keep_private(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+fn keep_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;

@@ -32,6 +32,9 @@ use crate::{
 /// How often an open document looks for what other nodes wrote, whatever the bus says.
 const POLL: Duration = Duration::from_secs(5);
 
+/// How often it is looked for what has been in the trash for too long.
+const SWEEP: Duration = Duration::from_hours(1);
+
 /// Everything that one process serves.
 #[derive(Clone)]
 pub struct Hall {
@@ -70,6 +73,19 @@ impl Hall {
         let api = studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
         let (debug_doors, draining) = (settings.debug_doors, Arc::default());
         Ok(Self { store, api, sync, config, debug_doors, draining, alone })
+    }
+
+    /// Removes now and then what has been in the trash for too long, for as long as the server runs.
+    pub async fn keep_house(&self) {
+        let mut hours = tokio::time::interval(SWEEP);
+        loop {
+            hours.tick().await;
+            match self.api.sweep().await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "removed from the trash for good"),
+                Err(reason) => tracing::warn!(reason, "the trash is swept later"),
+            }
+        }
     }
 
     /// What people and apps reach.

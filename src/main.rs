@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use studyhall::{
-    commands::{healthcheck, migrate, openapi, serve},
+    commands::{healthcheck, migrate, openapi, serve, verify},
     config::{Cli, Command},
 };
 
@@ -17,5 +17,6 @@ fn main() -> anyhow::Result<()> {
         Command::Healthcheck { admin } => healthcheck::run(&admin),
         Command::Migrate(settings) => migrate::run(&settings),
         Command::Openapi => openapi::run(),
+        Command::Verify(settings) => verify::run(&settings),
     }
 }

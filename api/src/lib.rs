@@ -1,4 +1,4 @@
-//! The REST API: accounts, rooms and notes, and the answer to "who may do what".
+//! The REST API: accounts, rooms, notes and todos, and the answer to "who may do what".
 //!
 //! [`Accounts`] comes first and gives `Access` to the services; [`Service`] comes after them. A
 //! handler has four beats: extract, decide (a pure method of a model), store, show. Must not know
@@ -11,6 +11,7 @@ mod config;
 mod cookies;
 mod extract;
 mod fault;
+mod history;
 mod invites;
 mod layers;
 mod limits;
@@ -21,6 +22,9 @@ mod routes;
 mod secrets;
 mod service;
 mod shown;
+mod timer;
+mod todos;
+mod trash;
 
 pub use accounts::{Accounts, SetupError};
 pub use config::{Config, Secret, SecretTooShort};

@@ -6,12 +6,13 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
+    trash::Trashed,
 };
 use studyhall_store::Versioned;
 
 use studyhall_sync::{PutText, SyncFault};
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// How often a text is put again when the document grew and its text did not change.
 const TRIES: usize = 8;
@@ -48,16 +49,20 @@ impl From<SyncFault> for Fault {
             }
             SyncFault::TooLarge => Self::Conflict {
                 code: "document-full",
-                detail: "this note has reached its size limit: start another one",
+                detail: "this document has reached its size limit: start another one",
             },
             SyncFault::TooLong => Self::Conflict {
                 code: "text-too-long",
                 detail: "this note is longer than it is shown here: change it over a socket",
             },
             SyncFault::Changed => Self::Changed,
+            SyncFault::ListFull => Self::Conflict {
+                code: "list-full",
+                detail: "this list has as many todos as fit: delete some first",
+            },
             SyncFault::Refused => Self::Conflict {
                 code: "document-refused",
-                detail: "this note does not take that change: read it again",
+                detail: "the document does not take that change: read it again",
             },
             SyncFault::Unavailable => Self::Unavailable,
             SyncFault::Corrupt => Self::Internal("a document cannot be read".into()),
@@ -92,6 +97,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
         is_shared: new.is_shared,
         created_at: api.accounts.clock().now(),
         deleted_at: None,
+        changed_at: None,
         snapshot_seq: 0,
         bytes: 0,
     };
@@ -103,7 +109,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
 }
 
 /// What `user` may do with a note that they may at least read.
-async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fault> {
+pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Permission, Fault> {
     match api.accounts.document_permission(user, DocumentId::Note(id)).await? {
         Permission::None => Err(Fault::NotFound),
         permission => Ok(permission),
@@ -117,7 +123,7 @@ pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versio
     Ok(note)
 }
 
-async fn look_at(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
+pub(crate) async fn look_at(api: &Api, user: UserId, id: NoteId) -> Result<Versioned<Note>, Fault> {
     readable(api, user, id).await?;
     api.documents.note(id).await?.ok_or(Fault::NotFound)
 }
@@ -158,7 +164,7 @@ pub(crate) async fn revise(
 
 /// Puts a text: what differs from what the caller was shown, or, with `If-Match`, only into the very
 /// revision that was shown.
-async fn put_text(
+pub(crate) async fn put_text(
     api: &Api,
     caller: Caller,
     note: &Versioned<Note>,
@@ -166,15 +172,13 @@ async fn put_text(
     text: &str,
 ) -> Result<(), Fault> {
     let document = DocumentId::Note(note.id);
-    let text = text.to_owned();
     if !expected.is_some() {
-        let bases = api.shown.puts(caller.login, note, &text);
-        let put = PutText { text, bases, only_at: None };
+        let put = api.shown.puts(caller.login, note, text);
         return Ok(api.documents.put_text(document, caller.user, put).await?);
     }
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
-        let put = PutText { text: text.clone(), bases: Vec::new(), only_at: Some(seq) };
+        let put = PutText { text: text.to_owned(), only_at: Some(seq), ..PutText::default() };
         match api.documents.put_text(document, caller.user, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {
@@ -204,6 +208,7 @@ pub(crate) async fn delete(
     }
     expected.check(note.rev)?;
     let (document, now) = (DocumentId::Note(id), api.accounts.clock().now());
+    trash::put(api, Trashed::note(&note, document.to_string(), now)).await?;
     let bury = move |record: &mut DocumentRecord| {
         record.deleted_at.get_or_insert(now);
     };

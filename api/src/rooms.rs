@@ -38,6 +38,10 @@ pub(crate) async fn open(api: &Api, owner: UserId, new: NewRoom) -> Result<Openi
     if let Some(room) = records(api).get(&new.id).await? {
         return repeated(room, owner);
     }
+    // A person's list has the person's id in its name, a room's the room's.
+    if api.accounts.has_user(UserId::from_bytes(new.id.bytes())).await? {
+        return Err(taken());
+    }
     let unlocks = unlocks(api, owner).await?;
     gate(api, owner, &new, unlocks).await?;
     let id = new.id;
@@ -59,7 +63,11 @@ fn repeated(room: Versioned<Room>, owner: UserId) -> Result<Opening, Fault> {
     if room.owner_id == owner {
         return Ok(Opening { room, is_new: false });
     }
-    Err(Fault::Conflict { code: "id-taken", detail: "this id is taken: make another one" })
+    Err(taken())
+}
+
+fn taken() -> Fault {
+    Fault::Conflict { code: "id-taken", detail: "this id is taken: make another one" }
 }
 
 async fn unlocks(api: &Api, owner: UserId) -> Result<Unlocks, Fault> {

@@ -6,7 +6,7 @@ use studyhall_store::Store;
 
 use studyhall_sync::Documents;
 
-use crate::{accounts::Accounts, api::Api, config::Config, layers, routes};
+use crate::{accounts::Accounts, api::Api, config::Config, layers, routes, trash};
 
 /// The REST API.
 #[derive(Clone)]
@@ -21,6 +21,12 @@ impl Service {
     /// Who may do what.
     pub fn access(&self) -> SharedAccess {
         self.0.accounts.access()
+    }
+
+    /// Removes for good what has been in the trash for too long. Returns how much it was; an error says
+    /// why it could not go on.
+    pub async fn sweep(&self) -> Result<u64, String> {
+        trash::sweep(&self.0).await.map_err(|fault| fault.to_string())
     }
 
     /// `/api/v1`, `/.well-known/jwks.json`, and problems for every other path.

@@ -9,6 +9,7 @@ use studyhall_schema::{
     ids::{LoginId, NoteId},
     note::Note,
 };
+use studyhall_sync::{Base, Made, PutText};
 
 /// All texts together, in bytes.
 const BYTES: u64 = 64 << 20;
@@ -22,8 +23,8 @@ struct Shown {
     text: Arc<str>,
     /// What was put to get there: whether the answer arrived is not known.
     put: Option<Arc<str>>,
-    /// What was put since, and whether it is in the note is not known.
-    tried: Vec<Arc<str>>,
+    /// What was put since, and whether it is in the note is not known here.
+    tried: Vec<(Arc<str>, Made)>,
 }
 
 impl Shown {
@@ -32,7 +33,7 @@ impl Shown {
     }
 
     fn size(&self) -> usize {
-        let puts = self.put.iter().chain(&self.tried);
+        let puts = self.put.iter().chain(self.tried.iter().map(|(tried, _)| tried));
         self.text.len() + puts.map(|put| put.len()).sum::<usize>()
     }
 }
@@ -48,9 +49,11 @@ impl Default for ShownTexts {
 }
 
 impl ShownTexts {
-    /// The sign-in is shown this.
+    /// The sign-in is shown this. What it has put may not be in there yet.
     pub(crate) fn remember(&self, login: LoginId, note: &Note) {
-        self.0.insert((login, note.id), Shown::of(&note.text));
+        let key = (login, note.id);
+        let tried = self.0.get(&key).map(|shown| shown.tried).unwrap_or_default();
+        self.0.insert(key, Shown { tried, ..Shown::of(&note.text) });
     }
 
     /// The sign-in has put a text, and is answered with this.
@@ -59,24 +62,26 @@ impl ShownTexts {
         self.0.insert((login, note.id), shown);
     }
 
-    /// The sign-in puts a text into this note. What comes back is what it may have been made from: one
-    /// text, and what was put before with an outcome that nobody knows. The same put again changes
+    /// The sign-in puts a text into this note. What comes back is what it may have been made from: the
+    /// text that was shown, and what was put before and never answered. The same put again changes
     /// nothing more: it may be a retry of somebody who never had the answer.
-    pub(crate) fn puts(&self, login: LoginId, note: &Note, text: &str) -> Vec<String> {
+    pub(crate) fn puts(&self, login: LoginId, note: &Note, text: &str) -> PutText {
         let key = (login, note.id);
         let mut shown = self.0.get(&key).unwrap_or_else(|| Shown::of(&note.text));
+        let made = Made::default();
+        let put =
+            |bases| PutText { text: text.to_owned(), bases, made: made.clone(), only_at: None };
         if shown.put.as_deref() == Some(text) {
-            return vec![text.to_owned()];
+            return put(vec![Base { text: text.to_owned(), only_if: None }]);
         }
-        let bases = std::iter::once(&shown.text).chain(&shown.tried);
-        let bases = bases.map(ToString::to_string).collect();
-        if !shown.tried.iter().any(|tried| **tried == *text) {
-            if shown.tried.len() == TRIED {
-                shown.tried.remove(0);
-            }
-            shown.tried.push(text.into());
+        let tried = shown.tried.iter().map(|(text, made)| (text, Some(made.clone())));
+        let bases = std::iter::once((&shown.text, None)).chain(tried);
+        let bases = bases.map(|(text, only_if)| Base { text: text.to_string(), only_if }).collect();
+        if shown.tried.len() == TRIED {
+            shown.tried.remove(0);
         }
+        shown.tried.push((text.into(), made.clone()));
         self.0.insert(key, shown);
-        bases
+        put(bases)
     }
 }

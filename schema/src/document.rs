@@ -109,6 +109,9 @@ pub struct DocumentRecord {
     pub created_at: Timestamp,
     /// When it was moved to the trash.
     pub deleted_at: Option<Timestamp>,
+    /// When its rights last changed; never since it was created when it is missing.
+    #[serde(default)]
+    pub changed_at: Option<Timestamp>,
     /// Updates up to and including this one are in the snapshot; 0 when there is none. The fence:
     /// an append at or below it counts as not written. Only `Log::adopt_snapshot` raises it.
     pub snapshot_seq: u64,

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::{
     Timestamp,
     access::Permission,
+    document::Engine,
     ids::{RoomId, UserId},
     record::{Index, Record},
 };
@@ -93,6 +94,9 @@ pub struct Room {
     pub participants: Vec<Participant>,
     /// How it is set up.
     pub settings: RoomSettings,
+    /// The CRDT library of its todos and its state.
+    #[serde(default)]
+    pub engine: Engine,
 }
 
 impl Record for Room {
@@ -121,6 +125,8 @@ pub struct NewRoom {
     pub max_participants: u32,
     /// How it is set up.
     pub settings: RoomSettings,
+    /// The CRDT library of its todos and its state.
+    pub engine: Engine,
 }
 
 /// What `PUT /rooms/{id}` may change.
@@ -170,6 +176,7 @@ impl Room {
             max_participants: new.max_participants,
             participants: vec![owner_entry],
             settings: new.settings,
+            engine: new.engine,
         }
     }
 
@@ -281,6 +288,7 @@ mod tests {
             kind: RoomType::Shared,
             max_participants: places,
             settings: RoomSettings::default(),
+            engine: Engine::Yjs,
         };
         (Room::open(new, owner, Timestamp::default()), owner, clock)
     }

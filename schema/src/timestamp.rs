@@ -52,6 +52,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl From<Timestamp> for bson::Bson {
+    fn from(at: Timestamp) -> Self {
+        Self::DateTime(bson::DateTime::from_millis(at.0))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {

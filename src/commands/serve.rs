@@ -43,7 +43,12 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
     let served = tokio::spawn(answer(public, hall.router(), wait(stopped.clone())));
     let administered =
         tokio::spawn(answer(admin, hall.admin().merge(metrics.router()), wait(stopped)));
+    let house = tokio::spawn({
+        let hall = hall.clone();
+        async move { hall.keep_house().await }
+    });
     told_to_stop().await?;
+    house.abort();
     tracing::info!("stopping: saving what is accepted, then closing sockets");
     hall.drain(PATIENCE).await;
     stop.send_replace(true);

@@ -3,25 +3,42 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use studyhall_schema::document::DocumentId;
+use studyhall_schema::{Timestamp, document::DocumentId, note::Note};
 use studyhall_store::{Store, log::Snapshot};
 
-use crate::{SyncFault, document::Applied};
+use crate::{SyncFault, document::Applied, history};
 
-/// Replaces the log up to the snapshot. Returns the snapshot's `seq`.
+/// When the update of this number came, while the log has it.
+pub(crate) async fn logged_at(
+    store: &Store,
+    id: DocumentId,
+    seq: u64,
+) -> Result<Option<Timestamp>, SyncFault> {
+    let entries = store.log().read(id, seq, 1).await?;
+    Ok(entries.first().filter(|entry| entry.seq <= seq).map(|entry| entry.at))
+}
+
+/// Replaces the log up to the snapshot, which gets the date of its last update: so it stays known when
+/// the document last changed. Returns the snapshot's `seq`.
 pub(crate) async fn run<S: Applied>(
     store: &Store,
     id: DocumentId,
-    snapshot: Snapshot,
+    mut snapshot: Snapshot,
     version: Vec<u8>,
 ) -> Result<u64, SyncFault> {
     let log = store.log();
+    snapshot.at = logged_at(store, id, snapshot.seq).await?.unwrap_or(snapshot.at);
     log.put_snapshot(id, &snapshot).await?;
     let kept = log.read_snapshot(id, snapshot.seq).await?.ok_or(SyncFault::Corrupt)?;
     let (seq, bytes) = (snapshot.seq, snapshot.state.len() as u64);
     let same = tokio::task::spawn_blocking(move || kept == snapshot && loads::<S>(&kept, &version));
     if !same.await.unwrap_or(false) {
         return Err(SyncFault::Corrupt);
+    }
+    if let DocumentId::Note(note) = id {
+        // The log knows who wrote what, the snapshot only whose the client ids are.
+        let row = store.records::<Note>().get(&note).await?;
+        history::keep(store, note, seq, row.as_ref().map(|row| &row.value)).await?;
     }
     log.adopt_snapshot(id, seq, bytes).await?;
     log.prune(id).await?;

@@ -1,7 +1,13 @@
-//! Documents for the REST API: create one, change its text, read its row. Everything goes through the
-//! same actor and journal as what clients send.
+//! Documents for the REST API: create one, change its content, read its row. Everything goes through
+//! the same actor and journal as what clients send.
 
-use std::{sync::Arc, time::Duration};
+mod rooms;
+mod todos;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
@@ -28,7 +34,9 @@ pub struct PutText {
     /// The text.
     pub text: String,
     /// What its writer may have begun with: then only what they changed of it is changed.
-    pub bases: Vec<String>,
+    pub bases: Vec<Base>,
+    /// Where it is noted how the put is made.
+    pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
 }
@@ -51,10 +59,34 @@ fn begins(
             std::iter::once(text::automerge::first_change(kind)).chain(content.flatten()).collect()
         }
     }
+
+/// A text that somebody may have begun with.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// The text.
+    pub text: String,
+    /// It was put, and it is a base only if that was made.
+    pub only_if: Option<Made>,
+}
+
+/// How a put was made, if it was: whether it is in the document can be looked up when its answer was lost.
+#[derive(Debug, Clone, Default)]
+pub struct Made(Arc<OnceLock<(u64, u32)>>);
+
+impl Made {
+    /// Under this client id; `begun` is how much was written under it before.
+    fn under(&self, client: u64, begun: u32) {
+        let _ = self.0.set((client, begun)); // a put is made once
+    }
+
+    /// Whether a document has it.
+    fn is_in(&self, clock: impl Fn(u64) -> u32) -> bool {
+        self.0.get().is_some_and(|(client, begun)| clock(*client) > *begun)
+    }
 }
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
-const LARGE_TEXT: usize = 64 << 10;
+const LARGE_TEXT: usize = 16 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -137,7 +169,7 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, bases, only_at } = put;
+        let PutText { text, mut bases, only_at, made } = put;
         let turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
@@ -155,10 +187,14 @@ impl Documents {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn;
+            bases.retain(|base| {
+                base.only_if.as_ref().is_none_or(|made| made.is_in(|client| note.written(client)))
+            });
+            made.under(client, note.written(client));
             let is_large =
                 now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
-                let base = text::nearest(&bases, &now);
+                let base = text::nearest(bases.iter().map(|base| &*base.text), &now);
                 let merged = base.map(|base| text::merged(base, &text, &now));
                 note.diff(client, merged.as_deref().unwrap_or(&text))
                     .map_err(|_| Refusal::Undecodable)
@@ -173,20 +209,33 @@ impl Documents {
     pub async fn note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
         let rows = self.node.store.records::<Note>();
         let document = DocumentId::Note(id);
-        if let Some(row) = rows.get(&id).await? {
-            let log = self.node.store.log();
-            if log.read(document, row.projected_seq + 1, 1).await?.is_empty() {
-                return Ok(Some(row));
-            }
+        if let Some(row) = rows.get(&id).await?
+            && self.ends_at(document, row.projected_seq).await?
+        {
+            return Ok(Some(row));
         }
-        // Other nodes may have written what this one has not heard of.
-        match self.answer(document, Mail::CatchUp).await {
+        match self.catch_up(document).await {
             Err(SyncFault::NotFound) => Ok(None),
             projected => {
                 projected?;
                 Ok(rows.get(&id).await?)
             }
         }
+    }
+
+    /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.
+    async fn ends_at(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
+        let store = &self.node.store;
+        if !store.log().read(id, seq + 1, 1).await?.is_empty() {
+            return Ok(false);
+        }
+        let record = store.records::<DocumentRecord>().get(&id).await?;
+        Ok(record.is_none_or(|record| record.snapshot_seq <= seq))
+    }
+
+    /// Brings a document's rows up to date: other nodes may have written what this one has not heard of.
+    async fn catch_up(&self, id: DocumentId) -> Result<(), SyncFault> {
+        self.answer(id, Mail::CatchUp).await
     }
 
     /// A document's record, when it exists and is not in the trash.
@@ -205,10 +254,14 @@ impl Documents {
         mut change: impl FnMut(&mut DocumentRecord) + Send,
     ) -> Result<Option<()>, SyncFault> {
         let records = self.node.store.records::<DocumentRecord>();
+        let now = self.node.clock.now();
         let revised = records.update(&id, |record| {
-            let (snapshot_seq, bytes) = (record.snapshot_seq, record.bytes);
+            let before = record.clone();
             change(record);
-            (record.snapshot_seq, record.bytes) = (snapshot_seq, bytes); // the log's own
+            (record.snapshot_seq, record.bytes) = (before.snapshot_seq, before.bytes); // the log's own
+            if *record != before {
+                record.changed_at = Some(now);
+            }
             Ok::<_, std::convert::Infallible>(())
         });
         let Some(Ok(record)) = revised.await? else { return Ok(None) };

@@ -26,6 +26,9 @@ pub enum SyncFault {
     /// It has changed since the caller looked.
     #[error("the document has changed")]
     Changed,
+    /// Its list has no room for another todo.
+    #[error("the list is full")]
+    ListFull,
     /// It may not be changed so.
     #[error("the document refuses this change")]
     Refused,
@@ -63,6 +66,8 @@ impl From<EditFailure> for SyncFault {
             EditFailure::Refused(Refusal::DocumentFull) => Self::TooLarge,
             EditFailure::Refused(Refusal::Changed) => Self::Changed,
             EditFailure::Refused(Refusal::TooLong) => Self::TooLong,
+            EditFailure::Refused(Refusal::Absent) => Self::NotFound,
+            EditFailure::Refused(Refusal::Crowded) => Self::ListFull,
             EditFailure::Refused(_) => Self::Refused,
         }
     }

@@ -52,6 +52,9 @@ impl Service {
         let (journal, gate) = Journal::start(store.clone());
         let node = Node::new(config, store, access, journal);
         tokio::spawn(session::watch(node.clone(), changes));
+        if node.config.poll.is_some() {
+            tokio::spawn(session::patrol(Arc::downgrade(&node)));
+        }
         Self { node, gate, draining: Arc::default() }
     }
 

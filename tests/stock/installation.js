@@ -18,9 +18,14 @@ export async function installationOverLines(t) {
   return { ...parts, lines, ...(await people(await nodes(t, [urls, { ...urls, store, bus }]))) };
 }
 
+let installations = 0;
+
 async function components(t) {
   const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t)]);
-  const urls = { store: `${database.url}/hall`, bus: bus.url, files: store.url };
+  // A server that is kept has a database for each test.
+  const records = new URL(database.url);
+  records.pathname = `/hall_${process.pid}_${++installations}`;
+  const urls = { store: records.href, bus: bus.url, files: store.url };
   return { database, bus, store, urls };
 }
 

@@ -192,6 +192,29 @@ function composed(t, { database, bus, store }) {
   return { ...Object.fromEntries(wanted), STUDYHALL_SECRET_FILE: secret };
 }
 
+test("a node that sleeps while much is written wakes up, catches up and writes", async (t) => {
+  const { there, ada, ben, note } = await installation(t);
+  const authors = await Promise.all([0, 1, 2, 3].map((n) => clients[n].sit(t, ada, note)));
+  const asleep = await hocuspocusClients[0].sit(t, ben, note);
+  await Promise.all([...authors, asleep].map((desk) => desk.synced()));
+  const typists = authors.map((desk, place) => new Typist(desk, place));
+  there.program.kill("SIGSTOP");
+  const typing = typists.map((one) => setInterval(() => one.type(), 15));
+  await until(() => typists.flatMap((one) => one.typed).length > 1500, "they type");
+  typing.forEach(clearInterval);
+  there.program.kill("SIGCONT");
+  asleep.write("<awake>");
+  await asleep.saved();
+  const typed = typists.flatMap((one) => one.typed);
+  await agree([...authors, asleep], ["<awake>"]);
+  await until(() => notOnce(asleep.words, typed).length === 0, "all is there once");
+  const dropped = async () => Number(/why="full"\} (\d+)/.exec(await (await there.admin("GET", "/metrics")).text())?.[1] ?? 0);
+  const before = await dropped();
+  asleep.write("<still>");
+  await agree([...authors, asleep], ["<still>"]);
+  assert.ok((await dropped()) - before < 1000, "the nodes do not keep each other busy");
+});
+
 test("the compose file's own values make an installation of two nodes", async (t) => {
   const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t, "development", "development-only")]);
   const env = composed(t, { database, bus, store });

@@ -6,6 +6,7 @@ import test from "node:test";
 import { clients, hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { RawSocket } from "./raw.js";
+import { until } from "./until.js";
 
 for (const { name, sit } of hocuspocusClients) {
   test(`${name}: unsyncedChanges reaches 0 only after the save`, async (t) => {
@@ -107,5 +108,26 @@ test("one types a line, another PUTs a line that looks much like it: both are th
   desk.write("\n- eggs for Monday");
   await desk.saved();
   const { text } = await ada.send("PUT", path, { text: "Plan:\n- eggs for Friday" });
+  assert.ok(text.includes("- eggs for Monday") && text.includes("- eggs for Friday"), text);
+});
+
+test("a PUT that was answered 503 and was not made is made when it is put again", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+  const note = await ada.noteWith([ben], { text: "Plan:" });
+  const path = `/notes/${note.slice("note:".length)}`;
+  await ada.send("GET", path);
+  const desk = await clients[0].sit(t, ben, note);
+  await desk.synced();
+  await hall.holdJournal();
+  desk.doc.getMap("pictures").set("one", new Uint8Array(4.1 * (1 << 20))); // nothing more may wait
+  const put = async () => (await ada.ask("PUT", path, { text: "Plan:\n- eggs for Friday" })).status;
+  await until(async () => (await put()) === 503, "there is no room for it");
+  await hall.releaseJournal();
+  await desk.saved();
+  assert.equal(desk.words, "Plan:", "it was not made");
+  desk.write("\n- eggs for Monday");
+  await desk.saved();
+  assert.equal(await put(), 200);
+  const { text } = await ada.send("GET", path);
   assert.ok(text.includes("- eggs for Monday") && text.includes("- eggs for Friday"), text);
 });

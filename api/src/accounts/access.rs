@@ -89,18 +89,26 @@ impl Accounts {
         user: UserId,
         id: DocumentId,
     ) -> Result<Permission, Fault> {
-        let Some(record) = self.document(id).await? else { return Ok(Permission::None) };
-        if record.deleted_at.is_some() {
+        let record = self.document_for(user, id).await?;
+        let Some(record) = record.filter(|record| record.deleted_at.is_none()) else {
             return Ok(Permission::None);
-        }
-        if record.owner == user {
+        };
+        let is_note = matches!(id, DocumentId::Note(_));
+        // A room's own documents are its members', whoever owned it when they were made.
+        if record.owner == user && (is_note || record.room.is_none()) {
             return Ok(Permission::Write);
         }
         let Some(room) = record.room.filter(|_| record.is_shared) else {
             return Ok(Permission::None);
         };
-        let room = self.room(room).await?;
-        Ok(room.map_or(Permission::None, |room| room.note_permission(user)))
+        let Some(room) = self.room(room).await? else { return Ok(Permission::None) };
+        Ok(if is_note {
+            room.note_permission(user)
+        } else if room.role(user).is_some() {
+            Permission::Write
+        } else {
+            Permission::None
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod profiles;
 mod registration;
 mod remembered;
 mod spread;
+mod standing;
 mod tickets;
 mod tokens;
 

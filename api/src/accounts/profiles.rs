@@ -15,6 +15,11 @@ impl Accounts {
         self.0.store.records::<User>().get(&id).await?.ok_or(Fault::NotFound)
     }
 
+    /// Whether there is a person of this id.
+    pub(crate) async fn has_user(&self, id: UserId) -> Result<bool, Fault> {
+        Ok(self.0.store.records::<User>().get(&id).await?.is_some())
+    }
+
     /// Changes what a person may change about themself.
     pub(crate) async fn revise_profile(
         &self,

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, header};
+use tracing::Instrument;
 
 use crate::{
     api::Api,
@@ -28,7 +29,9 @@ pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     let id =
         given(&request).unwrap_or_else(|| format!("{:016x}", api.accounts.clock().random_u64()));
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = as_problem(next.run(request).await, &id);
+    // What is logged on the way can be found by the id that the person is shown.
+    let span = tracing::info_span!("request", request_id = id, method = %request.method());
+    let mut response = as_problem(next.run(request).instrument(span).await, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

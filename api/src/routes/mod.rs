@@ -1,11 +1,16 @@
 //! The table of contents of the API.
 
 mod auth;
+mod documents;
+mod history;
 mod invite_codes;
 mod notes;
 mod openapi;
 mod pages;
 mod rooms;
+mod timer;
+mod todos;
+mod trash;
 mod users;
 mod validation;
 mod well_known;
@@ -37,10 +42,22 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(rooms::leave))
         .routes(routes!(rooms::participants))
         .routes(routes!(rooms::notes))
+        .routes(routes!(rooms::todos))
+        .routes(routes!(timer::show_timer, timer::put_timer))
         .routes(routes!(invite_codes::create_code, invite_codes::list_codes))
         .routes(routes!(invite_codes::delete_code))
         .routes(routes!(notes::create, notes::list))
         .routes(routes!(notes::show, notes::put, notes::delete))
+        .routes(routes!(history::list_versions))
+        .routes(routes!(history::show_version))
+        .routes(routes!(history::restore_version))
+        .routes(routes!(todos::create, todos::list))
+        .routes(routes!(todos::reorder))
+        .routes(routes!(todos::show, todos::put, todos::delete))
+        .routes(routes!(todos::complete))
+        .routes(routes!(todos::reopen))
+        .routes(routes!(trash::list))
+        .routes(routes!(trash::restore))
 }
 
 /// All routes.

@@ -14,6 +14,7 @@ use studyhall_store::{Page, PageOf, Versioned};
 use utoipa::ToSchema;
 
 use super::{
+    documents::EngineName,
     pages::{Paging, refused},
     validation,
 };
@@ -54,15 +55,6 @@ pub(crate) struct PostNote {
     #[garde(skip)]
     #[schema(value_type = Option<FormatName>)]
     format: Option<Format>,
-}
-
-/// The CRDT library of a document.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "describes the schema's Engine")]
-pub(crate) enum EngineName {
-    Yjs,
-    Automerge,
 }
 
 /// How a note's text is kept: as the root text `content`, or as the `XmlFragment` `default`.
@@ -136,7 +128,7 @@ impl From<Versioned<Note>> for NoteView {
     }
 }
 
-fn shown(note: Versioned<Note>) -> Shown<NoteView> {
+pub(super) fn shown(note: Versioned<Note>) -> Shown<NoteView> {
     let rev = note.rev;
     Shown::new(note.into(), rev)
 }

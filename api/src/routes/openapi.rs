@@ -28,6 +28,8 @@ use crate::{api::Api, problem};
         (name = "users", description = "People"),
         (name = "rooms", description = "Rooms and who is in"),
         (name = "notes", description = "Notes"),
+        (name = "todos", description = "Todos: one's own, and those of rooms"),
+        (name = "trash", description = "What was deleted, for thirty days"),
     )
 )]
 struct Description;

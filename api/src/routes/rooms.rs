@@ -5,6 +5,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{
     Timestamp,
+    document::{DocumentId, Engine},
     ids::{RoomId, UserId},
     room::{NewRoom, Participant, Room, RoomChange, RoomRole, RoomSettings, RoomType},
 };
@@ -12,8 +13,10 @@ use studyhall_store::Versioned;
 use utoipa::ToSchema;
 
 use super::{
+    documents::{DocumentView, EngineName},
     notes::{NoteView, list_in_room},
     pages::Paging,
+    todos::{TodoView, list_of_room},
     validation,
 };
 use crate::{
@@ -68,6 +71,10 @@ pub(crate) struct PostRoom {
     max_participants: Option<u32>,
     #[garde(dive)]
     settings: Option<Settings>,
+    /// The CRDT library of its todos and its state; `yjs` when it is missing.
+    #[garde(skip)]
+    #[schema(value_type = Option<EngineName>)]
+    engine: Option<Engine>,
 }
 
 /// Whether a room is one person's or a group's.
@@ -151,6 +158,14 @@ pub(crate) struct RoomView {
     max_participants: u32,
     participants: Vec<ParticipantView>,
     settings: Settings,
+    documents: RoomDocuments,
+}
+
+/// A room's own documents.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RoomDocuments {
+    todos: DocumentView,
+    state: DocumentView,
 }
 
 impl From<Versioned<Room>> for RoomView {
@@ -163,6 +178,10 @@ impl From<Versioned<Room>> for RoomView {
             owner_id: room.owner_id,
             kind: room.kind,
             created_at: room.created_at,
+            documents: RoomDocuments {
+                todos: DocumentView::new(DocumentId::Todos(room.id.bytes()), room.engine),
+                state: DocumentView::new(DocumentId::Room(room.id), room.engine),
+            },
             is_active: room.is_active,
             max_participants: room.max_participants,
             participants: room.participants.into_iter().map(Into::into).collect(),
@@ -190,6 +209,7 @@ impl PostRoom {
             description: self.description.unwrap_or_default(),
             kind,
             max_participants: self.max_participants.unwrap_or(places),
+            engine: self.engine.unwrap_or_default(),
             settings: RoomSettings {
                 is_private: choose(|one| one.is_private, defaults.is_private),
                 allow_screen_sharing: choose(
@@ -335,4 +355,17 @@ pub(super) async fn notes(
 ) -> Result<Listed<NoteView>, Fault> {
     rooms::show_to_member(&api, caller.user, id).await?;
     list_in_room(&api, caller, id, paging).await
+}
+
+/// List a room's todos, in order.
+#[utoipa::path(get, path = "/api/v1/rooms/{id}/todos", tag = "rooms",
+    params(("id" = String, Path), Paging), responses((status = 200, body = Listed<TodoView>)))]
+pub(super) async fn todos(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Path(id): Path<RoomId>,
+    Query(paging): Query<Paging>,
+) -> Result<Listed<TodoView>, Fault> {
+    rooms::show_to_member(&api, caller.user, id).await?;
+    list_of_room(&api, id, paging).await
 }

@@ -5,13 +5,14 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{
     Timestamp,
+    document::{DocumentId, Engine},
     ids::UserId,
     user::{ProfileChange, Role, User},
     xp,
 };
 use utoipa::ToSchema;
 
-use super::validation;
+use super::{documents::DocumentView, validation};
 use crate::{
     answer::Shown,
     api::Api,
@@ -37,6 +38,13 @@ pub(crate) struct MeView {
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     last_active: Timestamp,
+    documents: OwnDocuments,
+}
+
+/// A person's own documents.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OwnDocuments {
+    todos: DocumentView,
 }
 
 impl MeView {
@@ -53,6 +61,9 @@ impl MeView {
             role: user.role,
             created_at: user.created_at,
             last_active: user.last_active,
+            documents: OwnDocuments {
+                todos: DocumentView::new(DocumentId::Todos(user.id.bytes()), Engine::default()),
+            },
         }
     }
 }

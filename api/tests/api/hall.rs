@@ -17,6 +17,7 @@ pub(crate) const PASSWORD: &str = "gravel-otter-teapot";
 
 pub(crate) struct Hall {
     pub(crate) router: Router,
+    pub(crate) service: Service,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) store: Store,
     pub(crate) accounts: Accounts,
@@ -150,7 +151,7 @@ impl Hall {
         let sync = studyhall_sync::Service::new(sync, store.clone(), accounts.access());
         let documents = sync.documents();
         let service = Service::new(config.clone(), store.clone(), accounts.clone(), documents);
-        Self { router: service.router(), clock, store, accounts, config, folder }
+        Self { router: service.router(), service, clock, store, accounts, config, folder }
     }
 
     pub(crate) async fn with<const N: usize>(names: [&str; N]) -> (Self, [Person; N]) {

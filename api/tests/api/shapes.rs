@@ -13,11 +13,13 @@ async fn shapes() {
     let ada = crate::hall::Person::of(&registered);
     assert_json_snapshot!("registered", registered.body, {
         ".access_token" => "[jwt]", ".refresh_token" => "[token]", ".user.id" => "[id]",
+        ".user.documents.todos.name" => "todos:[id]",
     });
     let room = ada.post(&hall, "/rooms", json!({ "name": "Biology" })).await.is(201);
     let path = format!("/rooms/{}/invite-codes", room.text("id"));
     assert_json_snapshot!("room", room.body, {
         ".id" => "[id]", ".owner_id" => "[id]", ".participants[].user_id" => "[id]",
+        ".documents.todos.name" => "todos:[id]", ".documents.state.name" => "room:[id]",
     });
     let code = ada.post(&hall, &path, json!({})).await.is(201);
     assert_json_snapshot!("invite_code", code.body, {
@@ -28,6 +30,17 @@ async fn shapes() {
     assert_json_snapshot!("note", note.body, {
         ".id" => "[id]", ".room_id" => "[id]", ".owner_id" => "[id]", ".document" => "note:[id]",
         ".rev" => "[rev]",
+    });
+    let body = json!({
+        "text": "Read chapter 5", "room_id": room.text("id"), "assignee_id": ada.id,
+        "due_date": "2026-01-10T00:00:00Z",
+    });
+    let todo = ada.post(&hall, "/todos", body).await.is(201);
+    let path = format!("/todos/{}/complete", todo.text("id"));
+    let todo = ada.put(&hall, &path, json!({})).await.is(200);
+    assert_json_snapshot!("todo", todo.body, {
+        ".id" => "[id]", ".room_id" => "[id]", ".owner_id" => "[id]", ".assignee_id" => "[id]",
+        ".document" => "todos:[id]",
     });
     let ticket = ada.post(&hall, "/auth/ws-ticket", json!({})).await.is(200);
     assert_json_snapshot!("ticket", ticket.body, { ".ticket" => "[ticket]" });

@@ -107,6 +107,7 @@ async fn open(place: &Place, documents: u64) -> Store {
             is_shared: false,
             created_at: Timestamp::default(),
             deleted_at: None,
+            changed_at: None,
             snapshot_seq: 0,
             bytes: 0,
         };

@@ -106,6 +106,8 @@ impl Refusal {
             Self::NoParent => "no-parent",
             Self::TooLong => "too-long",
             Self::Changed => "changed",
+            Self::Absent => "absent",
+            Self::Crowded => "crowded",
             Self::Undecodable => "undecodable",
         }
     }

@@ -46,6 +46,7 @@ use crate::{
     node::{Node, Opened},
     outbox::Close,
     people::Taken,
+    projection::Written,
 };
 pub(crate) use deliver::{Outlet, Wire};
 use reading::{Reading, hear};
@@ -104,7 +105,7 @@ pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 enum Done<E: Engine> {
     Outcome(Outcome),
     Missed(Result<Missed<E>, LoadFailure>),
-    Projected(Result<u64, SyncFault>),
+    Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
 }
 
@@ -160,6 +161,8 @@ struct Actor<E: Engine> {
     /// What other nodes say, where there may be some.
     news: Option<Subscription>,
     reading: Reading,
+    /// When other nodes were last asked who is there.
+    asked_who: Option<Instant>,
     /// The next read is one of the whole document.
     reload: bool,
     has_left: bool,
@@ -259,6 +262,7 @@ impl<E: Engine> Actor<E> {
             asides: 0,
             news,
             reading: Reading::No,
+            asked_who: None,
             reload: false,
             has_left: false,
             stopping: None,

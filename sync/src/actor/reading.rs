@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use studyhall_store::bus::{Lagged, Subscription};
+use tokio::time::Instant;
 
 use super::{Actor, Done, End};
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
     outbox::Close,
 };
 
+/// Who is where is asked of other nodes no more often.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// A log that could not be read is read again after so long.
 const READ_AGAIN: Duration = Duration::from_millis(500);
 
@@ -91,8 +94,13 @@ impl<E: Engine> Actor<E> {
     /// What another node says. What it does not say, or is lost, the next look at the log will tell.
     pub(super) fn heard(&mut self, heard: Result<Bytes, Lagged>) {
         let Ok(bytes) = heard else {
-            // The bus begins to listen, or had been away.
-            self.node.tell_nodes(self.me.id, News::WhoIsHere);
+            // The bus begins to listen, had been away, or brings more than is taken. What is told now may
+            // itself be too much: seldom, then.
+            let now = Instant::now();
+            if self.asked_who.is_none_or(|at| now.duration_since(at) >= ASK_AGAIN) {
+                self.asked_who = Some(now);
+                self.node.tell_nodes(self.me.id, News::WhoIsHere);
+            }
             return self.read_log(Duration::ZERO);
         };
         let seq = self.document.state().seq();

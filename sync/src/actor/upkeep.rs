@@ -11,7 +11,7 @@ use super::{Actor, Done, End, RowReply, memory};
 use crate::{
     Config, SyncFault, compact,
     document::{Applied, Engine, Input},
-    projection,
+    projection::{self, Written},
 };
 
 /// Awareness is sent once per tick, merged.
@@ -200,10 +200,7 @@ impl<E: Engine> Actor<E> {
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
-        let write =
-            tokio::spawn(
-                async move { projection::write(&store, id, seq, content).await.map(|()| seq) },
-            );
+        let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });
         let written =
             async move { Done::Projected(write.await.unwrap_or(Err(SyncFault::Unavailable))) };
         self.work.push(written.boxed());
@@ -257,11 +254,11 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    pub(super) fn projected(&mut self, result: Result<u64, SyncFault>) {
+    pub(super) fn projected(&mut self, result: Result<Written, SyncFault>) {
         self.upkeep.projecting = false;
         match result {
-            Ok(seq) => self.upkeep.projected_seq = Some(seq),
-            Err(_) => {
+            Ok(Written { seq, overtaken: false }) => self.upkeep.projected_seq = Some(seq),
+            Ok(_) | Err(_) => {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
             }
         }

@@ -121,6 +121,10 @@ pub enum Refusal {
     TooLong,
     /// It was to be made only if nothing had changed, and something has.
     Changed,
+    /// What it was to change is not in the document.
+    Absent,
+    /// The document has as many todos as have rows.
+    Crowded,
     /// The CRDT library cannot decode what the guard let pass.
     Undecodable,
 }

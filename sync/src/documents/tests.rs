@@ -14,11 +14,11 @@ use studyhall_schema::{
 };
 use studyhall_store::{
     Store, StoreConfig,
-    log::{Append, LoggedUpdate, Outcome},
+    log::{Append, LoggedUpdate, Outcome, Snapshot},
 };
 
 use super::*;
-use crate::{Config, Door, Service, news::News};
+use crate::{Config, Door, Service, document::Yjs, news::News};
 
 /// Nobody comes through a socket here.
 struct Nobody;
@@ -95,6 +95,7 @@ fn note(number: u8, kind: DocumentKind) -> DocumentRecord {
         is_shared: false,
         created_at: Timestamp::from_millis(0),
         deleted_at: None,
+        changed_at: None,
         snapshot_seq: 0,
         bytes: 0,
     }
@@ -149,7 +150,7 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     desk.creates(6, None, "one two three").await.unwrap();
     let id = note(6, DocumentKind::PlainNote).id;
     desk.documents.put_text(id, ada(), put("one two three, and Bob's")).await.unwrap();
-    let bases = vec!["one two three".into()];
+    let bases = vec![Base { text: "one two three".into(), only_if: None }];
     let late = PutText { bases, ..put("ONE two three") };
     desk.documents.put_text(id, ada(), late).await.unwrap();
     assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
@@ -236,4 +237,33 @@ async fn a_read_shows_what_another_node_wrote_while_news_comes_without_end() {
         text = read() => assert_eq!(text, "one two"),
         () = never_ends => {}
     }
+}
+
+#[tokio::test]
+async fn a_compacted_note_was_last_changed_when_it_was() {
+    let desk = desk().await;
+    desk.creates(9, None, "text").await.unwrap();
+    let id = note(9, DocumentKind::PlainNote).id;
+    desk.documents.put_text(id, ada(), put("text, changed")).await.unwrap();
+    let turns = heavy::Heavy::default().of(ada());
+    let mut state = load::state::<Yjs>(&desk.store, &turns, id).await.unwrap();
+    let snapshot = Snapshot {
+        seq: state.seq(),
+        at: Timestamp::from_millis(9_000_000_000_000), // much later
+        state: state.full(),
+        authors: Vec::new(),
+    };
+    let version = Applied::version(&mut state);
+    crate::compact::run::<State>(&desk.store, id, snapshot, version).await.unwrap();
+    assert!(
+        desk.store.log().read(id, 1, 1).await.unwrap().is_empty(),
+        "the log is in the snapshot"
+    );
+    assert_eq!(crate::verify(&desk.store, false).await.unwrap().wrong, Vec::<String>::new());
+    desk.store.records::<Note>().delete(&NoteId::from_bytes([9; 12])).await.unwrap();
+    assert_eq!(crate::verify(&desk.store, true).await.unwrap().wrong, [id.to_string()]);
+    let row =
+        desk.store.records::<Note>().get(&NoteId::from_bytes([9; 12])).await.unwrap().unwrap();
+    assert!(row.updated_at.as_millis() < 9_000_000_000_000);
+    assert_eq!(row.text, "text, changed");
 }

@@ -42,7 +42,7 @@ use crate::{
     socket::{Gate, Socket},
     wire::yjs::SyncMessage,
 };
-pub(crate) use register::{Register, Registered, watch};
+pub(crate) use register::{Register, Registered, patrol, watch};
 pub(crate) use senders::Senders;
 
 /// Frames taken from a socket at once.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -131,6 +131,30 @@ impl Register {
 impl Entry {
     fn speaks_for(&self, concerns: impl Fn(&Caller) -> bool) -> bool {
         locked(&self.callers).iter().any(concerns)
+    }
+}
+
+/// How long it takes to ask about every socket's access once more.
+const PATROL: Duration = Duration::from_mins(1);
+
+/// Asks about every socket's access again and again: a node that dies between a change and telling of it
+/// leaves others nothing to hear. Ends with the node.
+pub(crate) async fn patrol(node: Weak<Node>) {
+    loop {
+        let entries: Vec<_> = match node.upgrade() {
+            Some(node) => locked(&node.sockets.sockets).values().map(Arc::downgrade).collect(),
+            None => return,
+        };
+        let pause = PATROL / u32::try_from(entries.len().max(1)).unwrap_or(u32::MAX);
+        if entries.is_empty() {
+            tokio::time::sleep(pause).await;
+        }
+        for entry in entries {
+            tokio::time::sleep(pause).await;
+            if let Some(entry) = entry.upgrade() {
+                entry.recheck.notify_one();
+            }
+        }
     }
 }
 

@@ -73,6 +73,11 @@ fn object(doc: &AutoCommit, key: &str, of: ObjType) -> Option<ObjId> {
     }
 }
 
+/// The actor of the server's edits under a client id.
+pub(super) fn editor(client: u64) -> Vec<u8> {
+    EDITOR.into_iter().chain(client.to_be_bytes()).collect()
+}
+
 /// The note's whole text.
 pub fn read_text(doc: &AutoCommit) -> String {
     let content = object(doc, CONTENT, ObjType::Text);
@@ -104,8 +109,7 @@ pub fn diff_change(
     if old == new_text {
         return Ok(None);
     }
-    let actor: Vec<u8> = EDITOR.into_iter().chain(client.to_be_bytes()).collect();
-    let mut fork = doc.fork().with_actor(ActorId::from(actor));
+    let mut fork = doc.fork().with_actor(ActorId::from(editor(client)));
     let content = object(&fork, CONTENT, ObjType::Text).ok_or(EditError::Content)?;
     for edit in diff::edits(&old, new_text).into_iter().rev() {
         let deleted = isize::try_from(edit.deleted).map_err(|_| EditError::Content)?;

@@ -5,10 +5,10 @@ use super::diff::{self, Edit};
 /// `theirs` with what `mine` changed of `base`. What both deleted is gone, what both inserted at one
 /// place is there twice, theirs first.
 ///
-/// `base` is a guess at what the writer of `mine` began with. Where `mine` has all that `theirs` has
-/// changed of it, they began with that (they saw it some other way), and `mine` is what they want.
+/// `base` is a guess at what the writer of `mine` began with. Where `mine` shows that they had seen
+/// `theirs` some other way, `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
-    if base == theirs || distance(base, theirs) + distance(theirs, mine) <= distance(base, mine) {
+    if base == theirs || has_seen(base, mine, theirs) {
         return mine.to_owned();
     }
     let units: Vec<u16> = base.encode_utf16().collect();
@@ -35,13 +35,21 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     String::from_utf16_lossy(&merged)
 }
 
+/// What is shorter may stand in both by chance.
+const TELLING: usize = 16;
+
+/// Whether `mine` has in one piece each what `theirs` has more than `base`. Less would not do: two people
+/// write alike, and whose words are taken for seen is whose words are gone.
+fn has_seen(base: &str, mine: &str, theirs: &str) -> bool {
+    let is_in_mine = |text: &str| text.len() >= TELLING && mine.contains(text);
+    let is_seen = |edit: &Edit<'_>| edit.deleted == 0 && is_in_mine(edit.inserted);
+    is_in_mine(theirs) || diff::edits(base, theirs).iter().all(is_seen)
+}
+
 /// Which of these a text has been made from: the one that it differs least from.
-pub fn nearest<'a>(bases: &'a [String], text: &str) -> Option<&'a str> {
-    let nearest = match bases {
-        [one] => Some(one),
-        bases => bases.iter().min_by_key(|base| distance(base, text)),
-    };
-    nearest.map(String::as_str)
+pub fn nearest<'a>(bases: impl ExactSizeIterator<Item = &'a str>, text: &str) -> Option<&'a str> {
+    let is_only = bases.len() == 1;
+    bases.min_by_key(|base| if is_only { 0 } else { distance(base, text) })
 }
 
 /// How much is deleted and inserted between two texts.
@@ -69,7 +77,8 @@ mod tests {
 
     #[test]
     fn who_began_with_what_is_there_now_gets_what_they_wrote() {
-        assert_eq!(merged("", "hello world!", "hello world"), "hello world!");
+        let theirs = "what Ben typed while Ada looked on";
+        assert_eq!(merged("", &format!("{theirs}!"), theirs), format!("{theirs}!"));
         let typed = "completely new text typed in the editor";
         let put = format!("{typed}, and more");
         assert_eq!(merged("one two three", &put, typed), put);
@@ -80,19 +89,27 @@ mod tests {
         let (base, ben) = ("Plan:", "Plan:\n- eggs for Monday");
         let both = merged(base, "Plan:\n- eggs for Friday", ben);
         assert!(both.contains("- eggs for Monday") && both.contains("- eggs for Friday"), "{both}");
+        let both =
+            merged(base, "Plan:\nIn the first week I will read all and agree", "Plan: I agree");
+        assert!(both.contains(" I agree") && both.contains("I will read"), "{both}");
+    }
+
+    #[test]
+    fn who_both_write_on_after_a_word_leave_that_word_once() {
+        for base in ["Plan:", "A long title with many words, to do:", "\u{4eca}\u{65e5}\u{306f}"] {
+            let (ben, ada) = ("\nBen can come after the 20th", "\n- We rent the house by the lake");
+            let both = merged(base, &format!("{base}{ada}"), &format!("{base}{ben}"));
+            assert_eq!(both, format!("{base}{ben}{ada}"));
+        }
     }
 
     #[test]
     fn a_put_that_may_be_in_there_already_is_put_once() {
         let (base, put) = ("bread", "bread, milk and eggs");
-        let again = |now: &str| {
-            let bases = [base.to_owned(), put.to_owned()];
-            merged(nearest(&bases, now).unwrap(), put, now)
-        };
+        let again = |now: &str| merged(nearest([base, put].into_iter(), now).unwrap(), put, now);
         let with_ben = "bread, milk and eggs BEN: and butter!";
         assert_eq!(again(with_ben), with_ben, "it was made");
         assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
-        assert_eq!(nearest(&[], "x"), None);
     }
 
     proptest! {

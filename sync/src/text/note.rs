@@ -1,7 +1,7 @@
 //! A note's text and title, in whichever library the document is.
 
 use studyhall_schema::note::Format;
-use yrs::Transact;
+use yrs::{ClientID, Transact};
 
 use super::{EditError, automerge, diff_update, read_text, read_title};
 use crate::document::{Applied, View};
@@ -23,6 +23,14 @@ impl<'a> NoteText<'a> {
         match &self.view {
             View::Yjs(state) => state.seq(),
             View::Automerge(state) => Applied::seq(*state),
+        }
+    }
+
+    /// How much was written under a client id, for the server's own edits.
+    pub fn written(&self, client: u64) -> u32 {
+        match &self.view {
+            View::Yjs(state) => state.state_vector().get(&ClientID::new(client)),
+            View::Automerge(state) => state.made_by(&automerge::editor(client)),
         }
     }
 

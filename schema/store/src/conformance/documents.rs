@@ -24,6 +24,7 @@ async fn note(store: &Store) -> DocumentId {
         is_shared: false,
         created_at: clock.now(),
         deleted_at: None,
+        changed_at: None,
         snapshot_seq: 0,
         bytes: 0,
     };

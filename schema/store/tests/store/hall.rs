@@ -108,6 +108,7 @@ pub(crate) fn note(number: u8) -> DocumentRecord {
         is_shared: false,
         created_at: SystemClock.now(),
         deleted_at: None,
+        changed_at: None,
         snapshot_seq: 0,
         bytes: 0,
     }

@@ -63,6 +63,7 @@ async fn people_rooms_and_notes_are_readable_documents() {
         kind: RoomType::Shared,
         max_participants: 5,
         settings: RoomSettings::default(),
+        engine: Engine::Yjs,
     };
     let room = Room::open(new, ada.id, now);
     let note = Note {

@@ -98,6 +98,13 @@ impl Graph {
         self.names.get(name).copied()
     }
 
+    /// How many changes of an actor's are durable.
+    pub(super) fn made_by(&self, name: &[u8]) -> u32 {
+        let author = self.author(&Actor::from_slice(name)).map(|at| &self.authors[at as usize]);
+        let is_durable = |at: &&Place| (**at as usize) < self.durable;
+        author.map_or(0, |author| place(author.nodes.iter().filter(is_durable).count()))
+    }
+
     /// What the check says of a change of somebody's: its actor belongs to who used it first.
     pub(super) fn judge(&self, by: UserId, client: u64, scan: &Scan) -> Verdict {
         if self.knows(&scan.hash) {

@@ -108,6 +108,11 @@ impl State {
         self.graph.has(hash)
     }
 
+    /// How many changes of an actor's are durable.
+    pub(crate) fn made_by(&self, actor: &[u8]) -> u32 {
+        self.graph.made_by(actor)
+    }
+
     /// A change is durable: the graph has it at once, the library's document later.
     pub(super) fn apply(&mut self, seq: u64, by: UserId, scan: &Scan, change: Change) -> bool {
         if self.graph.next() != Some(&scan.hash) {

@@ -1,0 +1,272 @@
+//! What happens to todos. They live in lists, which are documents: a shared todo in its room's, any
+//! other in its owner's own. Every change is an edit of a list.
+
+use studyhall_schema::{
+    Timestamp,
+    access::Permission,
+    document::DocumentId,
+    ids::{RoomId, TodoId, UserId},
+    todo::Todo,
+};
+use studyhall_store::{Page, Records, Versioned};
+use studyhall_sync::{
+    SyncFault,
+    contents::{NewTodo, TodoChange},
+};
+
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
+
+/// Rows of one id that are looked at at once: it may be in several lists.
+const LISTS: usize = 100;
+
+/// A todo to make.
+pub(crate) struct Draft {
+    pub(crate) id: TodoId,
+    pub(crate) text: String,
+    pub(crate) room: Option<RoomId>,
+    pub(crate) is_shared: Option<bool>,
+    pub(crate) assignee: Option<UserId>,
+    pub(crate) due: Option<Timestamp>,
+}
+
+/// A todo that was made now, or by the same request before.
+pub(crate) struct Created {
+    pub(crate) todo: Versioned<Todo>,
+    pub(crate) is_new: bool,
+}
+
+/// Where a todo is to be from now on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) is_shared: Option<bool>,
+    pub(crate) room: Option<RoomId>,
+}
+
+/// What somebody does to a todo where it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    /// It is done.
+    Complete,
+    /// It is not done after all.
+    Reopen,
+    /// Behind that one, or first.
+    PutBehind(Option<TodoId>),
+    /// It goes to the trash.
+    Delete,
+}
+
+fn rows(api: &Api) -> Records<Todo> {
+    api.store.records::<Todo>()
+}
+
+/// A person's own list.
+pub(crate) fn own_list(user: UserId) -> DocumentId {
+    DocumentId::Todos(user.bytes())
+}
+
+fn list_of(user: UserId, room: Option<RoomId>) -> DocumentId {
+    room.map_or(own_list(user), |room| DocumentId::Todos(room.bytes()))
+}
+
+/// The rooms that a list may be asked for as, decided from what was said.
+fn wanted_room(place: Place, now: Option<RoomId>) -> Result<Option<RoomId>, Fault> {
+    match (place.is_shared, place.room) {
+        (None, None) => Ok(now),
+        (Some(false), None) => Ok(None),
+        (Some(false), Some(_)) => Err(Fault::Conflict {
+            code: "unshared-in-a-room",
+            detail: "a todo that is not shared is in your own list: leave the room out",
+        }),
+        (Some(true), None) => match now {
+            Some(room) => Ok(Some(room)),
+            None => Err(Fault::Conflict {
+                code: "room-needed",
+                detail: "say with which room it is shared",
+            }),
+        },
+        (_, Some(room)) => Ok(Some(room)),
+    }
+}
+
+/// Makes a todo. The same request again gets the same todo; of one that its list has already, only what
+/// is missing is set.
+pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Created, Fault> {
+    let place = Place { is_shared: draft.is_shared, room: draft.room };
+    let room = wanted_room(place, None)?;
+    let list = list_of(user, room);
+    if let Some(room) = room {
+        rooms::show_to_member(api, user, room).await?;
+    }
+    writable(api, user, list).await?;
+    check_assignee(api, user, room, draft.assignee).await?;
+    if trash::has(api, &Todo::key(list, draft.id)).await? {
+        return Err(taken());
+    }
+    let found = find(api, user, draft.id).await?;
+    if let Some(found) = &found
+        && found.row.owner_id != user
+    {
+        return Err(taken());
+    }
+    if let Some(Found { row, .. }) = found {
+        return Ok(Created { todo: row, is_new: false });
+    }
+    let new = NewTodo {
+        text: draft.text,
+        assignee: draft.assignee,
+        due: draft.due,
+        created_at: api.accounts.clock().now(),
+    };
+    let id = draft.id;
+    api.documents.edit_todos(list, user, move |todos| todos.make(id, &new)).await?;
+    let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::Unavailable)?;
+    Ok(Created { todo, is_new: true })
+}
+
+fn taken() -> Fault {
+    Fault::Conflict { code: "id-taken", detail: "this id is taken: make another one" }
+}
+
+/// A todo, and what other lists say of the same id.
+struct Found {
+    row: Versioned<Todo>,
+    others: Vec<DocumentId>,
+}
+
+/// Looks for a todo in the lists that somebody may open; in a room's list first.
+async fn find(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Fault> {
+    follow(api, own_list(user)).await?;
+    let (mut found, mut cursor): (Vec<Versioned<Todo>>, _) = (Vec::new(), None);
+    loop {
+        let page = Page::of("todo").equal(id).limit(LISTS).cursor(cursor);
+        let page = rows(api).page(page).await?;
+        for row in page.items {
+            if api.accounts.document_permission(user, row.list).await? > Permission::None {
+                found.push(row);
+            }
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    found.sort_by_key(|row| !row.is_shared);
+    let mut lists = found.into_iter().map(|row| row.list);
+    let Some(list) = lists.next() else { return Ok(None) };
+    let others = lists.collect();
+    follow(api, list).await?;
+    let row = rows(api).get(&Todo::key(list, id)).await?;
+    Ok(row.map(|row| Found { row, others }))
+}
+
+/// Brings the rows of a list up to date; one that nobody has used yet has none.
+pub(crate) async fn follow(api: &Api, list: DocumentId) -> Result<(), Fault> {
+    match api.documents.follow_todos(list).await {
+        Err(SyncFault::NotFound) => Ok(()),
+        followed => Ok(followed?),
+    }
+}
+
+/// A todo that somebody may read.
+pub(crate) async fn show(api: &Api, user: UserId, id: TodoId) -> Result<Versioned<Todo>, Fault> {
+    Ok(find(api, user, id).await?.ok_or(Fault::NotFound)?.row)
+}
+
+async fn writable(api: &Api, user: UserId, list: DocumentId) -> Result<(), Fault> {
+    match api.accounts.document_permission(user, list).await? {
+        Permission::None => Err(Fault::NotFound),
+        Permission::Read => {
+            let detail = "you may read this list, not change it";
+            Err(Fault::Forbidden { code: "read-only", detail })
+        }
+        Permission::Write => Ok(()),
+    }
+}
+
+/// In a room its members do things, in one's own list only oneself.
+async fn check_assignee(
+    api: &Api,
+    user: UserId,
+    room: Option<RoomId>,
+    assignee: Option<UserId>,
+) -> Result<(), Fault> {
+    let Some(assignee) = assignee else { return Ok(()) };
+    let fits = match room {
+        None => assignee == user,
+        Some(room) => rooms::show_to_member(api, user, room).await?.role(assignee).is_some(),
+    };
+    if fits {
+        return Ok(());
+    }
+    let detail = "only somebody who can open this list can be given its todos";
+    Err(Fault::Conflict { code: "assignee-not-a-member", detail })
+}
+
+/// Changes a todo, and where it is; its owner decides with whom it is shared.
+pub(crate) async fn revise(
+    api: &Api,
+    user: UserId,
+    id: TodoId,
+    expected: &IfMatch,
+    place: Place,
+    change: TodoChange,
+) -> Result<Versioned<Todo>, Fault> {
+    let Found { row, others } = find(api, user, id).await?.ok_or(Fault::NotFound)?;
+    writable(api, user, row.list).await?;
+    expected.check(row.rev)?;
+    let room = wanted_room(place, row.room_id)?;
+    let moves = place.is_shared.is_some() || place.room.is_some();
+    let list = list_of(user, room);
+    if moves && list != row.list && row.owner_id != user {
+        let detail = "only its owner shares a todo or takes it back";
+        return Err(Fault::Forbidden { code: "not-the-owner", detail });
+    }
+    let list = if moves { list } else { row.list };
+    writable(api, user, list).await?;
+    check_assignee(api, user, room, change.assignee.value()).await?;
+    let mut seen = expected.is_some().then(|| row.value.clone());
+    if list != row.list {
+        api.documents.move_todo(&row, seen.is_some(), list, user).await?;
+        seen = None; // it was so when it was moved
+    } else if moves {
+        // An earlier move was cut off.
+        for other in others {
+            api.documents.mark_moved(id, other, list, user).await?;
+        }
+    }
+    let edit = api.documents.edit_todos(list, user, move |todos| {
+        todos.check(id, seen.as_ref())?;
+        todos.revise(id, &change)
+    });
+    edit.await?;
+    rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::NotFound)
+}
+
+/// Does something to a todo; what it is then, unless it is gone.
+pub(crate) async fn act(
+    api: &Api,
+    user: UserId,
+    id: TodoId,
+    expected: &IfMatch,
+    act: Act,
+) -> Result<Option<Versioned<Todo>>, Fault> {
+    let row = show(api, user, id).await?;
+    writable(api, user, row.list).await?;
+    expected.check(row.rev)?;
+    let (list, now) = (row.list, api.accounts.clock().now());
+    let seen = expected.is_some().then_some(row.value);
+    let edit = api.documents.edit_todos(list, user, move |todos| {
+        todos.check(id, seen.as_ref())?;
+        match act {
+            Act::Complete => todos.complete(id, user, now),
+            Act::Reopen => todos.reopen(id),
+            Act::PutBehind(after) => todos.place(id, after),
+            Act::Delete => {
+                todos.remove(id);
+                Ok(())
+            }
+        }
+    });
+    edit.await?;
+    Ok(rows(api).get(&Todo::key(list, id)).await?)
+}

@@ -1,0 +1,150 @@
+//! What was deleted, until it is gone for good: thirty days after.
+
+use std::time::Duration;
+
+use studyhall_schema::{
+    Timestamp,
+    access::{AccessChange, Permission},
+    document::{DocumentId, DocumentRecord},
+    ids::{NoteId, UserId},
+    note_version::NoteVersion,
+    todo::Todo,
+    trash::{Deleted, KEPT, Trashed},
+};
+use studyhall_store::{Page, Records, StoreError, Versioned};
+
+use crate::{
+    api::Api,
+    fault::Fault,
+    routes::{Paging, refused},
+    todos,
+};
+
+/// What is too old to come back is removed so much later: nobody is bringing it back just then.
+const BETWEEN: Duration = Duration::from_hours(1);
+/// Removed at once.
+const SWEPT: usize = 100;
+
+fn records(api: &Api) -> Records<Trashed> {
+    api.store.records::<Trashed>()
+}
+
+/// A page of what somebody can bring back, newest first.
+pub(crate) async fn list(
+    api: &Api,
+    user: UserId,
+    paging: Paging,
+) -> Result<(Vec<Trashed>, Option<String>), Fault> {
+    let query = paging.of("owner").equal(user).descending();
+    let page = records(api).page(query).await.map_err(refused)?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for Versioned { value: item, .. } in page.items {
+        if is_here(api, &item).await? {
+            items.push(item);
+        }
+    }
+    Ok((items, page.next_cursor))
+}
+
+/// Whether something can be brought back: a deletion may have been cut off before it began.
+async fn is_here(api: &Api, item: &Trashed) -> Result<bool, Fault> {
+    if item.gone_at() <= api.accounts.clock().now() {
+        return Ok(false);
+    }
+    match &item.deleted {
+        Deleted::Note(note) => {
+            let record = api.accounts.document(DocumentId::Note(*note)).await?;
+            Ok(record.is_some_and(|record| record.deleted_at.is_some()))
+        }
+        Deleted::Todo(_) => Ok(true),
+    }
+}
+
+/// Whether something is in the trash, by its name there.
+pub(crate) async fn has(api: &Api, id: &str) -> Result<bool, Fault> {
+    Ok(records(api).get(&id.to_owned()).await?.is_some())
+}
+
+/// Puts something in, before it is deleted.
+pub(crate) async fn put(api: &Api, item: Trashed) -> Result<(), Fault> {
+    match records(api).insert(item).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Brings something back: a note to where it was, a todo to the end of its list, or of one's own when one
+/// may not write into that any more.
+pub(crate) async fn restore(api: &Api, user: UserId, id: &str) -> Result<(), Fault> {
+    let query = Page::of("item").equal(user).equal(id);
+    for item in records(api).page(query).await?.items {
+        if !is_here(api, &item).await? {
+            continue;
+        }
+        match &item.deleted {
+            Deleted::Note(note) => unbury(api, *note).await?,
+            Deleted::Todo(todo) => put_back(api, user, todo).await?,
+        }
+        records(api).delete(&item.id).await?;
+        return Ok(());
+    }
+    Err(Fault::NotFound)
+}
+
+async fn unbury(api: &Api, note: NoteId) -> Result<(), Fault> {
+    let document = DocumentId::Note(note);
+    let unbury = |record: &mut DocumentRecord| record.deleted_at = None;
+    let unburied = api.documents.revise_record(document, unbury).await;
+    api.accounts.announce(AccessChange::DocumentChanged(document));
+    unburied?.ok_or(Fault::NotFound)?;
+    api.documents.note(note).await?.ok_or(Fault::NotFound)?;
+    Ok(())
+}
+
+async fn put_back(api: &Api, user: UserId, todo: &Todo) -> Result<(), Fault> {
+    let may = api.accounts.document_permission(user, todo.list).await?;
+    let list = if may == Permission::Write { todo.list } else { todos::own_list(user) };
+    Ok(api.documents.put_back_todo(list, user, todo).await?)
+}
+
+/// Removes what is too old to come back, for good. Returns how much it was.
+pub(crate) async fn sweep(api: &Api) -> Result<u64, Fault> {
+    let mut swept = 0;
+    loop {
+        let old: Timestamp = api.accounts.clock().now() - (KEPT + BETWEEN);
+        let page = records(api).page(Page::of("age").before(old).limit(SWEPT)).await?;
+        let is_last = page.next_cursor.is_none();
+        for item in page.items {
+            if let Deleted::Note(note) = item.deleted {
+                remove_note(api, note).await?;
+            }
+            records(api).delete(&item.id).await?;
+            swept += 1;
+        }
+        if is_last {
+            return Ok(swept);
+        }
+    }
+}
+
+/// Everything of a note that is still deleted.
+async fn remove_note(api: &Api, note: NoteId) -> Result<(), Fault> {
+    let document = DocumentId::Note(note);
+    let record = api.store.records::<DocumentRecord>().get(&document).await?;
+    if record.is_some_and(|record| record.deleted_at.is_none()) {
+        return Ok(());
+    }
+    let versions = api.store.records::<NoteVersion>();
+    loop {
+        let page = versions.page(Page::of("note").equal(note).limit(SWEPT)).await?;
+        if page.items.is_empty() {
+            break;
+        }
+        for version in page.items {
+            versions.delete(&version.id).await?;
+        }
+    }
+    api.store.log().remove(document).await?;
+    api.accounts.announce(AccessChange::DocumentDeleted(document));
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The history of a note: who wrote when, what it said, and the way back.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::hall::{Hall, Person};
+
+/// `[(version, by)]`, newest first.
+async fn versions(hall: &Hall, who: &Person, path: &str) -> Vec<(u64, Vec<String>)> {
+    let listed = who.get(hall, &format!("{path}/history")).await.is(200);
+    let by = |one: &Value| {
+        let by = one["by"].as_array().unwrap();
+        by.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    };
+    let items = listed.body["items"].as_array().unwrap();
+    items.iter().map(|one| (one["version"].as_u64().unwrap(), by(one))).collect()
+}
+
+async fn text(hall: &Hall, who: &Person, path: &str, version: u64) -> String {
+    who.get(hall, &format!("{path}/history/{version}")).await.is(200).text("text")
+}
+
+#[tokio::test]
+async fn a_note_goes_back_to_what_it_said_and_keeps_what_it_said_since() {
+    for format in ["plain", "rich"] {
+        let (hall, [ada, ben, eve]) = Hall::with(["ada", "ben", "eve"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let body = json!({ "text": "one\ntwo", "format": format, "title": "T", "room_id": room });
+        let path = format!("/notes/{}", ada.writes_note(&hall, body).await);
+        assert_eq!(versions(&hall, &ada, &path).await, [(1, vec![ada.id.clone()])]);
+        hall.advance(6 * 60);
+        ben.put(&hall, &path, json!({ "text": "one\nBEN" })).await.is(200);
+        hall.advance(6 * 60);
+        ada.put(&hall, &path, json!({ "text": "ONE\nBEN" })).await.is(200);
+        ben.put(&hall, &path, json!({ "text": "ONE\nBEN\nthree" })).await.is(200);
+
+        let mut both = vec![ada.id.clone(), ben.id.clone()];
+        both.sort_unstable();
+        let all = [(4, both), (2, vec![ben.id.clone()]), (1, vec![ada.id.clone()])];
+        assert_eq!(versions(&hall, &ben, &path).await, all);
+        for (version, said) in [(1, "one\ntwo"), (2, "one\nBEN"), (4, "ONE\nBEN\nthree")] {
+            assert_eq!(text(&hall, &ben, &path, version).await, said);
+        }
+        let (restore, history) = (format!("{path}/restore"), format!("{path}/history"));
+        eve.get(&hall, &history).await.refused(404, "not-found");
+        eve.get(&hall, &format!("{history}/1")).await.refused(404, "not-found");
+        eve.post(&hall, &restore, json!({ "version": 1 })).await.refused(404, "not-found");
+        ada.get(&hall, &format!("{history}/99")).await.refused(404, "not-found");
+        ada.post(&hall, &restore, json!({ "version": 99 })).await.refused(404, "not-found");
+
+        hall.advance(6 * 60);
+        let ada = hall.login("ada").await; // her token has ended meanwhile
+        let back = ada.post(&hall, &restore, json!({ "version": 2 })).await.is(200);
+        assert_eq!((&back.body["text"], &back.body["title"]), (&json!("one\nBEN"), &json!("T")));
+        let now = versions(&hall, &ada, &path).await;
+        assert_eq!(now[0].1, vec![ada.id.clone()]);
+        assert_eq!(now[1..], all, "going back is an edit, it takes nothing away");
+        ada.post(&hall, &restore, json!({ "version": 4 })).await.is(200);
+        assert_eq!(ada.get(&hall, &path).await.body["text"], "ONE\nBEN\nthree");
+        let hall = hall.restarted(|_| {});
+        assert_eq!(text(&hall, &ada, &path, 1).await, "one\ntwo");
+    }
+}
+
+#[tokio::test]
+async fn members_who_read_look_at_versions_and_do_not_go_back() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let body = json!({ "name": "Class", "settings": { "members_can_edit_notes": false } });
+    let room = ada.post(&hall, "/rooms", body).await.is(201).text("id");
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "shown", "room_id": room });
+    let path = format!("/notes/{}", ada.writes_note(&hall, body).await);
+    assert_eq!(text(&hall, &ben, &path, 1).await, "shown");
+    let restore = format!("{path}/restore");
+    ben.post(&hall, &restore, json!({ "version": 1 })).await.refused(403, "read-only");
+}
+
+#[tokio::test]
+async fn going_back_with_if_match_goes_back_from_what_was_seen() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let path = format!("/notes/{}", ada.writes_note(&hall, json!({ "text": "one" })).await);
+    hall.advance(6 * 60);
+    let tag =
+        ada.put(&hall, &path, json!({ "text": "two" })).await.is(200).header("etag").to_owned();
+    ada.put(&hall, &path, json!({ "text": "three" })).await.is(200);
+    let with_tag = |tag: &str| {
+        let ask = ada.ask(&hall, Method::POST, &format!("{path}/restore"));
+        ask.header("if-match", tag).json(json!({ "version": 1 }))
+    };
+    with_tag(&tag).send().await.refused(412, "changed-meanwhile");
+    let tag = ada.get(&hall, &path).await.header("etag").to_owned();
+    assert_eq!(with_tag(&tag).send().await.is(200).body["text"], "one");
+}
+
+#[tokio::test]
+async fn a_long_history_has_pages() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let path = format!("/notes/{}", ada.writes_note(&hall, json!({ "text": "0" })).await);
+    for round in 1..5 {
+        hall.advance(2 * 60);
+        ada.put(&hall, &path, json!({ "text": round.to_string() })).await.is(200);
+        hall.advance(60);
+    }
+    let first = ada.get(&hall, &format!("{path}/history?limit=1")).await.is(200);
+    assert_eq!(first.body["items"][0]["version"], 5);
+    let cursor = first.text("next_cursor");
+    let second = ada.get(&hall, &format!("{path}/history?limit=100&cursor={cursor}")).await.is(200);
+    let older = second.body["items"].as_array().unwrap();
+    let texts: Vec<_> = older.iter().map(|one| one["version"].as_u64().unwrap()).collect();
+    assert_eq!(texts, [4, 2], "what is written within five minutes of the clock is one version");
+}

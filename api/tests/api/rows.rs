@@ -1,0 +1,134 @@
+//! Rows are projections: lost or wrong ones are made again from the documents, equal to what they were.
+
+use serde_json::{Value, json};
+use studyhall_schema::{
+    note::Note,
+    record::Record,
+    room_state::RoomState,
+    todo::{ProjectedList, Todo},
+};
+use studyhall_store::{Page, Store};
+use studyhall_sync::verify;
+
+use crate::hall::Hall;
+
+async fn all<T: Record>(store: &Store) -> Vec<T> {
+    let page = store.records::<T>().page(Page::of("_id").limit(1000)).await.unwrap();
+    page.items.into_iter().map(|row| row.value).collect()
+}
+
+/// Every row, but for how far it was projected.
+async fn rows(store: &Store) -> Vec<Value> {
+    let notes = all::<Note>(store).await.into_iter().map(|row| json!(row));
+    let todos = all::<Todo>(store).await.into_iter().map(|row| json!(row));
+    let states = all::<RoomState>(store).await.into_iter().map(|row| json!(row));
+    let mut rows: Vec<_> = notes.chain(todos).chain(states).collect();
+    for row in &mut rows {
+        row.as_object_mut().unwrap().remove("projected_seq");
+    }
+    rows
+}
+
+/// A hall with something of everything.
+async fn busy_hall() -> Hall {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    for format in ["plain", "rich"] {
+        let body = json!({ "text": "one\ntwo", "title": "T", "format": format, "room_id": room });
+        let note = ada.writes_note(&hall, body).await;
+        hall.advance(60);
+        ben.put(&hall, &format!("/notes/{note}"), json!({ "text": "one\n2" })).await.is(200);
+        hall.advance(60);
+        ada.put(&hall, &format!("/notes/{note}"), json!({ "is_shared": false })).await.is(200);
+    }
+    ada.put(&hall, &format!("/rooms/{room}/timer"), json!({ "action": "start" })).await.is(200);
+    ada.writes_note(&hall, json!({})).await;
+    let gone = ada.writes_note(&hall, json!({ "text": "gone" })).await;
+    ada.delete(&hall, &format!("/notes/{gone}")).await.is(204);
+    for (who, body) in [
+        (&ada, json!({ "text": "own", "due_date": "2026-02-01T00:00:00Z" })),
+        (&ada, json!({ "text": "moved", "is_shared": false })),
+        (&ben, json!({ "text": "together", "room_id": room, "assignee_id": ada.id })),
+    ] {
+        let todo = who.post(&hall, "/todos", body).await.is(201);
+        hall.advance(60);
+        let path = format!("/todos/{}", todo.text("id"));
+        who.put(&hall, &format!("{path}/complete"), json!({})).await.is(200);
+        if todo.body["text"] == "moved" {
+            let body = json!({ "is_shared": true, "room_id": room });
+            who.put(&hall, &path, body).await.is(200);
+        }
+    }
+    hall
+}
+
+#[tokio::test]
+async fn what_is_right_is_left_alone() {
+    let hall = busy_hall().await;
+    let before = rows(&hall.store).await;
+    assert_eq!(before.len(), 7);
+    let verified = verify(&hall.store, false).await.unwrap();
+    assert_eq!((verified.wrong, verified.unreadable), (vec![], vec![]));
+    assert_eq!(verified.documents, 7);
+    assert_eq!(verify(&hall.store, true).await.unwrap().wrong, Vec::<String>::new());
+    assert_eq!(rows(&hall.store).await, before);
+}
+
+#[tokio::test]
+async fn damaged_rows_are_named_and_made_again() {
+    let hall = busy_hall().await;
+    let before = rows(&hall.store).await;
+    let (notes, todos) = (hall.store.records::<Note>(), hall.store.records::<Todo>());
+    let note = all::<Note>(&hall.store).await.remove(0);
+    let rows_of_todos = all::<Todo>(&hall.store).await;
+    let (lost, changed) = (&rows_of_todos[0], &rows_of_todos[1]);
+    let damage = |row: &mut Note| {
+        row.text = "damaged".into();
+        row.projected_seq = 999;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    notes.update(&note.id, damage).await.unwrap().unwrap().unwrap();
+    todos.delete(&lost.id).await.unwrap();
+    let late = |row: &mut Todo| {
+        row.is_completed = !row.is_completed;
+        row.projected_seq = 999;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    todos.update(&changed.id, late).await.unwrap().unwrap().unwrap();
+    let list = "todos:0123456789abcdef01234567".parse().unwrap();
+    let nobodys = Todo { id: Todo::key(list, lost.todo_id), list, ..lost.clone() };
+    todos.insert(nobodys.clone()).await.unwrap();
+
+    let mut wrong =
+        vec![format!("note:{}", note.id), lost.id.clone(), changed.id.clone(), nobodys.id];
+    wrong.sort_unstable();
+    for rebuild in [false, true] {
+        let mut found = verify(&hall.store, rebuild).await.unwrap().wrong;
+        found.sort_unstable();
+        assert_eq!(found, wrong);
+    }
+    assert_eq!(rows(&hall.store).await, before);
+    assert_eq!(verify(&hall.store, false).await.unwrap().wrong, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn all_rows_can_be_lost() {
+    let hall = busy_hall().await;
+    let before = rows(&hall.store).await;
+    for row in all::<Note>(&hall.store).await {
+        hall.store.records::<Note>().delete(&row.id).await.unwrap();
+    }
+    for row in all::<Todo>(&hall.store).await {
+        hall.store.records::<Todo>().delete(&row.id).await.unwrap();
+    }
+    for row in all::<ProjectedList>(&hall.store).await {
+        hall.store.records::<ProjectedList>().delete(&row.id).await.unwrap();
+    }
+    for row in all::<RoomState>(&hall.store).await {
+        hall.store.records::<RoomState>().delete(&row.id).await.unwrap();
+    }
+    assert_eq!(rows(&hall.store).await, Vec::<Value>::new());
+    assert_eq!(verify(&hall.store, true).await.unwrap().wrong.len(), before.len());
+    assert_eq!(rows(&hall.store).await, before);
+}

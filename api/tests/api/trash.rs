@@ -1,0 +1,126 @@
+//! What was deleted comes back for thirty days, and is gone for good after.
+
+use serde_json::{Value, json};
+use studyhall_schema::{document::DocumentRecord, note_version::NoteVersion};
+use studyhall_store::Page;
+
+use crate::hall::{Hall, Person};
+
+async fn trash(hall: &Hall, who: &Person) -> Vec<(String, String)> {
+    let listed = who.get(hall, "/trash").await.is(200);
+    let text = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
+    let items = listed.body["items"].as_array().unwrap();
+    items.iter().map(|one| (text(one, "kind"), text(one, "title"))).collect()
+}
+
+fn one(kind: &str, title: &str) -> Vec<(String, String)> {
+    vec![(kind.to_owned(), title.to_owned())]
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[tokio::test]
+async fn a_note_comes_back_as_it_was() {
+    let (hall, [ada, ben, eve]) = Hall::with(["ada", "ben", "eve"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "Photosynthesis\nand more", "room_id": room });
+    let note = ada.writes_note(&hall, body).await;
+    ben.put(&hall, &format!("/notes/{note}"), json!({ "text": "Photosynthesis\nand less" }))
+        .await
+        .is(200);
+    let before = ada.get(&hall, &format!("/notes/{note}")).await.is(200);
+    ada.delete(&hall, &format!("/notes/{note}")).await.is(204);
+    assert_eq!(trash(&hall, &ada).await, one("note", "Photosynthesis"));
+    assert_eq!(trash(&hall, &ben).await, []);
+    let restore = format!("/trash/{note}/restore");
+    ben.post(&hall, &restore, json!({})).await.refused(404, "not-found");
+    eve.post(&hall, &restore, json!({})).await.refused(404, "not-found");
+
+    ada.post(&hall, &restore, json!({})).await.is(204);
+    let after = ada.get(&hall, &format!("/notes/{note}")).await.is(200);
+    for field in ["text", "title", "owner_id", "room_id", "is_shared", "created_at"] {
+        assert_eq!(after.body[field], before.body[field], "{field}");
+    }
+    ben.put(&hall, &format!("/notes/{note}"), json!({ "text": "Photosynthesis\nand all" }))
+        .await
+        .is(200);
+    assert_eq!(trash(&hall, &ada).await, []);
+    ada.post(&hall, &restore, json!({})).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_todo_comes_back_to_its_list_whoever_deleted_it() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "read", "room_id": room, "due_date": "2026-02-01T00:00:00Z",
+        "assignee_id": ben.id });
+    let id = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    let path = format!("/todos/{id}");
+    let before = ben.put(&hall, &format!("{path}/complete"), json!({})).await.is(200);
+    ben.delete(&hall, &path).await.is(204);
+    assert_eq!(trash(&hall, &ada).await, one("todo", "read"));
+    assert_eq!(trash(&hall, &ben).await, []);
+    let again = json!({ "id": id, "text": "a create that comes late", "room_id": room });
+    ada.post(&hall, "/todos", again).await.refused(409, "id-taken");
+
+    ada.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.is(204);
+    let after = ben.get(&hall, &path).await.is(200);
+    for field in
+        ["text", "owner_id", "room_id", "due_date", "assignee_id", "created_at", "completed_at"]
+    {
+        assert_eq!(after.body[field], before.body[field], "{field}");
+    }
+    assert_eq!(trash(&hall, &ada).await, []);
+}
+
+#[tokio::test]
+async fn what_was_moved_is_in_no_trash_and_what_cannot_go_back_comes_to_ones_own_list() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let id = ben.post(&hall, "/todos", json!({ "text": "mine" })).await.is(201).text("id");
+    let body = json!({ "is_shared": true, "room_id": room });
+    ben.put(&hall, &format!("/todos/{id}"), body).await.is(200);
+    assert_eq!(trash(&hall, &ben).await, []);
+    ada.delete(&hall, &format!("/todos/{id}")).await.is(204);
+    ben.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    ben.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.is(204);
+    let back = ben.get(&hall, &format!("/todos/{id}")).await.is(200);
+    assert_eq!(back.text("document"), format!("todos:{}", ben.id));
+}
+
+#[tokio::test]
+async fn after_thirty_days_it_is_gone_for_good() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let note = ada.writes_note(&hall, json!({ "text": "old" })).await;
+    let todo = ada.post(&hall, "/todos", json!({ "text": "old too" })).await.is(201).text("id");
+    let kept = ada.writes_note(&hall, json!({ "text": "kept" })).await;
+    ada.delete(&hall, &format!("/notes/{note}")).await.is(204);
+    ada.delete(&hall, &format!("/todos/{todo}")).await.is(204);
+    let documents = async || {
+        let page = Page::of("_id").limit(10);
+        let page = hall.store.records::<DocumentRecord>().page(page).await.unwrap();
+        page.items.into_iter().map(|record| record.id.to_string()).collect::<Vec<_>>()
+    };
+    hall.advance(29 * DAY);
+    assert_eq!(hall.service.sweep().await, Ok(0));
+    let ada = hall.login("ada").await;
+    assert_eq!(trash(&hall, &ada).await.len(), 2);
+    hall.advance(DAY);
+    let ada = hall.login("ada").await;
+    assert_eq!(trash(&hall, &ada).await, []);
+    for id in [&note, &todo] {
+        ada.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.refused(404, "not-found");
+    }
+    assert_eq!(hall.service.sweep().await, Ok(0), "somebody may be bringing it back just now");
+    hall.advance(2 * 60 * 60);
+    assert_eq!(hall.service.sweep().await, Ok(2));
+    assert!(!documents().await.contains(&format!("note:{note}")));
+    assert!(documents().await.contains(&format!("note:{kept}")));
+    let versions = hall.store.records::<NoteVersion>();
+    let left = versions.page(Page::of("_id").limit(10)).await.unwrap().items;
+    assert!(left.iter().all(|version| version.note_id.to_string() == kept));
+    assert_eq!(left.len(), 1);
+}

@@ -1,0 +1,133 @@
+//! Versions of a note: its text at the end of each stretch of time in which somebody wrote, and who did.
+//! History, and no projection: it is kept while the note changes, and cannot be made again.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    ids::{NoteId, UserId},
+    record::{Index, Record},
+};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// What is written within so many milliseconds of the clock is one version.
+const STRETCH: i64 = 5 * MINUTE;
+
+/// A row of `note_versions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteVersion {
+    /// `<note>:<number of the stretch of time>`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The note.
+    pub note_id: NoteId,
+    /// The first update since the version before.
+    pub from: u64,
+    /// The document's last update that it has; its name among the note's versions.
+    pub seq: u64,
+    /// When that update came.
+    pub at: Timestamp,
+    /// Who wrote in this stretch, by the log.
+    pub by: BTreeSet<UserId>,
+    /// The title. Missing, as the text, in the newest version: there it is the note's own.
+    pub title: Option<String>,
+    /// The text, as the note's row had it.
+    pub text: Option<String>,
+}
+
+impl NoteVersion {
+    /// A version that begins with this update, of this time.
+    pub fn new(note: NoteId, from: u64, at: Timestamp) -> Self {
+        Self {
+            id: Self::key(note, at),
+            note_id: note,
+            from,
+            seq: from,
+            at,
+            by: BTreeSet::new(),
+            title: None,
+            text: None,
+        }
+    }
+
+    /// The `_id` of the version that an update of this time belongs to.
+    pub fn key(note: NoteId, at: Timestamp) -> String {
+        format!("{note}:{}", at.as_millis().div_euclid(STRETCH))
+    }
+
+    /// Whether a row that shows updates up to this one says what the note was at the end.
+    pub fn is_shown_at(&self, seq: u64) -> bool {
+        (self.from..=self.seq).contains(&seq)
+    }
+
+    /// Whether an update of this time belongs to it; one that is earlier by the clock does too.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        at <= self.at || Self::key(self.note_id, at) == self.id
+    }
+}
+
+impl Record for NoteVersion {
+    const COLLECTION: &'static str = "note_versions";
+    type Id = String;
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+    fn indexes() -> &'static [Index] {
+        &[Index { name: "note", keys: &["note_id", "seq", "_id"], unique: false }]
+    }
+}
+
+/// Which of these versions, newest first, need not be kept any more: one an hour is enough after an hour,
+/// one a day after a day, one a week after a month.
+pub fn superfluous(versions: &[NoteVersion], now: Timestamp) -> Vec<&NoteVersion> {
+    let mut kept = BTreeSet::new();
+    let superfluous = |version: &&NoteVersion| {
+        let (at, age) = (version.at.as_millis(), (now.as_millis() - version.at.as_millis()).max(0));
+        let length = match age {
+            0..=HOUR => return false,
+            ..=DAY => HOUR,
+            age if age <= 31 * DAY => DAY,
+            _ => 7 * DAY,
+        };
+        !kept.insert((length, at.div_euclid(length)))
+    };
+    versions.iter().filter(superfluous).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(at: i64) -> NoteVersion {
+        NoteVersion::new(NoteId::from_bytes([1; 12]), 1, Timestamp::from_millis(at))
+    }
+
+    #[test]
+    fn what_is_older_is_kept_more_seldom() {
+        let now = 400 * DAY;
+        let every_ten_minutes = |from: i64, to: i64| {
+            let steps = (from / (10 * MINUTE))..(to / (10 * MINUTE));
+            steps.map(move |step| version(now - step * 10 * MINUTE)).collect::<Vec<_>>()
+        };
+        let left = |versions: &[NoteVersion]| {
+            versions.len() - superfluous(versions, Timestamp::from_millis(now)).len()
+        };
+        assert_eq!(left(&every_ten_minutes(0, HOUR)), 6);
+        assert_eq!(left(&every_ten_minutes(2 * HOUR, 20 * HOUR)), 19);
+        assert_eq!(left(&every_ten_minutes(2 * DAY, 30 * DAY)), 29);
+        assert_eq!(left(&every_ten_minutes(40 * DAY, 180 * DAY)), 21);
+    }
+
+    #[test]
+    fn a_version_holds_what_is_written_within_minutes_and_what_a_clock_dates_back() {
+        let one = version(10 * MINUTE);
+        assert!(one.holds(Timestamp::from_millis(14 * MINUTE)));
+        assert!(one.holds(Timestamp::from_millis(2 * MINUTE)));
+        assert!(!one.holds(Timestamp::from_millis(15 * MINUTE)));
+    }
+}

@@ -1,0 +1,115 @@
+//! Lists of todos for the REST API: each call is one edit of a list, durable and in the rows when it
+//! returns.
+
+use std::sync::mpsc;
+
+use serde_json::{Value, json};
+use studyhall_schema::{
+    document::DocumentId,
+    ids::{TodoId, UserId},
+    todo::Todo,
+};
+
+use super::Documents;
+use crate::{
+    SyncFault,
+    contents::{self, MapsMut, TodoList},
+    document::{Change, Refusal},
+    projection,
+};
+
+/// A change of a list; what it returns comes back to who asked.
+type ListChange<T> =
+    Box<dyn FnOnce(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send>;
+
+impl Documents {
+    /// Changes a list of todos.
+    pub async fn edit_todos(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        change: impl FnOnce(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<(), SyncFault> {
+        self.change_list(list, by, Box::new(change)).await?;
+        self.project(list).await
+    }
+
+    /// Moves a todo: into the other list first, then it is said here that it is there. When that was
+    /// cut off, the same again goes on with it.
+    pub async fn move_todo(
+        &self,
+        row: &Todo,
+        only_so: bool,
+        to: DocumentId,
+        by: UserId,
+    ) -> Result<(), SyncFault> {
+        let (id, from, expected) = (row.todo_id, row.list, only_so.then(|| row.clone()));
+        let look: ListChange<_> = Box::new(move |list| {
+            let item = list.check(id, expected.as_ref())?;
+            Ok((item, list.completed(id)))
+        });
+        let (item, completed) = self.change_list(from, by, look).await?;
+        self.edit_todos(to, by, move |list| list.receive(&item, &completed)).await?;
+        self.mark_moved(id, from, to, by).await
+    }
+
+    /// Puts a todo back that was deleted.
+    pub async fn put_back_todo(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        todo: &Todo,
+    ) -> Result<(), SyncFault> {
+        let item = todo.item();
+        let completed = if todo.is_completed {
+            json!({ "at": item.completed_at, "by": by })
+        } else {
+            Value::Null
+        };
+        self.edit_todos(list, by, move |list| list.receive(&item, &completed)).await
+    }
+
+    /// Says in one list that a todo is in another.
+    pub async fn mark_moved(
+        &self,
+        id: TodoId,
+        from: DocumentId,
+        to: DocumentId,
+        by: UserId,
+    ) -> Result<(), SyncFault> {
+        self.edit_todos(from, by, move |list| {
+            list.moved(id, to);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Brings the rows of a list up to date with all that is durable in it; a list that nobody has used
+    /// has none.
+    pub async fn follow_todos(&self, list: DocumentId) -> Result<(), SyncFault> {
+        let store = &self.node.store;
+        let seq = projection::followed(store, list).await?;
+        if self.ends_at(list, seq).await? {
+            return Ok(());
+        }
+        self.catch_up(list).await
+    }
+
+    async fn change_list<T: Send + 'static>(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        change: ListChange<T>,
+    ) -> Result<T, SyncFault> {
+        let (result, changed) = mpsc::channel();
+        let edit: Change = Box::new(move |view, client| {
+            contents::edit(view, client, |maps| {
+                let value = change(&mut TodoList::of(maps))?;
+                let _ = result.send(value); // the request may have gone
+                Ok(())
+            })
+        });
+        self.edit(list, by, edit).await?;
+        changed.try_recv().map_err(|_| SyncFault::Unavailable)
+    }
+}

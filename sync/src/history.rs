@@ -1,0 +1,124 @@
+//! Who wrote a note when, and what it said then: versions, kept while rows are written and before a
+//! compaction takes entries out of the log. Who wrote is what the log says, never what a client claims.
+
+use std::convert::Infallible;
+
+use studyhall_schema::{
+    document::DocumentId,
+    ids::NoteId,
+    note::Note,
+    note_version::{NoteVersion, superfluous},
+};
+use studyhall_store::{Page, Store, StoreError, log::Entry};
+
+use crate::SyncFault;
+
+/// Read at once from the log.
+const READ_BYTES: usize = 1 << 20;
+/// Versions that are looked at to see which are too many.
+const THINNED: usize = 500;
+/// Others may write a version, so often.
+const TRIES: usize = 16;
+
+/// Brings a note's versions up to an update of its log. `row` is what the note's row has said until now:
+/// the text of the version before, when a new one begins.
+pub(crate) async fn keep(
+    store: &Store,
+    note: NoteId,
+    through: u64,
+    row: Option<&Note>,
+) -> Result<(), SyncFault> {
+    let mut latest = latest(store, note).await?;
+    let mut next = latest.as_ref().map_or(1, |version| version.seq + 1);
+    while next <= through {
+        let entries = store.log().read(DocumentId::Note(note), next, READ_BYTES).await?;
+        let Some(end) = entries.last().map(Entry::next_seq) else { break };
+        for entry in entries.iter().take_while(|entry| entry.seq <= through) {
+            let mut version = match latest.take() {
+                Some(version) if version.holds(entry.at) => version,
+                Some(ended) => follow(store, ended, row, entry).await?,
+                None => NoteVersion::new(note, entry.seq, entry.at),
+            };
+            let skip = usize::try_from(next.saturating_sub(entry.seq)).unwrap_or(usize::MAX);
+            version.by.extend(entry.updates.iter().skip(skip).map(|update| update.by));
+            version.at = version.at.max(entry.at);
+            version.seq = entry.next_seq() - 1;
+            latest = Some(version);
+        }
+        next = end;
+    }
+    match latest {
+        Some(version) => write(store, version).await,
+        None => Ok(()),
+    }
+}
+
+async fn latest(store: &Store, note: NoteId) -> Result<Option<NoteVersion>, SyncFault> {
+    let page = Page::of("note").equal(note).descending().limit(1);
+    let page = store.records::<NoteVersion>().page(page).await?;
+    Ok(page.items.into_iter().next().map(|version| version.value))
+}
+
+/// A version has ended, and an entry begins the next. It gets the text that the note's row had; one that
+/// no row has shown is nobody's to go back to, so what was written in it counts to the next.
+async fn follow(
+    store: &Store,
+    ended: NoteVersion,
+    row: Option<&Note>,
+    entry: &Entry,
+) -> Result<NoteVersion, SyncFault> {
+    let versions = store.records::<NoteVersion>();
+    let mut next = NoteVersion::new(ended.note_id, entry.seq, entry.at);
+    let shown = row.filter(|row| ended.is_shown_at(row.projected_seq));
+    if let Some(row) = shown {
+        let (id, note) = (ended.id.clone(), ended.note_id);
+        write(store, ended).await?;
+        let filled = versions.update(&id, |version| {
+            if version.text.is_none() {
+                version.text = Some(row.text.clone());
+                version.title = Some(row.title.clone());
+                version.seq = row.projected_seq;
+            }
+            Ok::<_, Infallible>(())
+        });
+        filled.await?;
+        thin(store, note).await?;
+    } else if ended.text.is_none() {
+        versions.delete(&ended.id).await?;
+        next.from = ended.from;
+        next.by = ended.by;
+    }
+    Ok(next)
+}
+
+/// Writes what is known of a version's writers; another node may know of more.
+async fn write(store: &Store, version: NoteVersion) -> Result<(), SyncFault> {
+    let versions = store.records::<NoteVersion>();
+    for _ in 0..TRIES {
+        let updated = versions.update(&version.id, |known| {
+            known.by.extend(&version.by);
+            known.seq = known.seq.max(version.seq);
+            known.at = known.at.max(version.at);
+            Ok::<_, Infallible>(())
+        });
+        if updated.await?.is_some() {
+            return Ok(());
+        }
+        match versions.insert(version.clone()).await {
+            Err(StoreError::Duplicate { .. }) => {}
+            inserted => return Ok(inserted.map(drop)?),
+        }
+    }
+    Err(SyncFault::Unavailable)
+}
+
+async fn thin(store: &Store, note: NoteId) -> Result<(), SyncFault> {
+    let versions = store.records::<NoteVersion>();
+    let page = Page::of("note").equal(note).descending().limit(THINNED);
+    let kept = versions.page(page).await?.items;
+    let kept: Vec<_> = kept.into_iter().map(|version| version.value).collect();
+    for version in superfluous(&kept, store.clock().now()) {
+        versions.delete(&version.id).await?;
+    }
+    Ok(())
+}

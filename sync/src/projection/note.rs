@@ -1,0 +1,160 @@
+//! A note's row: its text and title from its document, everything else from its record.
+
+use studyhall_schema::{
+    Timestamp,
+    document::{DocumentId, DocumentRecord},
+    ids::NoteId,
+    note::{Format, Note},
+};
+use studyhall_store::{Store, StoreError, Versioned};
+
+use super::{changed_at, format_of};
+use crate::{SyncFault, document::View, history, text::NoteText};
+
+/// Text beyond this is not in the row (it is in the document), in bytes.
+pub(crate) const TEXT_BYTES: usize = 1 << 20;
+
+/// Others may write the row, so often.
+const TRIES: usize = 16;
+
+/// What a row shows of a note's document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Content {
+    text: String,
+    title: String,
+}
+
+/// Reads a note's content.
+pub(super) fn read(format: Format, view: View<'_>) -> Content {
+    let mut note = NoteText::of(view, format);
+    let mut text = note.text();
+    truncate(&mut text, TEXT_BYTES);
+    let title = note.title().unwrap_or_default();
+    Content { text, title }
+}
+
+fn truncate(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+    }
+}
+
+/// Writes the row for content as of `seq`. A row of a later `seq` keeps its content; what comes from
+/// the record is always brought up to date. What is in the trash has no row.
+pub(super) async fn write(
+    store: &Store,
+    record: &DocumentRecord,
+    note: NoteId,
+    seq: u64,
+    content: Option<Content>,
+) -> Result<(), SyncFault> {
+    let rows = store.records::<Note>();
+    if record.deleted_at.is_some() {
+        rows.delete(&note).await?;
+        return Ok(());
+    }
+    for _ in 0..TRIES {
+        let known = rows.get(&note).await?;
+        let newer =
+            content.as_ref().filter(|_| known.as_ref().is_none_or(|row| row.projected_seq < seq));
+        if newer.is_some() {
+            history::keep(store, note, seq, known.as_ref().map(|known| &known.value)).await?;
+        }
+        let fresh = match (newer, &known) {
+            (Some(content), _) => row(store, record, note, seq, content.clone()).await?,
+            (None, Some(known)) => {
+                let content = Content { text: known.text.clone(), title: known.title.clone() };
+                of_record(record, note, content, known.updated_at, known.projected_seq)?
+            }
+            (None, None) => row(store, record, note, 0, Content::default()).await?,
+        };
+        let written = match known {
+            Some(known) if *known == fresh => return Ok(()),
+            Some(known) => rows.replace(fresh, known.rev).await,
+            None => rows.insert(fresh).await,
+        };
+        match written {
+            Err(StoreError::Duplicate { .. } | StoreError::Conflict) => {}
+            written => {
+                written?;
+                return unless_buried(store, record.id, note).await;
+            }
+        }
+    }
+    Err(SyncFault::Unavailable)
+}
+
+/// A row that was just made goes again when its document was buried meanwhile: whoever buried it may
+/// have looked for the row before it was there.
+async fn unless_buried(store: &Store, id: DocumentId, note: NoteId) -> Result<(), SyncFault> {
+    let record = store.records::<DocumentRecord>().get(&id).await?;
+    if record.is_none_or(|record| record.deleted_at.is_some()) {
+        store.records::<Note>().delete(&note).await?;
+    }
+    Ok(())
+}
+
+/// The row of a note whose document has this content at `seq`.
+async fn row(
+    store: &Store,
+    record: &DocumentRecord,
+    note: NoteId,
+    seq: u64,
+    content: Content,
+) -> Result<Note, SyncFault> {
+    let at = changed_at(store, record, seq).await?;
+    of_record(record, note, content, at, seq)
+}
+
+fn of_record(
+    record: &DocumentRecord,
+    id: NoteId,
+    content: Content,
+    at: Timestamp,
+    seq: u64,
+) -> Result<Note, SyncFault> {
+    Ok(Note {
+        id,
+        text: content.text,
+        title: content.title,
+        owner_id: record.owner,
+        room_id: record.room,
+        is_shared: record.is_shared,
+        format: format_of(record.kind).ok_or(SyncFault::NotFound)?,
+        engine: record.engine,
+        created_at: record.created_at,
+        updated_at: record.changed_at.map_or(at, |changed| changed.max(at)),
+        projected_seq: seq,
+    })
+}
+
+/// Whether the row is what it should be, but for `projected_seq`; with `rebuild` it is made so.
+pub(super) async fn verify(
+    store: &Store,
+    record: &DocumentRecord,
+    note: NoteId,
+    seq: u64,
+    content: Content,
+    rebuild: bool,
+) -> Result<bool, SyncFault> {
+    let rows = store.records::<Note>();
+    let known = rows.get(&note).await?;
+    if record.deleted_at.is_some() {
+        if rebuild {
+            rows.delete(&note).await?;
+        }
+        return Ok(known.is_none());
+    }
+    let fresh = row(store, record, note, seq, content).await?;
+    let same = |row: &Versioned<Note>| {
+        Note { projected_seq: row.projected_seq, ..fresh.clone() } == row.value
+    };
+    let is_right = known.as_ref().is_some_and(same);
+    if rebuild {
+        match known {
+            Some(known) => rows.replace(fresh, known.rev).await?,
+            None => rows.insert(fresh).await?,
+        };
+    }
+    Ok(is_right)
+}

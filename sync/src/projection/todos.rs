@@ -1,0 +1,203 @@
+//! The rows of a list of todos. Only those that differ are written; how far all of them follow the
+//! document is kept once, beside them.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use studyhall_schema::{
+    document::{DocumentId, DocumentRecord},
+    ids::TodoId,
+    todo::{Item, ProjectedList, Todo},
+    trash::Trashed,
+};
+use studyhall_store::{Page, Store, StoreError, Versioned};
+
+use crate::SyncFault;
+
+/// Rows that are written at once: they share commits.
+const AT_ONCE: usize = 64;
+/// Rows that are read at once.
+const READ: usize = 1000;
+
+/// What rows show of a list.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// In order.
+    pub(super) items: Vec<Item>,
+    /// What is in the list and has no row.
+    pub(super) hidden: HashSet<TodoId>,
+}
+
+/// How far the rows of a list follow it.
+pub(crate) async fn followed(store: &Store, list: DocumentId) -> Result<u64, SyncFault> {
+    let list = store.records::<ProjectedList>().get(&list).await?;
+    Ok(list.map_or(0, |list| list.projected_seq))
+}
+
+/// Writes the rows of a list as of `seq`. Whether others have written later ones meanwhile.
+pub(super) async fn write(
+    store: &Store,
+    record: &DocumentRecord,
+    seq: u64,
+    list: &Content,
+) -> Result<bool, SyncFault> {
+    if followed(store, record.id).await? > seq {
+        return Ok(false);
+    }
+    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
+    let put = fresh.into_iter().map(|row| put(store, row));
+    stream::iter(put).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let gone = gone.into_iter().filter(|row| row.projected_seq <= seq);
+    let gone = gone.map(|row| discard(store, row, &list.hidden));
+    stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    follow(store, record.id, seq).await
+}
+
+/// What a list's rows lack, and which are too many.
+struct Difference {
+    fresh: Vec<Todo>,
+    gone: Vec<Versioned<Todo>>,
+}
+
+async fn difference(
+    store: &Store,
+    record: &DocumentRecord,
+    seq: u64,
+    items: &[Item],
+) -> Result<Difference, SyncFault> {
+    let items = if record.deleted_at.is_some() { &[] } else { items };
+    let mut rows = rows(store, record.id).await?;
+    let mut fresh = Vec::new();
+    for item in items {
+        let row = row(record, seq, item);
+        match rows.remove(&item.id) {
+            Some(known) if is_same(&known, &row) => {}
+            _ => fresh.push(row),
+        }
+    }
+    Ok(Difference { fresh, gone: rows.into_values().collect() })
+}
+
+/// Which rows of a list are not what they should be; with `rebuild` all are made so.
+pub(super) async fn verify(
+    store: &Store,
+    record: &DocumentRecord,
+    seq: u64,
+    list: &Content,
+    rebuild: bool,
+) -> Result<Vec<String>, SyncFault> {
+    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
+    let wrong = fresh.iter().map(|row| &row.id).chain(gone.iter().map(|row| &row.id));
+    let mut wrong: Vec<_> = wrong.cloned().collect();
+    wrong.sort_unstable();
+    if rebuild {
+        // Also a row that claims to be of a later update than there is.
+        for id in &wrong {
+            store.records::<Todo>().delete(id).await?;
+        }
+        store.records::<ProjectedList>().delete(&record.id).await?;
+        write(store, record, seq, list).await?;
+    }
+    Ok(wrong)
+}
+
+/// A row that its list does not show any more goes; what the list has lost, to the trash.
+async fn discard(
+    store: &Store,
+    row: Versioned<Todo>,
+    hidden: &HashSet<TodoId>,
+) -> Result<(), StoreError> {
+    let id = row.id.clone();
+    if !hidden.contains(&row.todo_id) {
+        let trashed = Trashed::todo(row.value, store.clock().now());
+        match store.records().insert(trashed).await {
+            Ok(_) | Err(StoreError::Duplicate { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+async fn rows(
+    store: &Store,
+    list: DocumentId,
+) -> Result<HashMap<TodoId, Versioned<Todo>>, SyncFault> {
+    let records = store.records::<Todo>();
+    let (mut rows, mut cursor) = (HashMap::new(), None);
+    loop {
+        let page = Page::of("list").equal(list).limit(READ).cursor(cursor);
+        let page = records.page(page).await?;
+        rows.extend(page.items.into_iter().map(|row| (row.todo_id, row)));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
+fn is_same(known: &Todo, fresh: &Todo) -> bool {
+    Todo { projected_seq: known.projected_seq, ..fresh.clone() } == *known
+}
+
+/// Writes a row unless a later one is there.
+async fn put(store: &Store, row: Todo) -> Result<(), StoreError> {
+    let rows = store.records::<Todo>();
+    for _ in 0..2 {
+        let updated = rows.update(&row.id, |known| {
+            if known.projected_seq <= row.projected_seq {
+                known.clone_from(&row);
+            }
+            Ok::<_, std::convert::Infallible>(())
+        });
+        if updated.await?.is_some() {
+            return Ok(());
+        }
+        match rows.insert(row.clone()).await {
+            Err(StoreError::Duplicate { .. }) => {}
+            inserted => {
+                inserted?;
+                // What is back is in the trash no more.
+                return store.records::<Trashed>().delete(&row.id).await.map(drop);
+            }
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+/// Says that the rows follow the list up to `seq`. Whether others have said so of more.
+async fn follow(store: &Store, list: DocumentId, seq: u64) -> Result<bool, SyncFault> {
+    let lists = store.records::<ProjectedList>();
+    for _ in 0..2 {
+        let updated = lists.update(&list, |list| {
+            list.projected_seq = list.projected_seq.max(seq);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        if let Some(Ok(list)) = updated.await? {
+            return Ok(list.projected_seq > seq);
+        }
+        match lists.insert(ProjectedList { id: list, projected_seq: seq }).await {
+            Err(StoreError::Duplicate { .. }) => {}
+            inserted => return Ok(inserted.map(|_| false)?),
+        }
+    }
+    Err(SyncFault::Unavailable)
+}
+
+fn row(record: &DocumentRecord, seq: u64, item: &Item) -> Todo {
+    Todo {
+        id: Todo::key(record.id, item.id),
+        todo_id: item.id,
+        list: record.id,
+        text: item.text.clone(),
+        owner_id: item.made_by.unwrap_or(record.owner),
+        room_id: record.room,
+        is_shared: record.room.is_some(),
+        assignee_id: item.assignee,
+        created_at: item.created_at.unwrap_or(record.created_at),
+        due_date: item.due,
+        is_completed: item.is_completed,
+        completed_at: item.completed_at,
+        position: item.position,
+        projected_seq: seq,
+    }
+}
