@@ -59,6 +59,7 @@ fn begins(
             std::iter::once(text::automerge::first_change(kind)).chain(content.flatten()).collect()
         }
     }
+}
 
 /// A text that somebody may have begun with.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use studyhall_store::{Page, Store};
 
 use crate::{
     SyncFault,
-    document::{Applied, Engine, Yjs},
+    document::{Applied, Automerge, Engine, Yjs},
     heavy::Heavy,
     load::{self, LoadFailure},
     projection,
@@ -43,6 +43,7 @@ pub async fn verify(store: &Store, rebuild: bool) -> Result<Verified, SyncFault>
             verified.documents += 1;
             let looked_at = match record.engine {
                 Library::Yjs => document::<Yjs>(store, &heavy, &record, rebuild).await,
+                Library::Automerge => document::<Automerge>(store, &heavy, &record, rebuild).await,
             };
             match looked_at {
                 Ok(wrong) => verified.wrong.extend(wrong),
