@@ -39,6 +39,8 @@ test("offline on both sides, kill -9 in between: all of it merges, and REST show
   await Promise.all([one.leave(), other.leave()]);
   for (const word of ["ada-1 ", "ada-2 ", "ada-3 "]) here.write(word);
   for (const word of ["ben-1 ", "ben-2 "]) there.write(word);
+  // A PUT changes what its writer was shown.
+  assert.equal(await text(ada, note), "together ");
   await ada.send("PUT", `/notes/${note.id}`, { text: "rest: together " });
   await hall.kill();
   await hall.start();
