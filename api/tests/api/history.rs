@@ -32,7 +32,9 @@ async fn a_note_goes_back_to_what_it_said_and_keeps_what_it_said_since() {
         hall.advance(6 * 60);
         ben.put(&hall, &path, json!({ "text": "one\nBEN" })).await.is(200);
         hall.advance(6 * 60);
+        ada.get(&hall, &path).await.is(200);
         ada.put(&hall, &path, json!({ "text": "ONE\nBEN" })).await.is(200);
+        ben.get(&hall, &path).await.is(200);
         ben.put(&hall, &path, json!({ "text": "ONE\nBEN\nthree" })).await.is(200);
 
         let mut both = vec![ada.id.clone(), ben.id.clone()];
