@@ -95,12 +95,14 @@ fn edit_plain(txn: &mut TransactionMut<'_>, new_text: &str) -> Result<(), EditEr
     let content = txn.get_or_insert_text(CONTENT);
     let parts = rich::parts(&content, txn).ok_or(EditError::Content)?;
     let old: String = parts.iter().map(|(_, text)| text.as_str()).collect();
+    let parts: Vec<(u32, u32)> =
+        parts.iter().map(|(index, text)| (*index, diff::utf16_len(text))).collect();
+    let whole = parts.iter().map(|(_, length)| length).sum();
     for edit in diff::edits(&old, new_text).into_iter().rev() {
         let end = edit.start + edit.deleted;
-        let mut at = diff::utf16_len(&old);
+        let mut at: u32 = whole;
         // Values that are embedded between the parts are passed over.
-        for (index, text) in parts.iter().rev() {
-            let length = diff::utf16_len(text);
+        for (index, length) in parts.iter().rev() {
             at -= length;
             let (left, right) = (edit.start.max(at), end.min(at + length));
             if left < right {
@@ -115,10 +117,9 @@ fn edit_plain(txn: &mut TransactionMut<'_>, new_text: &str) -> Result<(), EditEr
 }
 
 /// Where in the document the text's unit `at` is, on the left side of what is embedded there.
-fn place(parts: &[(u32, String)], at: u32) -> u32 {
+fn place(parts: &[(u32, u32)], at: u32) -> u32 {
     let mut start = 0;
-    for (index, text) in parts {
-        let length = diff::utf16_len(text);
+    for (index, length) in parts {
         if at <= start + length {
             return index + (at - start);
         }

@@ -12,6 +12,9 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 /// The most tokens that are searched exactly: a search takes up to the square of it.
 const EXACT: usize = 1_000;
 
+/// The most edits: each walks the document.
+const MOST: usize = 500;
+
 /// A part of the old text and what stands in its place; positions in UTF-16 code units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit<'a> {
@@ -117,7 +120,26 @@ fn anchors<T: Eq + Hash>(old: &[T], new: &[T]) -> Vec<(usize, usize)> {
 pub(super) fn edits<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
     let mut found = Vec::new();
     refine(Grain::Lines, (old, new), 0, &mut found);
-    found
+    joined(found, new)
+}
+
+/// No more than [`MOST`] edits: neighbours become one, with what stays the same between them.
+fn joined<'a>(found: Vec<Edit<'a>>, new: &'a str) -> Vec<Edit<'a>> {
+    let each = found.len().div_ceil(MOST);
+    if each <= 1 {
+        return found;
+    }
+    let place = |part: &str| part.as_ptr() as usize - new.as_ptr() as usize;
+    let join = |edits: &[Edit<'a>]| {
+        let (first, last) = (&edits[0], &edits[edits.len() - 1]);
+        let end = place(last.inserted) + last.inserted.len();
+        Edit {
+            start: first.start,
+            deleted: last.start + last.deleted - first.start,
+            inserted: &new[place(first.inserted)..end],
+        }
+    };
+    found.chunks(each).map(join).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -262,6 +284,32 @@ mod tests {
         assert_eq!(applied(&all_a, &all_a[2..]).0, all_a[2..]);
         let (long, longer) = ("x".repeat(500_000), "xy".repeat(400_000));
         assert_eq!(applied(&long, &longer).0, longer);
+    }
+
+    #[test]
+    fn texts_that_have_little_in_common_become_one_another_by_few_edits() {
+        let text = |seed: u32| -> String {
+            let next = |at: &mut u32| {
+                *at = at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Some(*at >> 29)
+            };
+            std::iter::repeat_n(seed, 1)
+                .flat_map(|mut at| std::iter::from_fn(move || next(&mut at)).take(200_000))
+                .map(|letter| char::from(b"abcdef \n"[letter as usize]))
+                .collect()
+        };
+        let (old, new) = (text(1), text(2));
+        let edits = edits(&old, &new);
+        assert!(edits.len() <= MOST, "{}", edits.len());
+        let mut made = String::new();
+        let mut at = 0;
+        for edit in &edits {
+            made += &old[at..edit.start as usize];
+            made += edit.inserted;
+            at = (edit.start + edit.deleted) as usize;
+        }
+        made += &old[at..];
+        assert!(made == new);
     }
 
     proptest! {
