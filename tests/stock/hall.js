@@ -1,6 +1,6 @@
 // The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary. With
 // `STUDYHALL_STOCK_MONGODB=mongodb://host` each hall has a database there instead of SQLite.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -96,6 +96,13 @@ export class Hall {
   async kill() {
     this.program.kill("SIGKILL");
     await this.gone;
+  }
+
+  /** `studyhall verify` over a hall that is stopped; what it says, and an error when rows differ. */
+  verify(...args) {
+    const at = this.flags.indexOf("--store");
+    const store = at < 0 ? [] : this.flags.slice(at, at + 2);
+    return execFileSync(binary, ["verify", "--data", this.data, ...store, ...args], { encoding: "utf8" });
   }
 
   async close() {

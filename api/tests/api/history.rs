@@ -30,9 +30,12 @@ async fn a_note_goes_back_to_what_it_said_and_keeps_what_it_said_since() {
         let path = format!("/notes/{}", ada.writes_note(&hall, body).await);
         assert_eq!(versions(&hall, &ada, &path).await, [(1, vec![ada.id.clone()])]);
         hall.advance(6 * 60);
+        ben.get(&hall, &path).await.is(200);
         ben.put(&hall, &path, json!({ "text": "one\nBEN" })).await.is(200);
         hall.advance(6 * 60);
+        assert_eq!(text(&hall, &ada, &path, 2).await, "one\nBEN", "so she is shown it");
         ada.put(&hall, &path, json!({ "text": "ONE\nBEN" })).await.is(200);
+        ben.get(&hall, &path).await.is(200);
         ben.put(&hall, &path, json!({ "text": "ONE\nBEN\nthree" })).await.is(200);
 
         let mut both = vec![ada.id.clone(), ben.id.clone()];

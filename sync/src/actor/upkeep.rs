@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Actor, Done, End, RowReply, memory};
 use crate::{
-    Config, SyncFault, compact,
+    Config, Documents, SyncFault, compact,
+    contents::Late,
     document::{Applied, Engine, Input},
-    projection::{self, Written},
+    projection::{self, Content, Written},
 };
 
 /// Awareness is sent once per tick, merged.
@@ -54,6 +55,7 @@ pub(super) struct Upkeep {
     logs: Queue,
     compacting: bool,
     compact_again: Option<Instant>,
+    carrying: Option<JoinHandle<()>>,
     snapshot_seq: u64,
 }
 
@@ -96,6 +98,7 @@ impl Upkeep {
             logs: Queue::default(),
             compacting: false,
             compact_again: None,
+            carrying: None,
             snapshot_seq: record.snapshot_seq,
         }
     }
@@ -198,12 +201,24 @@ impl<E: Engine> Actor<E> {
         self.upkeep.projecting = true;
         self.upkeep.rows.begin();
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
-        let content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
+        let mut content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
+        self.carry_over(content.as_mut().map(Content::take_late).unwrap_or_default());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });
         let written =
             async move { Done::Projected(write.await.unwrap_or(Err(SyncFault::Unavailable))) };
         self.work.push(written.boxed());
+    }
+
+    /// What was changed of todos after they were moved goes after them, one carrying at a time.
+    fn carry_over(&mut self, late: Vec<Late>) {
+        let is_free = self.upkeep.carrying.as_ref().is_none_or(JoinHandle::is_finished);
+        if late.is_empty() || !is_free {
+            return;
+        }
+        let (documents, list) = (Documents::new(self.node.clone()), self.me.id);
+        let carrying = async move { documents.carry_over(list, late).await };
+        self.upkeep.carrying = Some(tokio::spawn(carrying));
     }
 
     /// Reads the log before the row is written, where others may have written it.

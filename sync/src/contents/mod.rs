@@ -11,7 +11,7 @@ use serde_json::Value;
 use studyhall_schema::ids::UserId;
 
 pub use room::RoomState;
-pub use todos::{NewTodo, TodoChange, TodoList};
+pub use todos::{Late, NewTodo, TodoChange, TodoList};
 
 use crate::{
     document::{Applied, Refusal, State, View},

@@ -13,7 +13,7 @@ use studyhall_schema::{
 };
 use studyhall_store::log::{Entry, LoggedUpdate};
 use yrs::{
-    Any, ArrayPrelim, Doc, Map, MapPrelim, Text, TextPrelim, Transact, Update, WriteTxn,
+    Any, ArrayPrelim, Doc, Map, MapPrelim, Out, Text, TextPrelim, Transact, Update, WriteTxn,
     updates::decoder::Decode,
 };
 
@@ -81,7 +81,7 @@ impl Hall {
     }
 
     fn items(&mut self) -> Vec<studyhall_schema::todo::Item> {
-        read(View::Yjs(&mut self.0), |maps| TodoList::of(maps).items())
+        read(View::Yjs(&mut self.0), |maps| TodoList::of(maps).shown().0)
     }
 
     fn texts(&mut self) -> Vec<String> {
@@ -285,4 +285,40 @@ proptest! {
             prop_assert_eq!(ids, order.iter().map(|number| id(*number)).collect::<Vec<_>>());
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_changed_after_a_move_is_late_until_it_is_carried_over() {
+    let (mut here, mut there) = (Hall::default(), Hall::default());
+    here.edits(|todos| todos.make(id(1), &new("one")));
+    let item = here.items().remove(0);
+    there.edits(|todos| todos.receive(&item, &Value::Null));
+    let elsewhere = DocumentId::Todos([2; 12]);
+    here.edits(|todos| {
+        todos.moved(id(1), elsewhere);
+        Ok(())
+    });
+    let late = |hall: &mut Hall| read(View::Yjs(&mut hall.0), |maps| TodoList::of(maps).late());
+    assert_eq!(late(&mut here), []);
+    there.edits(|todos| {
+        let text = Some("renamed meanwhile".into());
+        todos.revise(id(1), &TodoChange { text, ..TodoChange::default() })
+    });
+    here.client(9, |txn| {
+        let todos = txn.get_or_insert_map("todos");
+        let Some(Out::YMap(todo)) = todos.get(txn, &id(1).to_string()) else { panic!("a map") };
+        let done = Any::from_json(r#"{"at":"1970-01-01T00:00:00.009Z","by":"?"}"#).unwrap();
+        todo.insert(txn, "completed", done);
+    });
+    let found = late(&mut here);
+    assert_eq!((found.len(), found[0].to, found[0].moved_by), (1, elsewhere, ada()));
+    there.edits(|todos| todos.carry(&found[0]));
+    assert_eq!(there.texts(), ["renamed meanwhile"]);
+    assert_eq!(there.items()[0].completed_at, Some(Timestamp::from_millis(9)));
+    here.edits(|todos| {
+        todos.carried_over(&found[0]);
+        Ok(())
+    });
+    assert_eq!(late(&mut here), []);
+    assert!(here.items().is_empty());
 }

@@ -24,6 +24,13 @@ const CREATED: &str = "created_at";
 const POSITION: &str = "position";
 /// The list that a todo was moved to: here it is not shown any more.
 const MOVED_TO: &str = "moved_to";
+/// Beside the todos: who moved which, and what they were then, `id → {was}`.
+const MOVED: &str = "moved";
+const WAS: &str = "was";
+/// What is carried over when it changes here after a move.
+const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
+/// Todos that are carried over at once.
+const AT_ONCE: usize = 100;
 
 /// A todo to be made.
 #[derive(Debug, Clone)]
@@ -47,6 +54,19 @@ pub struct TodoChange {
     pub assignee: Setting<UserId>,
     /// Until when, or no day.
     pub due: Setting<Timestamp>,
+}
+
+/// A todo that was changed here, by somebody who had not heard of it, after it was moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Late {
+    /// The todo.
+    pub id: TodoId,
+    /// Where it is.
+    pub to: DocumentId,
+    /// Who moved it.
+    pub moved_by: UserId,
+    was: Value,
+    now: Value,
 }
 
 /// A list of todos over a document's maps.
@@ -78,16 +98,43 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         })
     }
 
-    /// The first [`MOST`] todos in order.
-    pub fn items(&self) -> Vec<Item> {
-        self.order().into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect()
+    /// The first [`MOST`] todos in order, and what is in the list beside: it was moved, or is behind those.
+    pub fn shown(&self) -> (Vec<Item>, HashSet<TodoId>) {
+        let (order, mut hidden) = self.entries();
+        hidden.extend(order.iter().skip(MOST).map(|(_, id)| *id));
+        let items = order.into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect();
+        (items, hidden)
     }
 
-    /// What is not shown though it is in the map: it was moved, or is behind the first [`MOST`].
-    pub fn hidden(&self) -> HashSet<TodoId> {
-        let shown: HashSet<_> = self.order().into_iter().take(MOST).map(|(_, id)| id).collect();
-        let keys = self.0.keys(TODOS).into_iter().filter(|key| self.0.is_map(TODOS, key));
-        keys.filter_map(|key| canonical(&key)).filter(|id| !shown.contains(id)).collect()
+    /// What was changed here after it was moved; some of it, when it is much.
+    pub fn late(&self) -> Vec<Late> {
+        let late = |key: String| {
+            let to = parsed(self.field(&key, MOVED_TO))?;
+            let (id, moved_by) = (canonical(&key)?, self.0.made_by(MOVED, &key)?);
+            let (was, now) = (self.0.field(MOVED, &key, WAS)?, self.carried(&key));
+            (was != now).then_some(Late { id, to, moved_by, was, now })
+        };
+        self.0.keys(MOVED).into_iter().filter_map(late).take(AT_ONCE).collect()
+    }
+
+    /// What is carried over of a todo, as far as it is sound.
+    fn carried(&self, key: &str) -> Value {
+        json!({
+            TEXT: short_text(self.field(key, TEXT).as_ref()),
+            ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
+            DUE: parsed::<Timestamp>(self.field(key, DUE)),
+            COMPLETED: self.completion(key),
+        })
+    }
+
+    fn completion(&self, key: &str) -> Value {
+        match self.field(key, COMPLETED).filter(Value::is_object) {
+            None => Value::Null,
+            Some(mut value) => json!({
+                "at": parsed::<Timestamp>(Some(value["at"].take())),
+                "by": parsed::<UserId>(Some(value["by"].take())),
+            }),
+        }
     }
 
     fn field(&self, key: &str, field: &str) -> Option<Value> {
@@ -95,7 +142,11 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     }
 
     fn is_here(&self, key: &str) -> bool {
-        self.0.is_map(TODOS, key) && !self.field(key, MOVED_TO).is_some_and(|to| to.is_string())
+        self.0.is_map(TODOS, key) && !self.is_moved(key)
+    }
+
+    fn is_moved(&self, key: &str) -> bool {
+        self.field(key, MOVED_TO).is_some_and(|to| to.is_string())
     }
 
     fn position(&self, key: &str) -> f64 {
@@ -105,12 +156,21 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
 
     /// Positions and ids of all that is here.
     fn order(&self) -> Vec<(f64, TodoId)> {
-        let here = |key: &String| self.is_here(key);
-        let place = |key: String| Some((self.position(&key), canonical(&key)?));
-        let keys = self.0.keys(TODOS);
-        let mut order: Vec<_> = keys.into_iter().filter(here).filter_map(place).collect();
+        self.entries().0
+    }
+
+    /// The same, and what was moved away.
+    fn entries(&self) -> (Vec<(f64, TodoId)>, HashSet<TodoId>) {
+        let (mut order, mut moved) = (Vec::new(), HashSet::new());
+        for key in self.0.keys(TODOS) {
+            match canonical(&key).filter(|_| self.0.is_map(TODOS, &key)) {
+                Some(id) if self.is_moved(&key) => drop(moved.insert(id)),
+                Some(id) => order.push((self.position(&key), id)),
+                None => {}
+            }
+        }
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        order
+        (order, moved)
     }
 }
 
@@ -162,6 +222,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         self.set(&key, DUE, &json!(new.due));
         self.set(&key, COMPLETED, completed);
         self.set(&key, MOVED_TO, &Value::Null);
+        self.0.remove(MOVED, &key);
         self.put_last(&key);
         Ok(())
     }
@@ -171,7 +232,25 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         let key = id.to_string();
         if self.is_here(&key) {
             self.set(&key, MOVED_TO, &json!(to));
+            self.0.remove(MOVED, &key);
+            self.0.set_field(MOVED, &key, WAS, &self.carried(&key));
         }
+    }
+
+    /// Takes what was changed of a todo where it had been before.
+    pub fn carry(&mut self, late: &Late) -> Result<(), Refusal> {
+        self.check(late.id, None)?;
+        for field in CARRIED {
+            if late.was[field] != late.now[field] {
+                self.set(&late.id.to_string(), field, &late.now[field]);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was changed of a todo after it was moved has been carried over.
+    pub fn carried_over(&mut self, late: &Late) {
+        self.0.set_field(MOVED, &late.id.to_string(), WAS, &late.now);
     }
 
     /// Refuses unless a todo is here, and as `expected` where something is.
@@ -250,7 +329,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
 
     /// `completed` as it is, to be taken to another list.
     pub fn completed(&self, id: TodoId) -> Value {
-        self.field(&id.to_string(), COMPLETED).filter(Value::is_object).unwrap_or_default()
+        self.completion(&id.to_string())
     }
 
     fn set(&mut self, key: &str, field: &str, value: &Value) {

@@ -5,15 +5,16 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 use studyhall_schema::{
+    access::{Caller, Permission, Resource},
     document::DocumentId,
-    ids::{TodoId, UserId},
+    ids::{LoginId, TodoId, UserId},
     todo::Todo,
 };
 
 use super::Documents;
 use crate::{
     SyncFault,
-    contents::{self, MapsMut, TodoList},
+    contents::{self, Late, MapsMut, TodoList},
     document::{Change, Refusal},
     projection,
 };
@@ -82,6 +83,35 @@ impl Documents {
             Ok(())
         })
         .await
+    }
+
+    /// Carries over what was changed of todos after they were moved, on behalf of who moved them, while
+    /// they may write where those are.
+    pub(crate) async fn carry_over(&self, list: DocumentId, late: Vec<Late>) {
+        for late in late {
+            let caller = Caller {
+                user: late.moved_by,
+                login: LoginId::from_bytes([0; 12]), // nobody's: the person is what counts
+                expires_at: None,
+            };
+            let resource = Resource::Document(late.to);
+            let may = self.node.access.permission(caller, resource).await;
+            if may != Ok(Permission::Write) {
+                continue;
+            }
+            let (by, carried) = (late.moved_by, late.clone());
+            let carried = self.edit_todos(late.to, by, move |list| list.carry(&carried)).await;
+            // One that is not there any more takes nothing.
+            if matches!(carried, Ok(()) | Err(SyncFault::NotFound)) {
+                let done = self.edit_todos(list, by, move |list| {
+                    list.carried_over(&late);
+                    Ok(())
+                });
+                if let Err(fault) = done.await {
+                    tracing::debug!(document = %list, %fault, "a todo is carried over once more");
+                }
+            }
+        }
     }
 
     /// Brings the rows of a list up to date with all that is durable in it; a list that nobody has used

@@ -19,7 +19,7 @@ pub(crate) use todos::followed;
 
 use crate::{
     SyncFault, compact,
-    contents::{self, RoomState, TodoList},
+    contents::{self, Late, RoomState, TodoList},
     document::View,
 };
 
@@ -34,6 +34,16 @@ pub(crate) enum Content {
     Room(room::Content),
 }
 
+impl Content {
+    /// What is to be carried over to other lists.
+    pub(crate) fn take_late(&mut self) -> Vec<Late> {
+        match self {
+            Self::Todos(list) => std::mem::take(&mut list.late),
+            Self::Note(_) | Self::Room(_) => Vec::new(),
+        }
+    }
+}
+
 /// Reads a document's content; `None` for documents that have no row.
 pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
     match kind {
@@ -42,7 +52,8 @@ pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
         }
         DocumentKind::Todos => Some(Content::Todos(contents::read(view, |maps| {
             let list = TodoList::of(maps);
-            todos::Content { items: list.items(), hidden: list.hidden() }
+            let (items, hidden) = list.shown();
+            todos::Content { items, hidden, late: list.late() }
         }))),
         DocumentKind::Room => Some(Content::Room(contents::read(view, |maps| {
             let state = RoomState::of(maps);

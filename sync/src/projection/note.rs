@@ -152,6 +152,7 @@ pub(super) async fn verify(
     let is_right = known.as_ref().is_some_and(same);
     if rebuild {
         match known {
+            Some(known) if known.value == fresh => known,
             Some(known) => rows.replace(fresh, known.rev).await?,
             None => rows.insert(fresh).await?,
         };

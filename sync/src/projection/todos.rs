@@ -12,7 +12,7 @@ use studyhall_schema::{
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
 
-use crate::SyncFault;
+use crate::{SyncFault, contents::Late};
 
 /// Rows that are written at once: they share commits.
 const AT_ONCE: usize = 64;
@@ -26,6 +26,8 @@ pub(crate) struct Content {
     pub(super) items: Vec<Item>,
     /// What is in the list and has no row.
     pub(super) hidden: HashSet<TodoId>,
+    /// What was changed after it was moved.
+    pub(super) late: Vec<Late>,
 }
 
 /// How far the rows of a list follow it.

@@ -191,7 +191,7 @@ fn refine<'a>(grain: Grain, (old, new): (&str, &'a str), start: u32, found: &mut
     }
     let (offsets_old, offsets_new) = (offsets(&left), offsets(&right));
     let (mut at, mut position) = (0, start);
-    for (o, n) in differing {
+    for (o, n) in differing.into_iter().flat_map(one_by_one) {
         let (from, to) = (offsets_old[o.start], offsets_old[o.end]);
         position += utf16_len(&old[at..from]);
         let parts = (&old[from..to], &new[offsets_new[n.start]..offsets_new[n.end]]);
@@ -207,6 +207,15 @@ fn refine<'a>(grain: Grain, (old, new): (&str, &'a str), start: u32, found: &mut
         }
         position += utf16_len(parts.0);
         at = to;
+    }
+}
+
+/// As many lines (or words) in place of others are each in place of one.
+fn one_by_one((old, new): Hunk) -> Vec<Hunk> {
+    if old.len() == new.len() {
+        old.zip(new).map(|(old, new)| (old..old + 1, new..new + 1)).collect()
+    } else {
+        vec![(old, new)]
     }
 }
 

@@ -12,7 +12,9 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
         return mine.to_owned();
     }
     let units: Vec<u16> = base.encode_utf16().collect();
-    let (theirs, mine) = (diff::edits(base, theirs), diff::edits(base, mine));
+    let (theirs, mut mine) = (diff::edits(base, theirs), diff::edits(base, mine));
+    // What both have put in place of the same words is there once.
+    mine.retain(|edit| edit.deleted == 0 || !theirs.contains(edit));
     let mut gone = vec![false; units.len()];
     for edit in theirs.iter().chain(&mine) {
         let start = edit.start as usize;
@@ -101,6 +103,11 @@ mod tests {
             let both = merged(base, &format!("{base}{ada}"), &format!("{base}{ben}"));
             assert_eq!(both, format!("{base}{ben}{ada}"));
         }
+    }
+
+    #[test]
+    fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
+        assert_eq!(merged("one\ntwo", "ONE\nBEN", "one\nBEN"), "ONE\nBEN");
     }
 
     #[test]
