@@ -18,7 +18,11 @@ use studyhall_store::{
 };
 
 use super::*;
-use crate::{Config, Door, Service, document::Yjs, news::News};
+use crate::{
+    Config, Door, Service,
+    document::{Applied, State, Yjs},
+    news::News,
+};
 
 /// Nobody comes through a socket here.
 struct Nobody;

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn bombs_are_refused() {
-        let nested = [&b"\xa1\x61x"[..], &[0x81; 100_000], &[0]].concat();
+        let nested = [&b"\xa1\x61x"[..], &vec![0x81; 100_000], &[0]].concat();
         let claims = b"\xa1\x61x\x9b\x00\xff\xff\xff\xff\xff\xff\xff\x00".to_vec();
         let fields = [&[0xb9, 0xff, 0xff][..], &[0x60, 0].repeat(65_535)].concat();
         let bytes = b"\xa1\x64data\x5b\x00\xff\xff\xff\xff\xff\xff\xff".to_vec();

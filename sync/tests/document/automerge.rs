@@ -166,7 +166,7 @@ fn nobody_writes_as_somebody_elses_actor_and_a_number_is_used_once() {
     stage.tells(&mut ada, &told);
     ada.types("forged");
     let forgery = forged(&mut ada, |_| {});
-    let refused = sends(&mut stage, &ben, &[forgery.clone()]);
+    let refused = sends(&mut stage, &ben, std::slice::from_ref(&forgery));
     assert_eq!(refusal(&refused), Some(Refusal::ForeignClient));
     assert!(refused.iter().any(|effect| matches!(effect, Effect::Audit { .. })));
     let other = forged(&mut ada, |change| change.message = Some("another".into()));
@@ -180,10 +180,11 @@ fn bend_op(change: &mut ExpandedChange, bend: impl FnOnce(&mut Op)) {
     bend(change.operations.first_mut().expect("it has an operation"));
 }
 
+type Bend = Box<dyn FnOnce(&mut ExpandedChange)>;
+
 #[test]
 fn what_refers_to_what_is_not_there_is_refused() {
     let nobody = |counter: u64, change: &ExpandedChange| OpId::new(counter, &change.actor_id);
-    type Bend = Box<dyn FnOnce(&mut ExpandedChange)>;
     let bends: Vec<(&str, Bend)> = vec![
         (
             "object",

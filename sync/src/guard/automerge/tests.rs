@@ -40,7 +40,9 @@ fn body(columns: &[(u32, Vec<u8>)]) -> Vec<u8> {
     for (spec, column) in columns {
         bytes.extend([number((*spec).into()), number(column.len() as u64)].concat());
     }
-    columns.iter().for_each(|(_, column)| bytes.extend(column));
+    for (_, column) in columns {
+        bytes.extend(column);
+    }
     bytes
 }
 

@@ -82,7 +82,8 @@ impl Client for Handset {
         if heads.is_empty() {
             return;
         }
-        let after: Vec<_> = self.phone.doc.get_changes(&heads).iter().map(|it| it.hash()).collect();
+        let after: Vec<_> =
+            self.phone.doc.get_changes(&heads).iter().map(automerge::Change::hash).collect();
         let saved = self.typed.iter().filter(|(_, change)| !after.contains(change));
         self.acknowledged = saved.map(|(token, _)| token.clone()).collect();
     }
