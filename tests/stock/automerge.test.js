@@ -139,6 +139,8 @@ test("a document that is not there, is somebody else's, or is none of ours is un
 test("what is said to others and not kept reaches them once", async (t) => {
   const { ada, note, here, there } = await two(t);
   const third = await (await phone(ada)).open(note.document_url);
+  here.write("?");
+  await Promise.all([there.reads("?"), third.reads("?")]); // all are there
   const heard = [];
   for (const sheet of [there, third]) {
     sheet.handle.on("ephemeral-message", ({ message }) => heard.push(message));
@@ -147,7 +149,7 @@ test("what is said to others and not kept reaches them once", async (t) => {
   here.handle.broadcast({ cursor: 2 });
   await until(() => heard.length >= 4, "both hear both");
   here.write("!");
-  await Promise.all([there.reads("!"), third.reads("!")]);
+  await Promise.all([there.reads("?!"), third.reads("?!")]);
   assert.deepEqual(heard.map(({ cursor }) => cursor).sort(), [1, 1, 2, 2]);
 });
 
