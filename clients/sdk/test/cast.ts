@@ -94,6 +94,7 @@ export const ada = {
   role: "user",
   created_at: "2026-01-01T00:00:00Z",
   last_active: "2026-01-01T00:00:00Z",
+  documents: { todos: { name: `todos:${"a".repeat(24)}`, engine: "yjs" as const } },
 };
 
 export function refused(status: number, code: string): Answer {
