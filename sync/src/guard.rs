@@ -13,6 +13,7 @@ pub mod json;
 pub mod nesting;
 pub mod parents;
 pub mod same;
+pub mod typing;
 mod value;
 
 use smallvec::SmallVec;

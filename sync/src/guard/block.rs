@@ -8,8 +8,8 @@ use crate::wire::lib0::{Malformed, Reader};
 const GC: u8 = 0;
 const SKIP: u8 = 10;
 
-const HAS_ORIGIN: u8 = 0b1000_0000;
-const HAS_RIGHT_ORIGIN: u8 = 0b0100_0000;
+pub(super) const HAS_ORIGIN: u8 = 0b1000_0000;
+pub(super) const HAS_RIGHT_ORIGIN: u8 = 0b0100_0000;
 const HAS_PARENT_SUB: u8 = 0b0010_0000;
 const CONTENT: u8 = 0b0001_1111;
 

@@ -6,3 +6,4 @@ mod core;
 mod phone;
 mod readers;
 mod simulation;
+mod typing;

@@ -3,6 +3,7 @@
 //! Everything that calls into `yrs` for content goes through here. Must not know sockets or the store.
 
 mod accepted;
+mod fold;
 mod peer;
 mod state;
 
@@ -10,10 +11,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
-use yrs::{
-    ClientID, Update,
-    updates::{decoder::Decode, encoder::Encode},
-};
+use yrs::{ClientID, updates::encoder::Encode};
 
 use peer::Link;
 pub use peer::Missed;
@@ -30,6 +28,7 @@ use crate::{
     guard::{self, Id, Run, Scan, nesting::Nesting, parents::Parents},
 };
 use accepted::Accepted;
+use fold::Said;
 
 /// An update of so many bytes may be a stored copy of the document, with a few words more.
 const WORTH_CUTTING: usize = 16 << 10;
@@ -43,9 +42,9 @@ pub struct Yjs {
     told: Walks,
 }
 
-/// A decoded update, and the types in it.
+/// An update as the check has read it, and the types in it.
 pub struct Decoded {
-    update: Update,
+    said: Said,
     types: Vec<Id>,
 }
 
@@ -167,11 +166,11 @@ impl Engine for Yjs {
         } else {
             guard::parents::parents(update).unwrap_or_default().types
         };
-        Some(Decoded { update: Update::decode_v1(update).ok()?, types })
+        Some(Decoded { said: Said::read(update, scan).ok()?, types })
     }
 
     fn has(state: &mut State, decoded: &Decoded) -> bool {
-        state.has_deleted(&decoded.update)
+        state.has_deleted(&decoded.said)
     }
 
     fn leave_news(document: &mut Document<Self>, message: &mut Aside<Self>, decoded: &mut Decoded) {
@@ -188,7 +187,7 @@ impl Engine for Yjs {
         let Ok(update) = cut else { return };
         let Some(mut scan) = Self::scan(&update) else { return };
         let Some(news) = Self::decode(&update, &scan) else { return };
-        scan.deletes = document.state.not_deleted(&news.update);
+        scan.deletes = document.state.not_deleted(&news.said);
         (*decoded, message.update, message.scan) = (news, update, scan);
     }
 
@@ -234,14 +233,14 @@ impl Engine for Yjs {
     fn commit(document: &mut Document<Self>, updates: Vec<Waiting<Self>>, through: u64) -> Bytes {
         let alone = (updates.len() == 1).then(|| updates[0].data.clone());
         let mut starts = Vec::with_capacity(updates.len());
-        let mut decoded = Vec::with_capacity(updates.len());
-        for Waiting { by, scan, decoded: Decoded { update, types }, .. } in updates {
+        let mut said = Vec::with_capacity(updates.len());
+        for Waiting { by, scan, decoded: Decoded { said: one, types }, .. } in updates {
             starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
             document.state.count(&scan, by);
             document.engine.accepted.settle(&scan, &types);
-            decoded.push(update);
+            said.push(one);
         }
-        document.state.commit(decoded, &starts, through, alone)
+        document.state.commit(said, &starts, through, alone)
     }
 
     fn moved(_: &mut Document<Self>, _: Option<PeerId>, _: &mut Vec<Effect>) {}

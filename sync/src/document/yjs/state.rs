@@ -11,6 +11,7 @@ use yrs::{
     updates::{decoder::Decode, encoder::Encode},
 };
 
+use super::fold::{Fold, Said};
 use crate::{
     document::engine::{Applied, Unreadable},
     guard::{self, Run, Scan},
@@ -70,7 +71,7 @@ impl State {
         let update =
             Update::decode_v1(&snapshot.state).map_err(|error| unreadable(error.to_string()))?;
         state
-            .apply(vec![update], &[], Some(snapshot.state.clone()))
+            .apply(vec![Said::More(update)], &[], Some(snapshot.state.clone()))
             .map_err(|error| unreadable(error.to_string()))?;
         state.seq = snapshot.seq;
         state.exact = snapshot.state.len();
@@ -82,7 +83,7 @@ impl State {
     /// Applies an entry of the log. Updates without bytes were moved to quarantine.
     pub fn apply_entry(&mut self, entry: &Entry) -> Result<Option<Bytes>, Unreadable> {
         let unreadable = |reason: String| Unreadable { seq: entry.seq, reason, is_poison: false };
-        let poison = |error: yrs::error::UpdateError| Unreadable {
+        let poison = |error: yrs::error::Error| Unreadable {
             seq: entry.seq,
             reason: error.to_string(),
             is_poison: true,
@@ -91,19 +92,19 @@ impl State {
             return Err(unreadable(format!("updates from {} on are missing", self.seq + 1)));
         }
         let skip = usize::try_from((self.seq + 1).saturating_sub(entry.seq)).unwrap_or(usize::MAX);
-        let mut decoded = Vec::with_capacity(entry.updates.len());
+        let mut said = Vec::with_capacity(entry.updates.len());
         let mut starts = Vec::new();
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
             let scan = guard::update_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
             self.count(&scan, logged.by);
             starts.extend(scan.inserts.iter().map(|insert| (insert.client, insert.start)));
-            decoded
-                .push(Update::decode_v1(&logged.data).map_err(|bad| unreadable(bad.to_string()))?);
+            let read = Said::read(&logged.data, &scan);
+            said.push(read.map_err(|bad| unreadable(bad.to_string()))?);
         }
-        let frame = if decoded.is_empty() {
+        let frame = if said.is_empty() {
             None
         } else {
-            Some(self.apply(decoded, &starts, None).map_err(poison)?)
+            Some(self.apply(said, &starts, None).map_err(poison)?)
         };
         self.seq = self.seq.max(entry.next_seq() - 1);
         Ok(frame)
@@ -113,24 +114,29 @@ impl State {
     ///
     /// # Panics
     /// When the CRDT library refuses what it has decoded: the actor contains that, and loads again.
-    pub(in crate::document) fn commit(
+    pub(super) fn commit(
         &mut self,
-        updates: Vec<Update>,
+        said: Vec<Said>,
         starts: &[(u64, u32)],
         through: u64,
         alone: Option<Bytes>,
     ) -> Bytes {
-        let applied = self.apply(updates, starts, alone);
+        let applied = self.apply(said, starts, alone);
         self.seq = through;
         applied.expect("a decoded update applies")
     }
 
     fn apply(
         &mut self,
-        updates: Vec<Update>,
+        said: Vec<Said>,
         starts: &[(u64, u32)],
         alone: Option<Bytes>,
-    ) -> Result<Bytes, yrs::error::UpdateError> {
+    ) -> Result<Bytes, yrs::error::Error> {
+        let mut fold = Fold::default();
+        for one in said {
+            fold.add(one)?;
+        }
+        let updates = fold.finish()?;
         let mut transaction = self.doc.transact_mut();
         for update in updates {
             transaction.apply_update(update)?;
@@ -266,26 +272,22 @@ impl State {
     }
 
     /// Whether everything that an update deletes is deleted already.
-    pub(in crate::document) fn has_deleted(&mut self, update: &Update) -> bool {
-        self.undeleted(update).next().is_none()
+    pub(super) fn has_deleted(&mut self, said: &Said) -> bool {
+        self.undeleted(said).next().is_none()
     }
 
     /// How many of the ranges that an update deletes are not deleted yet.
-    pub(in crate::document) fn not_deleted(&mut self, update: &Update) -> u32 {
-        u32::try_from(self.undeleted(update).count()).unwrap_or(u32::MAX)
+    pub(super) fn not_deleted(&mut self, said: &Said) -> u32 {
+        u32::try_from(self.undeleted(said).count()).unwrap_or(u32::MAX)
     }
 
-    fn undeleted<'a>(&'a mut self, update: &'a Update) -> impl Iterator<Item = u32> + 'a {
+    fn undeleted<'a>(&'a mut self, said: &'a Said) -> impl Iterator<Item = Run> + 'a {
         let deleted = self.deleted();
-        update.delete_set().iter().flat_map(|(client, ranges)| {
-            let known = deleted.get(client);
-            let is_new = move |start: u32, end: u32| {
-                // Neighbouring ranges are one: no two of them cover it together.
-                let found = known.and_then(|known| known.get(known.find_start(start)?));
-                !found.is_some_and(|(found, ())| found.start <= start && end <= found.end)
-            };
-            let ranges = ranges.iter().map(|range| (range.start, range.end));
-            ranges.filter(move |(start, end)| is_new(*start, *end)).map(|(start, _)| start)
+        said.deleted().filter(move |run| {
+            let known = deleted.get(&ClientID::new(run.client));
+            // Neighbouring ranges are one: no two of them cover it together.
+            let found = known.and_then(|known| known.get(known.find_start(run.start)?));
+            !found.is_some_and(|(found, ())| found.start <= run.start && run.end <= found.end)
         })
     }
 
