@@ -15,6 +15,9 @@ use crate::people::{Share, Shares};
 /// Content of so many bytes takes some milliseconds to load.
 pub(crate) const LARGE: usize = 1 << 20;
 
+/// A message of so many bytes takes some milliseconds to be read and compared.
+pub(crate) const LONG: usize = 256 << 10;
+
 /// Whose turn it is.
 pub(crate) struct Heavy(Shares);
 

@@ -41,7 +41,7 @@ use crate::{
         Applied, Automerge, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input,
         Limits, PeerId, Yjs,
     },
-    heavy::{LARGE, Turn, Turns},
+    heavy::{LARGE, LONG, Turn, Turns},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
@@ -343,7 +343,8 @@ impl<E: Engine> Actor<E> {
                     }
                     let size = frame.size();
                     if let Some(input) = E::input(peer, frame) {
-                        self.feed(input);
+                        let turns = self.turns.clone();
+                        turns.run(size > LONG, || self.feed(input)).await;
                     }
                     turn.pass(size).await;
                 }

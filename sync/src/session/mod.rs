@@ -36,7 +36,7 @@ use tokio_tungstenite::tungstenite::{
 use crate::{
     actor::Mail,
     document::{Inbound, PeerId},
-    guard,
+    guard, heavy,
     node::{Node, Opened},
     outbox::{CONTENT_BYTES, Close, Outbox, Outgoing},
     socket::{Gate, Socket},
@@ -283,12 +283,18 @@ fn inbound(message: SyncMessage) -> Option<Inbound> {
             Inbound::Step1(vector)
         }
         SyncMessage::Step2(update) => {
-            Inbound::Update { scan: guard::update_v1(&update).ok()?, update, step2: true }
+            Inbound::Update { scan: scan(&update)?, update, step2: true }
         }
         SyncMessage::Update(update) => {
-            Inbound::Update { scan: guard::update_v1(&update).ok()?, update, step2: false }
+            Inbound::Update { scan: scan(&update)?, update, step2: false }
         }
     })
+}
+
+/// What the guard says of an update, found aside when it is long.
+fn scan(update: &Bytes) -> Option<guard::Scan> {
+    let walk = || guard::update_v1(update).ok();
+    if update.len() > heavy::LONG { heavy::aside(walk) } else { walk() }
 }
 
 /// What a caller may do with a document.
