@@ -4,7 +4,7 @@ export { indexedDb } from "./indexed-db.js";
 export { memory, type Storage, type DocumentLog } from "./storage.js";
 export type { Answer } from "./cache.js";
 export type { Note, NoteSummary, Notes } from "./notes.js";
-export type { NoteState, NoteStatus, Refusal } from "./status.js";
+export type { DocumentState, DocumentStatus, Refusal } from "./status.js";
 export type { Observable } from "./observable.js";
 export type { Reach } from "./connection.js";
 export type { Rooms } from "./rooms.js";

@@ -4,8 +4,9 @@
  */
 import { Cache } from "./cache.js";
 import type { Connection } from "./connection.js";
+import { Documents } from "./documents.js";
 import type { Exclusive } from "./locks.js";
-import { Notes } from "./notes.js";
+import { creationOf, Notes } from "./notes.js";
 import { Outbox } from "./outbox.js";
 import type { Person, Routes } from "./rest.js";
 import { Rooms } from "./rooms.js";
@@ -30,6 +31,7 @@ export interface SignedInParts {
 export class SignedIn {
   readonly notes: Notes;
   readonly rooms: Rooms;
+  private readonly documents: Documents;
   private socket: Promise<Socket> | null = null;
   private readonly stopFollowing: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,11 +43,29 @@ export class SignedIn {
     const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
     const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post: rest.createNote });
     const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
+    this.documents = new Documents({
+      person,
+      storage,
+      prefix,
+      ledger,
+      connection,
+      socket: this.openSocket,
+      creationOf: (name) => creationOf(outbox, name),
+    });
     this.rooms = new Rooms(rest, cache);
-    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, ledger, socket: this.openSocket, connection });
+    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents });
     this.stopFollowing = connection.reach.subscribe((reach) => {
       if (reach === "online") void this.deliver();
     });
+  }
+
+  /** Edits and creations that only this device has. */
+  async unsaved(): Promise<number> {
+    const counts = await this.documents.unsaved();
+    for (const name of await this.notes.made()) {
+      if (!counts.get(name)) counts.set(name, 1);
+    }
+    return [...counts.values()].reduce((sum, edits) => sum + edits, 0);
   }
 
   /** Stops everything and leaves what is kept on this device. */
@@ -53,11 +73,11 @@ export class SignedIn {
     this.closed = true;
     clearTimeout(this.timer);
     this.stopFollowing();
-    await this.notes.close();
+    await this.documents.close();
     (await this.socket)?.close();
   }
 
-  /** Documents and their socket are most of the code: loaded with the first note. */
+  /** Documents and their socket are most of the code: loaded with the first one. */
   private openSocket = (): Promise<Socket> => {
     const { parts } = this;
     this.socket ??= import("./socket.js").then(({ Socket }) => new Socket({ ...parts, url: parts.socketUrl }));

@@ -126,7 +126,7 @@ export class Studyhall {
    */
   async logout({ discard = false }: { discard?: boolean } = {}): Promise<void> {
     const signedIn = this.required();
-    const edits = discard ? 0 : await signedIn.notes.unsaved();
+    const edits = discard ? 0 : await signedIn.unsaved();
     if (edits > 0) throw new UnsavedWork(edits);
     const person = this.state.get().person?.id;
     await putJson(this.options.storage, LOGOUT_OWED, { person } satisfies OwedLogout);

@@ -1,9 +1,9 @@
 /** What a note's status is called, for people. One place for all of these words. */
-import type { NoteStatus, Refusal } from "@studyhall/client";
+import type { DocumentStatus, Refusal } from "@studyhall/client";
 
 export type Tone = "good" | "wait" | "stop";
 
-export function wordsOf({ state, unsaved, kept, paused }: NoteStatus): { text: string; tone: Tone } {
+export function wordsOf({ state, unsaved, kept, paused }: DocumentStatus): { text: string; tone: Tone } {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
   switch (state) {
     case "saved":
