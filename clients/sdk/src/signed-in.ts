@@ -8,10 +8,13 @@ import { Documents } from "./documents.js";
 import type { Exclusive } from "./locks.js";
 import { creationOf, Notes } from "./notes.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
 import type { Person, Routes } from "./rest.js";
 import { Rooms } from "./rooms.js";
 import type { Socket } from "./socket.js";
 import type { Storage } from "./storage.js";
+import { Todos } from "./todos.js";
+import { Trash } from "./trash.js";
 import { UnsavedLedger } from "./unsaved.js";
 
 const AGAIN_MS = 5_000;
@@ -25,12 +28,16 @@ export interface SignedInParts {
   socketUrl: string;
   WebSocket: typeof WebSocket;
   token: () => Promise<string>;
+  now: () => number;
   onLoginOver: () => void;
 }
 
 export class SignedIn {
   readonly notes: Notes;
   readonly rooms: Rooms;
+  readonly todos: Todos;
+  readonly trash: Trash;
+  readonly people: People;
   private readonly documents: Documents;
   private socket: Promise<Socket> | null = null;
   private readonly stopFollowing: () => void;
@@ -38,7 +45,7 @@ export class SignedIn {
   private closed = false;
 
   constructor(private readonly parts: SignedInParts) {
-    const { person, storage, rest, connection, exclusive } = parts;
+    const { person, storage, rest, connection, exclusive, now } = parts;
     const prefix = `user/${person.id}/`;
     const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
     const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post: rest.createNote });
@@ -52,7 +59,10 @@ export class SignedIn {
       socket: this.openSocket,
       creationOf: (name) => creationOf(outbox, name),
     });
-    this.rooms = new Rooms(rest, cache);
+    this.people = new People(rest, cache);
+    this.trash = new Trash(rest, cache);
+    this.rooms = new Rooms(rest, cache, this.people, this.documents, now);
+    this.todos = new Todos(person, this.documents, now);
     this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents });
     this.stopFollowing = connection.reach.subscribe((reach) => {
       if (reach === "online") void this.deliver();
