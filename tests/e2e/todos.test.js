@@ -95,7 +95,7 @@ test("a list is changed with the keyboard alone", async () => {
 
   await ada.todos.getByRole("button", { name: "Reorder “rest”" }).focus();
   await keyboard.press("Space");
-  await said.filter({ hasText: "“rest” is picked up at place 3 of 3." }).waitFor();
+  await said.filter({ hasText: "“rest” is over place 3 of 3." }).waitFor();
   await keyboard.press("ArrowUp");
   await said.filter({ hasText: "“rest” is over place 2 of 3." }).waitFor();
   await keyboard.press("ArrowUp");

@@ -34,7 +34,7 @@ export type Person = Pick<Schemas["MeView"], "id" | "username" | "display_name">
 export type Send = (request: Request) => Promise<Response>;
 
 /** The paths that carry no access token and are never repeated after a refresh. */
-export const SIGN_IN_PATHS = new Set(["/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"]);
+export const SIGN_IN_PATHS = ["/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"];
 
 const PAGE = 100;
 

@@ -51,7 +51,7 @@ export function transport({ fetch, tokens, connection, clock, onLoginOver }: Tra
   }
 
   return async (request) => {
-    if (SIGN_IN_PATHS.has(new URL(request.url).pathname)) {
+    if (SIGN_IN_PATHS.some((path) => request.url.endsWith(path))) {
       if (tokens.delivery === "body") request.headers.set("X-Token-Delivery", "body");
       return once(request);
     }
