@@ -7,6 +7,10 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
 
+/** A server for `npm run dev` and `npm run preview`; it must allow their origin (`--cors-origins`). */
+const server = process.env["STUDYHALL_URL"] || "http://127.0.0.1:8080";
+const proxy = Object.fromEntries(["/api", "/sync"].map((path) => [path, { target: server, ws: true }]));
+
 export default defineConfig({
   plugins: [
     react(),
@@ -36,6 +40,8 @@ export default defineConfig({
       },
     }),
   ],
+  server: { proxy },
+  preview: { proxy },
   build: {
     outDir: process.env["STUDYHALL_WEB_OUT"] || "dist",
     emptyOutDir: true,

@@ -158,6 +158,74 @@ export class Person {
     await this.text.filter({ hasText: words }).waitFor();
   }
 
+  /** Opens a room from the list of rooms. */
+  async openRoom(name) {
+    await this.goTo("Rooms");
+    await this.page.getByRole("link", { name }).click();
+    await this.page.getByRole("heading", { name, level: 1 }).waitFor();
+  }
+
+  /** The list of todos on this screen, and what belongs to it. */
+  get todos() {
+    return this.page.getByRole("region", { name: /todos/i });
+  }
+
+  async addTodo(text) {
+    const field = this.todos.getByRole("textbox", { name: "New todo" });
+    await field.fill(text);
+    await field.press("Enter");
+    await this.todos.getByRole("button", { name: `Change: ${text}` }).waitFor();
+  }
+
+  async complete(text) {
+    await this.todos.getByRole("checkbox", { name: `Done: ${text}` }).check();
+  }
+
+  /** Chooses from a todo's menu. */
+  async choose(text, item) {
+    await this.todos.getByRole("button", { name: `More about “${text}”` }).click();
+    await this.page.getByRole("menuitem", { name: item }).click();
+  }
+
+  /** Drags a todo to where another one is. */
+  async drag(text, to) {
+    const middle = async (name) => {
+      const { x, y, width, height } = await this.todos.getByRole("button", { name: `Reorder “${name}”` }).boundingBox();
+      return [x + width / 2, y + height / 2];
+    };
+    await this.todos.getByRole("button", { name: `Reorder “${text}”` }).hover();
+    const [to_x, to_y] = await middle(to);
+    await this.page.mouse.down();
+    await this.page.mouse.move(to_x, to_y, { steps: 12 });
+    await this.page.mouse.up();
+  }
+
+  /** `a, b ✓` in order, ✓ for what is done. */
+  async readsTodos() {
+    return this.todos.getByRole("listitem").evaluateAll((rows) =>
+      rows
+        .map((row) => {
+          const done = row.querySelector("input[type=checkbox]").checked;
+          return row.querySelector(".todo-text").lastChild.textContent + (done ? " ✓" : "");
+        })
+        .join(", "),
+    );
+  }
+
+  async seesTodos(expected) {
+    await eventually(() => this.readsTodos(), (list) => list === expected, `${this.name} sees ${expected}`);
+  }
+
+  /** Waits until the list's save state says this. */
+  async seesListState(words) {
+    await this.todos.getByRole("status", { name: "Save state" }).filter({ hasText: words }).waitFor();
+  }
+
+  /** What the server's REST API answers to this person. */
+  async asks(path) {
+    return this.page.evaluate(async (at) => (await fetch(`/api/v1${at}`)).json(), path);
+  }
+
   get saveState() {
     return this.page.getByRole("status", { name: "Save state" });
   }

@@ -1,23 +1,17 @@
 /**
  * A person's notes: listed (from this device when the server is away), created offline
- * or online by the same path, opened once however often they are shown, and settled in
- * the background. Knows no screen and no other person.
+ * or online by the same path, opened as documents with a title, and brought back to what
+ * they were. Knows no screen and no other person.
  */
-import type { Awareness } from "y-protocols/awareness";
 import type { Doc } from "yjs";
 import type { Answer, Cache } from "./cache.js";
-import type { Connection } from "./connection.js";
+import type { Creation, DocumentHandle, Documents } from "./documents.js";
 import { newId } from "./ids.js";
-import type { OpenNote } from "./note.js";
-import type { Observable } from "./observable.js";
 import type { Outbox, Waiting } from "./outbox.js";
-import type { NoteView, Person, Routes } from "./rest.js";
-import type { Socket } from "./socket.js";
-import type { NoteStatus } from "./status.js";
+import type { NoteView, Person, Routes, Version, VersionText } from "./rest.js";
 import { getJson, putJson, type Storage } from "./storage.js";
-import type { UnsavedLedger } from "./unsaved.js";
 
-const SETTLE_MS = 30_000;
+const NAME = "note:";
 
 /** A note in a list. */
 export interface NoteSummary extends Omit<NoteView, "rev" | "engine" | "document"> {
@@ -30,17 +24,11 @@ export interface NoteSummary extends Omit<NoteView, "rev" | "engine" | "document
 }
 
 /** A note in use. Every `open` is closed once. */
-export interface Note {
+export interface Note extends DocumentHandle {
   readonly id: string;
-  readonly doc: Doc;
-  readonly awareness: Awareness;
-  readonly status: Observable<NoteStatus>;
-  readonly blank: boolean;
   title: string;
   /** Calls `listener` with the title now and after each change. */
   onTitle(listener: (title: string) => void): () => void;
-  settled(): Promise<NoteStatus>;
-  close(): Promise<void>;
 }
 
 export interface NotesParts {
@@ -51,27 +39,20 @@ export interface NotesParts {
   rest: Routes;
   cache: Cache;
   outbox: Outbox;
-  ledger: UnsavedLedger;
-  socket: () => Promise<Socket>;
-  connection: Connection;
-}
-
-interface InUse {
-  opening: Promise<OpenNote>;
-  users: number;
+  documents: Documents;
 }
 
 export class Notes {
-  private readonly inUse = new Map<string, InUse>();
-  private closing = new Map<string, Promise<void>>();
-
   constructor(private readonly parts: NotesParts) {
-    parts.outbox.onAnswer((id) => void this.answered(id));
+    parts.outbox.onAnswer((id) => void parts.documents.answered(NAME + id));
+    parts.documents.onLoad((name, doc) => {
+      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)));
+    });
   }
 
   /** A person's own notes, or those of a room; newest first. */
   async list(options: { room?: string } = {}): Promise<Answer<NoteSummary[]>> {
-    const { rest, cache, outbox, ledger } = this.parts;
+    const { rest, cache, outbox, documents } = this.parts;
     const key = options.room ? `room/${options.room}/notes` : "notes";
     const waiting = (await outbox.list()).filter(({ note }) => !options.room || note.room_id === options.room);
     const answer = await cache
@@ -80,11 +61,11 @@ export class Notes {
         if (waiting.length === 0) throw error;
         return { value: [] as NoteView[], stale: true };
       });
-    const counts = await ledger.counts();
+    const counts = await documents.unsaved();
     const told = new Set(answer.value.map(({ id }) => id));
     const made = waiting.filter(({ note }) => !told.has(note.id)).map((entry) => this.madeHere(entry));
     const summaries = [...made, ...answer.value.map(asSummary)].map(async (summary) => {
-      const unsaved = counts.get(summary.id) ?? 0;
+      const unsaved = counts.get(NAME + summary.id) ?? 0;
       const local = unsaved > 0 || answer.stale || summary.pending ? await this.titleHere(summary.id) : undefined;
       return { ...summary, unsaved, title: local ?? summary.title };
     });
@@ -105,33 +86,55 @@ export class Notes {
       format: "rich",
       ...(options.room ? { room_id: options.room, is_shared: options.shared ?? true } : {}),
     });
-    const note = await this.open(id);
-    note.doc.getMap("meta").set("title", options.title ?? "");
-    await note.close();
+    await this.parts.documents.use(NAME + id, ({ doc }) => doc.getMap("meta").set("title", options.title ?? ""));
     void this.deliver();
     return id;
   }
 
   async open(id: string): Promise<Note> {
-    await this.closing.get(id);
-    let entry = this.inUse.get(id);
-    if (!entry) {
-      entry = { opening: this.load(id), users: 0 };
-      this.inUse.set(id, entry);
-      entry.opening.catch(() => this.inUse.delete(id));
-    }
-    entry.users += 1;
-    return this.handle(await entry.opening, entry);
+    const open = await this.parts.documents.open(NAME + id);
+    const { doc } = open;
+    const meta = doc.getMap("meta");
+    return {
+      ...open,
+      id,
+      get blank() {
+        return open.blank;
+      },
+      get title() {
+        return titleOf(doc);
+      },
+      set title(title: string) {
+        if (title !== titleOf(doc)) meta.set("title", title);
+      },
+      onTitle: (listener) => {
+        const tell = () => listener(titleOf(doc));
+        meta.observe(tell);
+        tell();
+        return () => meta.unobserve(tell);
+      },
+    };
+  }
+
+  /** The note's versions, newest first: who wrote when. */
+  history(id: string): Promise<Answer<Version[]>> {
+    return this.parts.cache.ask(`note/${id}/history`, () => this.parts.rest.versions(id));
+  }
+
+  /** What the note said in a version. */
+  version(id: string, version: number): Promise<Answer<VersionText>> {
+    return this.parts.cache.ask(`note/${id}/history/${version}`, () => this.parts.rest.version(id, version));
+  }
+
+  /** Makes the note read as it did in a version, by an edit: what others write meanwhile stays. */
+  restore(id: string, version: number): Promise<NoteView> {
+    return this.parts.rest.restoreVersion(id, version);
   }
 
   /** Removes what this device holds of a note. */
   async discard(id: string): Promise<void> {
-    const entry = this.inUse.get(id);
-    this.inUse.delete(id);
-    const open = entry ? await entry.opening : await this.load(id);
-    await open.remove();
+    await this.parts.documents.discard(NAME + id);
     await this.parts.outbox.forget(id);
-    await this.parts.ledger.forget(id);
     await this.parts.storage.delete(this.titleKey(id));
   }
 
@@ -141,95 +144,17 @@ export class Notes {
     await this.discard(id);
   }
 
-  /** Posts what waits, then lets notes that are not open sync what only this device has. */
+  /** Posts what waits, then lets documents that are not open sync. True when no creation waits. */
   async deliver(): Promise<boolean> {
     await this.parts.outbox.flush();
     const waiting = (await this.parts.outbox.list()).filter(({ refused }) => !refused);
-    const held = new Set(waiting.map(({ note }) => note.id));
-    for (const [id, edits] of await this.parts.ledger.counts()) {
-      if (edits > 0 && !held.has(id) && !this.inUse.has(id)) await this.settle(id);
-    }
+    await this.parts.documents.settle();
     return waiting.length === 0;
   }
 
-  /** Edits and creations that only this device has. */
-  async unsaved(): Promise<number> {
-    const counts = await this.parts.ledger.counts();
-    for (const { note } of await this.parts.outbox.list()) {
-      if (!counts.get(note.id)) counts.set(note.id, 1);
-    }
-    return [...counts.values()].reduce((sum, edits) => sum + edits, 0);
-  }
-
-  async close(): Promise<void> {
-    const open = [...this.inUse.values()];
-    this.inUse.clear();
-    await Promise.all(open.map(async ({ opening }) => (await opening).close()));
-  }
-
-  private async load(id: string): Promise<OpenNote> {
-    const [{ OpenNote }, socket] = await Promise.all([import("./note.js"), this.parts.socket()]);
-    const waiting = await this.parts.outbox.find(id);
-    const key = `${this.parts.prefix}note/${id}`;
-    const note = await OpenNote.open(id, { ...this.parts, socket, key }, waiting === undefined);
-    if (waiting?.refused) note.posted(true);
-    const { person } = this.parts;
-    note.awareness.setLocalStateField("user", { id: person.id, name: person.display_name || person.username });
-    note.meta.observe(() => void this.keepTitle(id, note.title));
-    return note;
-  }
-
-  private handle(open: OpenNote, entry: InUse): Note {
-    let closed = false;
-    const close = async () => {
-      if (closed) return;
-      closed = true;
-      entry.users -= 1;
-      if (entry.users > 0 || this.inUse.get(open.id) !== entry) return;
-      this.inUse.delete(open.id);
-      const done = open.close().finally(() => this.closing.delete(open.id));
-      this.closing.set(open.id, done);
-      await done;
-    };
-    return {
-      id: open.id,
-      doc: open.doc,
-      awareness: open.awareness,
-      status: open.status,
-      get blank() {
-        return open.blank;
-      },
-      get title() {
-        return open.title;
-      },
-      set title(title: string) {
-        open.title = title;
-      },
-      onTitle: (listener) => {
-        const tell = () => listener(open.title);
-        open.meta.observe(tell);
-        tell();
-        return () => open.meta.unobserve(tell);
-      },
-      settled: () => open.settled(),
-      close,
-    };
-  }
-
-  private async settle(id: string): Promise<void> {
-    const note = await this.open(id);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => (timer = setTimeout(resolve, SETTLE_MS)));
-    await Promise.race([note.settled(), patience]);
-    clearTimeout(timer);
-    await note.close();
-  }
-
-  private async answered(id: string): Promise<void> {
-    const entry = this.inUse.get(id);
-    if (!entry) return;
-    const waiting = await this.parts.outbox.find(id);
-    (await entry.opening).posted(waiting?.refused !== undefined);
+  /** Notes whose creation only this device knows, by the names of their documents. */
+  async made(): Promise<string[]> {
+    return (await this.parts.outbox.list()).map(({ note }) => NAME + note.id);
   }
 
   private madeHere({ note, made_at, refused }: Waiting): NoteSummary {
@@ -253,8 +178,8 @@ export class Notes {
     return `${this.parts.prefix}title/${id}`;
   }
 
-  private keepTitle(id: string, title: string): Promise<void> {
-    return putJson(this.parts.storage, this.titleKey(id), title);
+  private keepTitle(name: string, title: string): Promise<void> {
+    return putJson(this.parts.storage, this.titleKey(name.slice(NAME.length)), title);
   }
 
   private titleHere(id: string): Promise<string | undefined> {
@@ -264,4 +189,16 @@ export class Notes {
 
 function asSummary(view: NoteView): NoteSummary {
   return { ...view, unsaved: 0, pending: false, refused: null };
+}
+
+function titleOf(doc: Doc): string {
+  const title = doc.getMap("meta").get("title");
+  return typeof title === "string" ? title : "";
+}
+
+/** What the outbox knows of a document's creation; anything but a note is there with its owner. */
+export async function creationOf(outbox: Outbox, name: string): Promise<Creation> {
+  const waiting = name.startsWith(NAME) ? await outbox.find(name.slice(NAME.length)) : undefined;
+  if (!waiting) return "posted";
+  return waiting.refused ? "refused" : "waiting";
 }

@@ -18,6 +18,11 @@ export type NewNote = Schemas["PostNote"] & { id: string; format: NoteView["form
 export type LoginAnswer = Schemas["SignedInView"];
 export type Credentials = Schemas["Login"];
 export type Registration = Schemas["Register"];
+/** A version of a note: who wrote in it when. */
+export type Version = Schemas["VersionView"];
+export type VersionText = Schemas["VersionText"];
+/** Something that can be brought back. */
+export type Trashed = Schemas["TrashedView"];
 /** Somebody in a room, as the room knows them. */
 export type Member = Schemas["ParticipantView"];
 /** Somebody in a room, with a name. */
@@ -29,7 +34,7 @@ export type Person = Pick<Schemas["MeView"], "id" | "username" | "display_name">
 export type Send = (request: Request) => Promise<Response>;
 
 /** The paths that carry no access token and are never repeated after a refresh. */
-export const SIGN_IN_PATHS = new Set(["/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"]);
+export const SIGN_IN_PATHS = ["/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"];
 
 const PAGE = 100;
 
@@ -88,6 +93,15 @@ export function routes(baseUrl: string, send: Send) {
     note: (id: string) => answer(client.GET("/api/v1/notes/{id}", at(id))),
     createNote: (body: NewNote) => answer(client.POST("/api/v1/notes", { body })),
     deleteNote: (id: string) => answer(client.DELETE("/api/v1/notes/{id}", at(id))),
+    versions: (id: string) =>
+      all((query) => client.GET("/api/v1/notes/{id}/history", { params: { path: { id }, query } })),
+    version: (id: string, version: number) =>
+      answer(client.GET("/api/v1/notes/{id}/history/{version}", { params: { path: { id, version } } })),
+    restoreVersion: (id: string, version: number) =>
+      answer(client.POST("/api/v1/notes/{id}/restore", { ...at(id), body: { version } })),
+
+    trash: () => all((query) => client.GET("/api/v1/trash", { params: { query } })),
+    restoreTrashed: (id: string) => answer(client.POST("/api/v1/trash/{id}/restore", at(id))),
   };
 }
 

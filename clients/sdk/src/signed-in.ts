@@ -4,13 +4,17 @@
  */
 import { Cache } from "./cache.js";
 import type { Connection } from "./connection.js";
+import { Documents } from "./documents.js";
 import type { Exclusive } from "./locks.js";
-import { Notes } from "./notes.js";
+import { creationOf, Notes } from "./notes.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
 import type { Person, Routes } from "./rest.js";
 import { Rooms } from "./rooms.js";
 import type { Socket } from "./socket.js";
 import type { Storage } from "./storage.js";
+import { Todos } from "./todos.js";
+import { Trash } from "./trash.js";
 import { UnsavedLedger } from "./unsaved.js";
 
 const AGAIN_MS = 5_000;
@@ -24,28 +28,54 @@ export interface SignedInParts {
   socketUrl: string;
   WebSocket: typeof WebSocket;
   token: () => Promise<string>;
+  now: () => number;
   onLoginOver: () => void;
 }
 
 export class SignedIn {
   readonly notes: Notes;
   readonly rooms: Rooms;
+  readonly todos: Todos;
+  readonly trash: Trash;
+  readonly people: People;
+  private readonly documents: Documents;
   private socket: Promise<Socket> | null = null;
   private readonly stopFollowing: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(private readonly parts: SignedInParts) {
-    const { person, storage, rest, connection, exclusive } = parts;
+    const { person, storage, rest, connection, exclusive, now } = parts;
     const prefix = `user/${person.id}/`;
     const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
     const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post: rest.createNote });
     const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
-    this.rooms = new Rooms(rest, cache);
-    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, ledger, socket: this.openSocket, connection });
+    this.documents = new Documents({
+      person,
+      storage,
+      prefix,
+      ledger,
+      connection,
+      socket: this.openSocket,
+      creationOf: (name) => creationOf(outbox, name),
+    });
+    this.people = new People(rest, cache);
+    this.trash = new Trash(rest, cache);
+    this.rooms = new Rooms(rest, cache, this.people, this.documents, now);
+    this.todos = new Todos(person, this.documents, now);
+    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents });
     this.stopFollowing = connection.reach.subscribe((reach) => {
       if (reach === "online") void this.deliver();
     });
+  }
+
+  /** Edits and creations that only this device has. */
+  async unsaved(): Promise<number> {
+    const counts = await this.documents.unsaved();
+    for (const name of await this.notes.made()) {
+      if (!counts.get(name)) counts.set(name, 1);
+    }
+    return [...counts.values()].reduce((sum, edits) => sum + edits, 0);
   }
 
   /** Stops everything and leaves what is kept on this device. */
@@ -53,11 +83,11 @@ export class SignedIn {
     this.closed = true;
     clearTimeout(this.timer);
     this.stopFollowing();
-    await this.notes.close();
+    await this.documents.close();
     (await this.socket)?.close();
   }
 
-  /** Documents and their socket are most of the code: loaded with the first note. */
+  /** Documents and their socket are most of the code: loaded with the first one. */
   private openSocket = (): Promise<Socket> => {
     const { parts } = this;
     this.socket ??= import("./socket.js").then(({ Socket }) => new Socket({ ...parts, url: parts.socketUrl }));

@@ -1,16 +1,16 @@
 /**
- * What may be said about a note: one pure function from what is known to the one word
+ * What may be said about a document: one pure function from what is known to the one word
  * that is shown. Knows no socket and no clock.
  */
 import type { Reach } from "./connection.js";
 
-export type NoteState = "offline" | "connecting" | "saving" | "saved" | "read-only" | "refused";
+export type DocumentState = "offline" | "connecting" | "saving" | "saved" | "read-only" | "refused";
 
-/** Why a note is refused: for good, each with something that a person can do. */
+/** Why a document is refused: for good, each with something that a person can do. */
 export type Refusal = "not-found" | "removed" | "deleted" | "login-over" | "too-large" | "not-accepted";
 
-export interface NoteStatus {
-  state: NoteState;
+export interface DocumentStatus {
+  state: DocumentState;
   /** Edits made here that no server has acknowledged, of earlier visits too. */
   unsaved: number;
   /** This device has all of them: closing the page loses nothing. */
@@ -22,7 +22,7 @@ export interface NoteStatus {
 
 export interface Known {
   reach: Reach;
-  /** The server has heard of the note (its creation was posted). */
+  /** The server has heard of the document (its creation was posted). */
   posted: boolean;
   /** The document's session is open and let in; with what scope. */
   scope: "readonly" | "read-write" | null;
@@ -34,12 +34,12 @@ export interface Known {
   refusal: Refusal | null;
 }
 
-export function statusOf(known: Known): NoteStatus {
+export function statusOf(known: Known): DocumentStatus {
   const { unsaved, kept, paused, refusal } = known;
   return { state: stateOf(known), unsaved, kept, paused, refusal };
 }
 
-function stateOf(known: Known): NoteState {
+function stateOf(known: Known): DocumentState {
   if (known.refusal !== null) return "refused";
   if (known.reach === "offline") return "offline";
   if (!known.posted) return "saving";
@@ -48,6 +48,6 @@ function stateOf(known: Known): NoteState {
   return known.acknowledged && known.unsaved === 0 ? "saved" : "saving";
 }
 
-export function sameStatus(a: NoteStatus, b: NoteStatus): boolean {
-  return (Object.keys(a) as (keyof NoteStatus)[]).every((key) => a[key] === b[key]);
+export function sameStatus(a: DocumentStatus, b: DocumentStatus): boolean {
+  return (Object.keys(a) as (keyof DocumentStatus)[]).every((key) => a[key] === b[key]);
 }

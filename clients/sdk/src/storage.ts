@@ -3,6 +3,7 @@
  * memory, and JSON on top. Knows neither what is kept nor who is signed in; keys are
  * paths, and everything of one person lies under `user/<id>/`.
  */
+import { decodeUtf8, encodeUtf8 } from "lib0/string";
 import type * as Y from "yjs";
 
 /** A document's updates kept on this device. */
@@ -41,11 +42,11 @@ export function memory(): Storage {
 
 export async function getJson<T>(storage: Storage, key: string): Promise<T | undefined> {
   const bytes = await storage.get(key);
-  return bytes === undefined ? undefined : (JSON.parse(new TextDecoder().decode(bytes)) as T);
+  return bytes === undefined ? undefined : (JSON.parse(decodeUtf8(bytes)) as T);
 }
 
 export function putJson(storage: Storage, key: string, value: unknown): Promise<void> {
-  return storage.put(key, new TextEncoder().encode(JSON.stringify(value)));
+  return storage.put(key, encodeUtf8(JSON.stringify(value)));
 }
 
 export async function listJson<T>(storage: Storage, prefix: string): Promise<[string, T][]> {

@@ -3,17 +3,21 @@
  * hands out their rooms and notes. Opens as the last person even without a server.
  * Knows no screen; asks its caller before anything unsaved is removed.
  */
+import { Clock } from "./clock.js";
 import { Connection, type Reach } from "./connection.js";
 import { platformExclusive, type Exclusive } from "./locks.js";
 import type { Notes } from "./notes.js";
 import { Value, type Observable } from "./observable.js";
+import type { People } from "./people.js";
 import { Problem } from "./problem.js";
 import { routes, type Credentials, type LoginAnswer, type Person, type Registration, type Routes } from "./rest.js";
 import type { Rooms } from "./rooms.js";
 import { SignedIn } from "./signed-in.js";
 import { drop, getJson, putJson, type Storage } from "./storage.js";
+import type { Todos } from "./todos.js";
 import { Tokens, type Delivery } from "./tokens.js";
 import { transport } from "./transport.js";
+import type { Trash } from "./trash.js";
 
 const PERSON = "person";
 const LOGOUT_OWED = "logout-owed";
@@ -53,6 +57,7 @@ export class UnsavedWork extends Error {
 export class Studyhall {
   private readonly state = new Value<Login>({ person: null, over: false }, sameLogin);
   private readonly connection: Connection;
+  private readonly clock: Clock;
   private readonly tokens: Tokens;
   private readonly rest: Routes;
   private readonly exclusive: Exclusive;
@@ -65,6 +70,7 @@ export class Studyhall {
     this.url = (options.url ?? (inBrowser ? location.origin : "")).replace(/\/+$/, "");
     this.exclusive = options.exclusive ?? platformExclusive();
     this.connection = new Connection(() => this.rest.me());
+    this.clock = new Clock(options.storage);
     this.tokens = new Tokens(
       options.storage,
       options.delivery ?? (inBrowser ? "cookie" : "body"),
@@ -77,6 +83,7 @@ export class Studyhall {
         fetch: options.fetch ?? ((...args) => fetch(...args)),
         tokens: this.tokens,
         connection: this.connection,
+        clock: this.clock,
         onLoginOver: this.loginIsOver,
       }),
     );
@@ -88,6 +95,7 @@ export class Studyhall {
   /** Opens as whoever was signed in last on this device, server or not. */
   static async open(options: Options): Promise<Studyhall> {
     const hall = new Studyhall(options);
+    await hall.clock.load();
     await hall.follow();
     if (await options.storage.get(LOGOUT_OWED)) void hall.payLogout();
     else if (hall.state.get().person) void hall.greet();
@@ -110,6 +118,18 @@ export class Studyhall {
     return this.required().rooms;
   }
 
+  get todos(): Todos {
+    return this.required().todos;
+  }
+
+  get trash(): Trash {
+    return this.required().trash;
+  }
+
+  get people(): People {
+    return this.required().people;
+  }
+
   async register(registration: Registration): Promise<Person> {
     await this.payLogout();
     return this.enter(await this.rest.register(registration));
@@ -126,7 +146,7 @@ export class Studyhall {
    */
   async logout({ discard = false }: { discard?: boolean } = {}): Promise<void> {
     const signedIn = this.required();
-    const edits = discard ? 0 : await signedIn.notes.unsaved();
+    const edits = discard ? 0 : await signedIn.unsaved();
     if (edits > 0) throw new UnsavedWork(edits);
     const person = this.state.get().person?.id;
     await putJson(this.options.storage, LOGOUT_OWED, { person } satisfies OwedLogout);
@@ -185,6 +205,7 @@ export class Studyhall {
       socketUrl: `${this.url.replace(/^http/, "ws")}/sync/hocuspocus`,
       WebSocket: this.options.WebSocket ?? globalThis.WebSocket,
       token: async () => (await this.rest.ticket()).ticket,
+      now: this.clock.now,
       onLoginOver: this.loginIsOver,
     });
   }

@@ -2,6 +2,7 @@
  * Sends requests with the login's tokens and repeats one after a refresh. Every outcome
  * is told to the connection. Knows no route but those of signing in.
  */
+import type { Clock } from "./clock.js";
 import type { Connection } from "./connection.js";
 import { Problem, Unreachable } from "./problem.js";
 import { SIGN_IN_PATHS, type Send } from "./rest.js";
@@ -15,17 +16,24 @@ export interface TransportOptions {
   fetch: typeof fetch;
   tokens: Tokens;
   connection: Connection;
+  clock: Clock;
   /** The login is over: the server refuses to renew it. */
   onLoginOver: () => void;
 }
 
-export function transport({ fetch, tokens, connection, onLoginOver }: TransportOptions): Send {
+export function transport({ fetch, tokens, connection, clock, onLoginOver }: TransportOptions): Send {
   async function once(request: Request, access?: string): Promise<Response> {
     if (access) request.headers.set("Authorization", `Bearer ${access}`);
+    // Not `AbortSignal.timeout`, which React Native has not.
+    const patience = new AbortController();
+    const timer: unknown = setTimeout(() => patience.abort(), PATIENCE_MS);
+    (timer as { unref?: () => void }).unref?.();
+    const asked = Date.now();
     try {
-      const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+      const response = await fetch(request, { signal: patience.signal });
       if (NOBODY_THERE.has(response.status)) throw new Unreachable(response.status);
       connection.answered();
+      clock.answered(response.headers.get("Date"), asked);
       return response;
     } catch (cause) {
       connection.silent();
@@ -43,7 +51,7 @@ export function transport({ fetch, tokens, connection, onLoginOver }: TransportO
   }
 
   return async (request) => {
-    if (SIGN_IN_PATHS.has(new URL(request.url).pathname)) {
+    if (SIGN_IN_PATHS.some((path) => request.url.endsWith(path))) {
       if (tokens.delivery === "body") request.headers.set("X-Token-Delivery", "body");
       return once(request);
     }

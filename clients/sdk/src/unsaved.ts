@@ -1,5 +1,5 @@
 /**
- * How many edits of which note only this device has. Each open document writes an entry
+ * How many edits of which document only this device has. Each open document writes an entry
  * of its own, so two tabs never overwrite each other's count; an entry found at opening
  * is settled by the first full acknowledgement, because what it counts was loaded before.
  * Knows numbers only.
@@ -16,24 +16,24 @@ export class UnsavedLedger {
     private readonly prefix: string,
   ) {}
 
-  /** Unsaved edits by note id. */
+  /** Unsaved edits by the name of the document. */
   async counts(): Promise<Map<string, number>> {
     const counts = new Map<string, number>();
     for (const [key, entry] of await listJson<Entry>(this.storage, this.prefix)) {
-      const note = key.slice(this.prefix.length).split("/")[0] ?? "";
-      counts.set(note, (counts.get(note) ?? 0) + entry.edits);
+      const name = key.slice(this.prefix.length).split("/")[0] ?? "";
+      counts.set(name, (counts.get(name) ?? 0) + entry.edits);
     }
     return counts;
   }
 
   /** `documentKept` resolves when the document's own updates are on this device. */
-  async open(note: string, writer: number, documentKept: () => Promise<unknown>): Promise<UnsavedCount> {
-    const found = await listJson<Entry>(this.storage, `${this.prefix}${note}/`);
-    return new UnsavedCount(this.storage, `${this.prefix}${note}/${writer}`, found, documentKept);
+  async open(name: string, writer: number, documentKept: () => Promise<unknown>): Promise<UnsavedCount> {
+    const found = await listJson<Entry>(this.storage, `${this.prefix}${name}/`);
+    return new UnsavedCount(this.storage, `${this.prefix}${name}/${writer}`, found, documentKept);
   }
 
-  async forget(note: string): Promise<void> {
-    for (const key of await this.storage.list(`${this.prefix}${note}/`)) await this.storage.delete(key);
+  async forget(name: string): Promise<void> {
+    for (const key of await this.storage.list(`${this.prefix}${name}/`)) await this.storage.delete(key);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The one word about a note, and the refusals behind it. */
 import { expect, it } from "vitest";
 import { refusalOf } from "../src/refusal.js";
-import { statusOf, type Known, type NoteState } from "../src/status.js";
+import { statusOf, type Known, type DocumentState } from "../src/status.js";
 
 const fine: Known = {
   reach: "online",
@@ -14,7 +14,7 @@ const fine: Known = {
   refusal: null,
 };
 
-it.each<[NoteState, string, Partial<Known>]>([
+it.each<[DocumentState, string, Partial<Known>]>([
   ["saved", "everything is acknowledged", {}],
   ["saving", "an update waits for its acknowledgement", { acknowledged: false, unsaved: 1 }],
   ["saving", "edits of an earlier visit are not covered yet", { unsaved: 3 }],

@@ -34,3 +34,20 @@ export function useNotes(room?: string) {
   const hall = useHall();
   return useQuery({ queryKey: ["notes", room ?? "own"], queryFn: () => hall.notes.list({ room }) });
 }
+
+/** What can be brought back. */
+export function useTrash() {
+  const hall = useHall();
+  return useQuery({ queryKey: ["trash"], queryFn: () => hall.trash.list() });
+}
+
+/** A note's versions, newest first. */
+export function useVersions(note: string) {
+  const hall = useHall();
+  return useQuery({ queryKey: ["note", note, "history"], queryFn: () => hall.notes.history(note) });
+}
+
+export function useVersion(note: string, version: number) {
+  const hall = useHall();
+  return useQuery({ queryKey: ["note", note, "history", version], queryFn: () => hall.notes.version(note, version) });
+}

@@ -4,11 +4,14 @@
  */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Loading } from "./parts/Message";
+import { HistoryScreen } from "./screens/HistoryScreen";
 import { JoinScreen } from "./screens/JoinScreen";
 import { NotFoundScreen } from "./screens/NotFoundScreen";
 import { NotesScreen } from "./screens/NotesScreen";
 import { RoomScreen } from "./screens/RoomScreen";
 import { RoomsScreen } from "./screens/RoomsScreen";
+import { TodosScreen } from "./screens/TodosScreen";
+import { TrashScreen } from "./screens/TrashScreen";
 import { App } from "./shell/App";
 
 const root = createRootRoute({ component: App, notFoundComponent: NotFoundScreen });
@@ -37,6 +40,9 @@ const screens = [
     component: lazyRouteComponent(() => import("./screens/NoteScreen"), "NoteScreen"),
     pendingComponent: () => <Loading what="the note" />,
   }),
+  createRoute({ getParentRoute: () => root, path: "/notes/$noteId/history", component: HistoryScreen }),
+  createRoute({ getParentRoute: () => root, path: "/todos", component: TodosScreen }),
+  createRoute({ getParentRoute: () => root, path: "/trash", component: TrashScreen }),
 ];
 
 export function newRouter() {

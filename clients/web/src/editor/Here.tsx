@@ -2,7 +2,7 @@
 import { Avatar, Tooltip } from "@mantine/core";
 import type { Note } from "@studyhall/client";
 import { useEffect, useState } from "react";
-import { colourOf } from "./colour";
+import { colourOf } from "../parts/colour";
 
 interface Somebody {
   id: string;

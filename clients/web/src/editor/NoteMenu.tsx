@@ -1,14 +1,14 @@
-/** What the owner of a note can do with it as a whole: delete it, after being asked. */
+/** What can be done with a note as a whole: look at what it was, and, its owner, delete it after being asked. */
 import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from "@mantine/core";
 import type { Note } from "@studyhall/client";
-import { IconDots, IconTrash } from "@tabler/icons-react";
+import { IconDots, IconHistory, IconTrash } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useHall, useReach } from "../hall";
 import { Failure } from "../parts/Message";
 
-export function NoteMenu({ note }: { note: Note }) {
+export function NoteMenu({ note, own }: { note: Note; own: boolean }) {
   const hall = useHall();
   const navigate = useNavigate();
   const offline = useReach() === "offline";
@@ -26,9 +26,17 @@ export function NoteMenu({ note }: { note: Note }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item leftSection={<IconTrash size={16} />} disabled={offline} onClick={() => setAsking(true)}>
-            Delete this note
+          <Menu.Item
+            leftSection={<IconHistory size={16} />}
+            renderRoot={(props) => <Link to="/notes/$noteId/history" params={{ noteId: note.id }} {...props} />}
+          >
+            History
           </Menu.Item>
+          {own && (
+            <Menu.Item leftSection={<IconTrash size={16} />} disabled={offline} onClick={() => setAsking(true)}>
+              Delete this note
+            </Menu.Item>
+          )}
         </Menu.Dropdown>
       </Menu>
       <Modal
@@ -40,7 +48,7 @@ export function NoteMenu({ note }: { note: Note }) {
       >
         <Stack>
           {remove.error && <Failure error={remove.error} />}
-          <Text>It disappears for everybody who can see it.</Text>
+          <Text>It disappears for everybody who can see it. For thirty days you can bring it back from your trash.</Text>
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setAsking(false)} data-autofocus>
               Keep it

@@ -10,7 +10,7 @@ import { EditorContent, useEditor } from "@tiptap/react";
 import { StarterKit } from "@tiptap/starter-kit";
 import { useEffect } from "react";
 import { nameOf } from "../hall";
-import { colourOf } from "./colour";
+import { colourOf } from "../parts/colour";
 import { Toolbar } from "./Toolbar";
 
 interface Props {

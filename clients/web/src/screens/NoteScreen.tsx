@@ -7,52 +7,34 @@ import { Group, Stack, Text, TextInput } from "@mantine/core";
 import type { Note, Person } from "@studyhall/client";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Here } from "../editor/Here";
 import { NoteMenu } from "../editor/NoteMenu";
 import { PlainEditor } from "../editor/PlainEditor";
-import { Refused } from "../editor/Refused";
 import { RichEditor } from "../editor/RichEditor";
-import { SaveState } from "../editor/SaveState";
+import { textOf } from "../editor/text";
 import { useHall, useObservable, useWho } from "../hall";
 import { Failure, Loading } from "../parts/Message";
+import { Refused } from "../parts/Refused";
+import { SaveState } from "../parts/SaveState";
+import { useOpened } from "../parts/useOpened";
 
 export function NoteScreen() {
   const { noteId } = useParams({ from: "/notes/$noteId" });
   const { person } = useWho();
-  const { note, error } = useNote(noteId);
-  if (error !== null) return <Failure error={error} />;
-  if (!note || !person) return <Loading what="the note" />;
-  return <OpenNote key={note.id} note={note} person={person} />;
-}
-
-/** Opens a note for as long as it is shown. */
-function useNote(id: string): { note: Note | null; error: unknown } {
   const hall = useHall();
   const queries = useQueryClient();
-  const [state, setState] = useState<{ note: Note | null; error: unknown }>({ note: null, error: null });
-  useEffect(() => {
-    let left = false;
-    const opening = hall.notes.open(id);
-    opening.then(
-      (note) => !left && setState({ note, error: null }),
-      (error) => !left && setState({ note: null, error }),
-    );
-    return () => {
-      left = true;
-      setState({ note: null, error: null });
-      void opening
-        .then((note) => note.close())
-        .then(() => queries.invalidateQueries({ queryKey: ["notes"] }))
-        .catch(() => undefined);
-    };
-  }, [hall, id, queries]);
-  return state;
+  const listed = () => void queries.invalidateQueries({ queryKey: ["notes"] });
+  const { opened, error } = useOpened(noteId, () => hall.notes.open(noteId), listed);
+  if (error !== null) return <Failure error={error} />;
+  if (!opened || !person) return <Loading what="the note" />;
+  return <OpenNote key={opened.id} note={opened} person={person} />;
 }
 
 function OpenNote({ note, person }: { note: Note; person: Person }) {
   const hall = useHall();
+  const navigate = useNavigate();
   const status = useObservable(note.status);
   // The server's view says which kind of note it is and where it lies; offline, the last one does.
   const view = useQuery({
@@ -70,10 +52,17 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
         <Group gap="sm" wrap="nowrap">
           <Here note={note} self={person.id} />
           {!(status.refusal && note.blank) && <SaveState status={status} />}
-          {view.data?.owner_id === person.id && <NoteMenu note={note} />}
+          {known && <NoteMenu note={note} own={view.data?.owner_id === person.id} />}
         </Group>
       </Group>
-      {status.refusal && <Refused note={note} refusal={status.refusal} />}
+      {status.refusal && (
+        <Refused
+          thing="note"
+          refusal={status.refusal}
+          text={note.blank ? undefined : textOf(note)}
+          remove={() => void navigate({ to: "/notes" }).then(() => hall.notes.discard(note.id))}
+        />
+      )}
       {!known && status.state === "offline" && (
         <Text className="quiet" role="note">
           This note was not opened on this device before. It appears when the server can be reached again.

@@ -1,10 +1,11 @@
-/** One room: its notes, who is in it, and how others get in. */
+/** One room: its timer, notes and todos, who is in it, and how others get in. */
 import { ActionIcon, Avatar, Button, CopyButton, Group, Stack, Text, Title, Tooltip } from "@mantine/core";
 import type { Participant } from "@studyhall/client";
 import { IconCheck, IconCopy, IconLogout2 } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { nameOf, useHall, useReach, useWho } from "../hall";
+import { RoomTimer, Todos } from "../parts/Later";
 import { Failure, Loading, Stale } from "../parts/Message";
 import { NoteList } from "../parts/NoteList";
 import { useParticipants, useRoom } from "../queries";
@@ -25,8 +26,16 @@ export function RoomScreen() {
         {stale && <Stale />}
       </div>
       <div className="room-columns">
-        <Stack component="section" aria-label="Notes of this room">
-          <NoteList heading="Notes" level={2} room={roomId} />
+        <section className="room-timer" aria-label="Timer of this room">
+          <RoomTimer key={roomId} room={roomId} />
+        </section>
+        <Stack gap="xl" className="room-work">
+          <Stack component="section" aria-label="Notes of this room">
+            <NoteList heading="Notes" level={2} room={roomId} />
+          </Stack>
+          <Stack gap="sm" component="section" aria-label="Todos of this room">
+            <Todos key={roomId} level={2} room={roomId} />
+          </Stack>
         </Stack>
         <Stack component="aside" gap="lg" aria-label="People and invitations">
           <People room={roomId} capacity={value.max_participants} />

@@ -48,6 +48,9 @@ export function App() {
                 <Link to="/notes" className="nav-link">
                   Notes
                 </Link>
+                <Link to="/todos" className="nav-link">
+                  Todos
+                </Link>
               </Group>
             </Group>
             <Group gap={6} wrap="nowrap">
@@ -69,7 +72,7 @@ export function App() {
 function Mark() {
   return (
     <Group gap={8} wrap="nowrap">
-      <img src="/icon.svg" alt="" width={28} height={28} />
+      <img src="/icon.svg" alt="" width={28} height={28} className="mark-icon" />
       <span className="mark">Studyhall</span>
     </Group>
   );

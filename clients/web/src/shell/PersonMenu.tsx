@@ -1,8 +1,8 @@
 /** Who is signed in, and signing out, which asks before anything unsaved is removed. */
 import { Avatar, Button, Group, Menu, Modal, Stack, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { UnsavedWork, type Person } from "@studyhall/client";
-import { IconLogout } from "@tabler/icons-react";
-import { useNavigate } from "@tanstack/react-router";
+import { IconLogout, IconTrash } from "@tabler/icons-react";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { nameOf, useHall } from "../hall";
 
@@ -33,6 +33,9 @@ export function PersonMenu({ person }: { person: Person }) {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>{nameOf(person)}</Menu.Label>
+          <Menu.Item leftSection={<IconTrash size={16} />} renderRoot={(props) => <Link to="/trash" {...props} />}>
+            Trash
+          </Menu.Item>
           <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut(false)}>
             Sign out
           </Menu.Item>

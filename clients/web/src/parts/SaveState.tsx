@@ -2,7 +2,7 @@
  * Whether what is written is saved, in words, always in sight. Bad news is shown at once;
  * "Saved" only after a moment without edits, so that typing does not make it flicker.
  */
-import type { NoteStatus } from "@studyhall/client";
+import type { DocumentStatus } from "@studyhall/client";
 import { IconAlertTriangle, IconCircleCheck, IconCloudUpload } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { wordsOf, type Tone } from "./words";
@@ -14,7 +14,7 @@ const ICONS: Record<Tone, typeof IconCircleCheck> = {
   stop: IconAlertTriangle,
 };
 
-export function SaveState({ status }: { status: NoteStatus }) {
+export function SaveState({ status }: { status: DocumentStatus }) {
   const [shown, setShown] = useState(status);
   useEffect(() => {
     if (status.state !== "saved") return setShown(status);

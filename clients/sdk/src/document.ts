@@ -1,7 +1,7 @@
 /**
- * One open note: its document kept on this device, its session on the shared socket,
- * its awareness, and the one word about it. Opens without a server; attaches when the
- * server knows the note. Knows no list of notes and no screen.
+ * One open document: kept on this device, its session on the shared socket, its
+ * awareness, and the one word about it. Opens without a server; attaches when the
+ * server knows it. Knows nothing of what is in it, and no screen.
  */
 import { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
@@ -10,11 +10,11 @@ import { keepDocument } from "./document-log.js";
 import { Value, type Observable } from "./observable.js";
 import { Session } from "./session.js";
 import type { Socket } from "./socket.js";
-import { sameStatus, statusOf, type Known, type NoteStatus } from "./status.js";
+import { sameStatus, statusOf, type Known, type DocumentStatus } from "./status.js";
 import type { DocumentLog, Storage } from "./storage.js";
 import type { UnsavedCount, UnsavedLedger } from "./unsaved.js";
 
-export interface NoteParts {
+export interface DocumentParts {
   storage: Storage;
   /** Where the document is kept. */
   key: string;
@@ -23,27 +23,24 @@ export interface NoteParts {
   connection: Connection;
 }
 
-export class OpenNote {
+export class OpenDocument {
   readonly awareness: Awareness;
-  /** Facts about the note that people edit together: `title`. */
-  readonly meta: Y.Map<unknown>;
-  private readonly value: Value<NoteStatus>;
+  private readonly value: Value<DocumentStatus>;
   private readonly session: Session;
   private readonly stops: (() => void)[] = [];
   private readonly ended: Promise<void>;
 
   private constructor(
-    readonly id: string,
+    readonly name: string,
     readonly doc: Y.Doc,
     private readonly log: DocumentLog,
     private readonly count: UnsavedCount,
     private known: Known,
-    parts: NoteParts,
+    parts: DocumentParts,
   ) {
-    this.meta = doc.getMap("meta");
     this.awareness = new Awareness(doc);
     this.value = new Value(statusOf(known), sameStatus);
-    this.session = new Session(`note:${id}`, doc, this.awareness, parts.socket, (news) => this.learn(news));
+    this.session = new Session(name, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
     count.onKept = () => this.learn({});
     const { reach } = parts.connection;
@@ -52,11 +49,11 @@ export class OpenNote {
     if (known.posted) this.session.open();
   }
 
-  /** Loads what this device has; attaches if the server knows the note. */
-  static async open(id: string, parts: NoteParts, posted: boolean): Promise<OpenNote> {
+  /** Loads what this device has; attaches if the server knows the document. */
+  static async open(name: string, parts: DocumentParts, posted: boolean): Promise<OpenDocument> {
     const doc = new Y.Doc();
     const log = keepDocument(parts.storage, parts.key, doc);
-    const count = await parts.ledger.open(id, doc.clientID, () => log.kept());
+    const count = await parts.ledger.open(name, doc.clientID, () => log.kept());
     await log.loaded;
     const known: Known = {
       reach: parts.connection.reach.get(),
@@ -68,28 +65,19 @@ export class OpenNote {
       paused: false,
       refusal: null,
     };
-    return new OpenNote(id, doc, log, count, known, parts);
+    return new OpenDocument(name, doc, log, count, known, parts);
   }
 
-  get status(): Observable<NoteStatus> {
+  get status(): Observable<DocumentStatus> {
     return this.value;
   }
 
-  get title(): string {
-    const title = this.meta.get("title");
-    return typeof title === "string" ? title : "";
-  }
-
-  set title(title: string) {
-    if (title !== this.title) this.meta.set("title", title);
-  }
-
-  /** True when this device holds nothing of the note yet. */
+  /** True when this device holds nothing of the document yet. */
   get blank(): boolean {
     return this.doc.store.clients.size === 0;
   }
 
-  /** The note's creation was answered: with nothing wrong, or refused. */
+  /** The document's creation was answered: with nothing wrong, or refused. */
   posted(refused: boolean): void {
     if (this.known.posted) return;
     if (refused) return this.learn({ refusal: "not-accepted" });
@@ -97,8 +85,8 @@ export class OpenNote {
     this.session.open();
   }
 
-  /** Resolves when everything here is acknowledged or refused, or the note is closed. */
-  async settled(): Promise<NoteStatus> {
+  /** Resolves when everything here is acknowledged or refused, or the document is closed. */
+  async settled(): Promise<DocumentStatus> {
     const settled = this.value.until(({ state }) => state === "saved" || state === "read-only" || state === "refused");
     return Promise.race([settled, this.ended.then(() => this.value.get())]);
   }

@@ -1,0 +1,38 @@
+/** Said above a document that the server refuses: why, and how to take what it holds along. */
+import { Button, CopyButton, Group, Text } from "@mantine/core";
+import type { Refusal } from "@studyhall/client";
+import { Notice } from "./Notice";
+import { refusalOf, type Thing } from "./words";
+
+interface Props {
+  thing: Thing;
+  refusal: Refusal;
+  /** What it holds, for the clipboard; nothing when there is nothing to take along. */
+  text?: string;
+  remove?: () => void;
+}
+
+export function Refused({ thing, refusal, text, remove }: Props) {
+  const { title, detail } = refusalOf(thing, refusal);
+  return (
+    <Notice role="alert" tone="stop" title={title}>
+      <Text size="sm">{detail}</Text>
+      {text !== undefined && (
+        <Group gap="xs" mt="sm">
+          <CopyButton value={text}>
+            {({ copied, copy }) => (
+              <Button size="xs" variant="default" onClick={copy}>
+                {copied ? "Copied" : "Copy the text"}
+              </Button>
+            )}
+          </CopyButton>
+          {remove && (
+            <Button size="xs" variant="default" onClick={remove}>
+              Remove from this device
+            </Button>
+          )}
+        </Group>
+      )}
+    </Notice>
+  );
+}

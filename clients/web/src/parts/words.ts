@@ -1,0 +1,40 @@
+/** What a document's status is called, for people. One place for all of these words. */
+import type { DocumentStatus, Refusal } from "@studyhall/client";
+
+export type Tone = "good" | "wait" | "stop";
+
+export function wordsOf({ state, unsaved, kept, paused }: DocumentStatus): { text: string; tone: Tone } {
+  const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
+  switch (state) {
+    case "saved":
+      return { text: "Saved", tone: "good" };
+    case "saving":
+      if (paused) return { text: `Saving paused: ${edits} kept here`, tone: "wait" };
+      return { text: unsaved > 0 ? `Saving ${edits}` : "Saving", tone: "wait" };
+    case "connecting":
+      return { text: unsaved > 0 ? `Connecting: ${edits} kept here` : "Connecting", tone: "wait" };
+    case "offline":
+      if (unsaved === 0) return { text: "Offline: nothing unsaved", tone: "wait" };
+      return { text: kept ? `Offline: ${edits} kept here` : `Offline: keeping ${edits}`, tone: "wait" };
+    case "read-only":
+      return { text: "Read only", tone: "good" };
+    case "refused":
+      return { text: "Not saved", tone: "stop" };
+  }
+}
+
+/** What a refused document is called in its own refusal. */
+export type Thing = "note" | "list" | "timer";
+
+export function refusalOf(thing: Thing, refusal: Refusal): { title: string; detail: string } {
+  const shared = thing === "note" ? "You were removed from its room, or it is no longer shared." : "You were removed from its room.";
+  const words: Record<Refusal, { title: string; detail: string }> = {
+    "not-found": { title: `This ${thing} is not there`, detail: "It was deleted, or it is not shared with you." },
+    removed: { title: "You no longer have access", detail: shared },
+    deleted: { title: `This ${thing} was deleted`, detail: "Somebody deleted it. What this device has of it is below." },
+    "login-over": { title: "Your login has ended", detail: "Sign in again to go on. What you wrote is kept here." },
+    "too-large": { title: `This ${thing} is full`, detail: `The server takes no more edits. Begin another ${thing}.` },
+    "not-accepted": { title: "Your last edits were not accepted", detail: "They are kept on this device only." },
+  };
+  return words[refusal];
+}
