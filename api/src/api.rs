@@ -27,7 +27,8 @@ impl Api {
         accounts: Accounts,
         documents: Documents,
     ) -> Self {
-        Self(Arc::new(Inside { config, store, accounts, documents, shown: ShownTexts::default() }))
+        let shown = ShownTexts::new(&store);
+        Self(Arc::new(Inside { config, store, accounts, documents, shown }))
     }
 }
 

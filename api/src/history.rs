@@ -64,7 +64,7 @@ pub(crate) async fn show(
     if version == note.projected_seq {
         let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
         let newest = newest.items.into_iter().next().map(|newest| newest.value);
-        api.shown.remember(caller.login, &note);
+        api.shown.remember(caller.login, std::iter::once(&note.value)).await;
         return Ok(current(&note, newest));
     }
     let number = i64::try_from(version).map_err(|_| Fault::NotFound)?;
@@ -89,7 +89,7 @@ pub(crate) async fn restore(
     let note = notes::look_at(api, caller.user, id).await?;
     expected.check(note.rev)?;
     if expected.is_some() {
-        notes::put_text(api, caller, &note, expected, &text).await?;
+        notes::put_text_at(api, caller, &note, &text).await?;
     } else {
         let put = PutText { text, ..PutText::default() };
         api.documents.put_text(DocumentId::Note(id), caller.user, put).await?;

@@ -11,6 +11,7 @@ use studyhall_schema::{
 use studyhall_store::Versioned;
 
 use studyhall_sync::{PutText, SyncFault};
+use tracing::Instrument;
 
 use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
@@ -104,7 +105,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
     let is_new = api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
     let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
-    api.shown.remember(caller.login, &note);
+    api.shown.remember(caller.login, std::iter::once(&note.value)).await;
     Ok(Created { note, is_new })
 }
 
@@ -119,7 +120,7 @@ pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Perm
 /// A note, which the caller is shown.
 pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versioned<Note>, Fault> {
     let note = look_at(api, caller.user, id).await?;
-    api.shown.remember(caller.login, &note);
+    api.shown.remember(caller.login, std::iter::once(&note.value)).await;
     Ok(note)
 }
 
@@ -156,26 +157,45 @@ pub(crate) async fn revise(
         revised?.ok_or(Fault::NotFound)?;
     }
     let Some(text) = change.text else { return show(api, caller, id).await };
-    put_text(api, caller, &note, expected, &text).await?;
-    let now = look_at(api, user, id).await?;
-    api.shown.put(caller.login, &now, &text);
-    Ok(now)
+    if expected.is_some() {
+        put_text_at(api, caller, &note, &text).await?;
+        let now = look_at(api, user, id).await?;
+        api.shown.put(caller.login, &now, &text).await;
+        return Ok(now);
+    }
+    // What it comes to is remembered, also when the client has gone meanwhile.
+    let putting = tokio::spawn(put_text(api.clone(), caller, note, text).in_current_span());
+    putting.await.map_err(|error| Fault::Internal(error.to_string()))?
 }
 
-/// Puts a text: what differs from what the caller was shown, or, with `If-Match`, only into the very
-/// revision that was shown.
-pub(crate) async fn put_text(
+/// Puts a text: what differs from what the caller was shown.
+async fn put_text(
+    api: Api,
+    caller: Caller,
+    note: Versioned<Note>,
+    text: String,
+) -> Result<Versioned<Note>, Fault> {
+    let put = api.shown.puts(caller.login, &note, &text).await;
+    let put = api.documents.put_text(DocumentId::Note(note.id), caller.user, put).await;
+    let now = match put {
+        Ok(()) => look_at(&api, caller.user, note.id).await,
+        Err(fault) => Err(fault.into()),
+    };
+    match &now {
+        Ok(now) => api.shown.put(caller.login, now, &text).await,
+        Err(_) => api.shown.failed(caller.login, note.id, &text).await,
+    }
+    now
+}
+
+/// Puts a text, only into the very revision that was shown.
+pub(crate) async fn put_text_at(
     api: &Api,
     caller: Caller,
     note: &Versioned<Note>,
-    expected: &IfMatch,
     text: &str,
 ) -> Result<(), Fault> {
     let document = DocumentId::Note(note.id);
-    if !expected.is_some() {
-        let put = api.shown.puts(caller.login, note, text);
-        return Ok(api.documents.put_text(document, caller.user, put).await?);
-    }
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
         let put = PutText { text: text.to_owned(), only_at: Some(seq), ..PutText::default() };

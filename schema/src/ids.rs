@@ -8,7 +8,7 @@ use bson::oid::ObjectId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::clock::Clock;
+use crate::{Timestamp, clock::Clock};
 
 /// A text that is not 24 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -42,6 +42,11 @@ macro_rules! ids {
             /// A fresh id.
             pub fn new(clock: &dyn Clock) -> Self {
                 Self(fresh(clock))
+            }
+
+            /// When it was made, to the second.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_millis(self.0.timestamp().timestamp_millis())
             }
 
             /// The 12 bytes.

@@ -35,6 +35,9 @@ pub struct PutText {
     pub text: String,
     /// What its writer may have begun with: then only what they changed of it is changed.
     pub bases: Vec<Base>,
+    /// Without a base: whether its writer may have begun with what is not known any more. Then nothing is
+    /// taken away that is there now. Else they want what they put.
+    pub has_forgotten_base: bool,
     /// Where it is noted how the put is made.
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
@@ -74,7 +77,19 @@ pub struct Base {
 #[derive(Debug, Clone, Default)]
 pub struct Made(Arc<OnceLock<(u64, u32)>>);
 
+impl From<(u64, u32)> for Made {
+    /// What [`Made::noted`] told, maybe on another node.
+    fn from(noted: (u64, u32)) -> Self {
+        Self(Arc::new(noted.into()))
+    }
+}
+
 impl Made {
+    /// Under which client id it was made, and how much was written under it before.
+    pub fn noted(&self) -> Option<(u64, u32)> {
+        self.0.get().copied()
+    }
+
     /// Under this client id; `begun` is how much was written under it before.
     fn under(&self, client: u64, begun: u32) {
         let _ = self.0.set((client, begun)); // a put is made once
@@ -170,7 +185,7 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, mut bases, only_at, made } = put;
+        let PutText { text, mut bases, has_forgotten_base, only_at, made } = put;
         let turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
@@ -196,7 +211,10 @@ impl Documents {
                 now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
                 let base = text::nearest(bases.iter().map(|base| &*base.text), &now);
-                let merged = base.map(|base| text::merged(base, &text, &now));
+                let merged = match base {
+                    Some(base) => Some(text::merged(base, &text, &now)),
+                    None => has_forgotten_base.then(|| text::both(&text, &now)),
+                };
                 note.diff(client, merged.as_deref().unwrap_or(&text))
                     .map_err(|_| Refusal::Undecodable)
             };

@@ -19,7 +19,7 @@ use yrs::{
 
 use self::rich::Blocks;
 pub use self::{
-    merge::{merged, nearest},
+    merge::{both, merged, nearest},
     note::NoteText,
 };
 

@@ -171,7 +171,7 @@ pub(super) async fn list(
 ) -> Result<Listed<NoteView>, Fault> {
     let query = paging.of("owner").equal(caller.user);
     let page = api.store.records::<Note>().page(query).await.map_err(refused)?;
-    page.items.iter().for_each(|note| api.shown.remember(caller.login, note));
+    api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(listed(page))
 }
 
@@ -186,7 +186,7 @@ pub(super) async fn list_in_room(
     let query: Page<'_> = paging.of("room").equal(room);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
     page.items.retain(|note| note.is_shared || note.owner_id == caller.user);
-    page.items.iter().for_each(|note| api.shown.remember(caller.login, note));
+    api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(listed(page))
 }
 

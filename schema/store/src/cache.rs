@@ -6,6 +6,7 @@
 
 mod expiring;
 mod rate;
+mod recent;
 mod region;
 
 use std::{
@@ -20,6 +21,7 @@ use studyhall_schema::{Timestamp, clock::Clock};
 use self::expiring::Expiring;
 pub use self::{
     rate::{Rate, Standing},
+    recent::{Bounds, Found, Recent},
     region::Region,
 };
 use crate::{
@@ -65,6 +67,12 @@ impl Cache {
         V: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
     {
         Region::new(name, capacity, ttl, self.shared.clone(), Arc::clone(&self.clock))
+    }
+
+    /// A place for what was left lately, by a name that nothing else has. Nodes that share a cache
+    /// share what is left there.
+    pub fn recent(&self, name: &'static str, bounds: Bounds) -> Recent {
+        Recent::new(name, bounds, self.shared.clone(), Arc::clone(&self.clock))
     }
 
     /// Counts one more for `key` where the rate allows it. `Unavailable` when it cannot be counted:

@@ -5,6 +5,7 @@
 //! a value means.
 
 mod link;
+mod recent;
 
 use std::{fmt, time::Duration};
 

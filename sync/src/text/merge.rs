@@ -37,6 +37,21 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     String::from_utf16_lossy(&merged)
 }
 
+/// All of `theirs`, and what `mine` has beside it: nobody knows what the writer of `mine` began with.
+pub fn both(mine: &str, theirs: &str) -> String {
+    let units: Vec<u16> = theirs.encode_utf16().collect();
+    let mut both = Vec::with_capacity(units.len());
+    let mut from = 0;
+    for edit in diff::edits(theirs, mine) {
+        let end = (edit.start as usize + edit.deleted as usize).min(units.len());
+        both.extend_from_slice(&units[from..end.max(from)]);
+        both.extend(edit.inserted.encode_utf16());
+        from = end.max(from);
+    }
+    both.extend_from_slice(&units[from..]);
+    String::from_utf16_lossy(&both)
+}
+
 /// What is shorter may stand in both by chance.
 const TELLING: usize = 16;
 
@@ -119,7 +134,20 @@ mod tests {
         assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
     }
 
+    /// Whether what is left of `text` without some letters is `part`.
+    fn holds(text: &str, part: &str) -> bool {
+        let mut letters = text.chars();
+        part.chars().all(|letter| letters.any(|other| other == letter))
+    }
+
     proptest! {
+        #[test]
+        fn both_have_all_of_each(mine in "[ab\n \u{1f600}]{0,40}", theirs in "[ab\n \u{1f600}]{0,40}") {
+            let text = both(&mine, &theirs);
+            prop_assert!(holds(&text, &mine) && holds(&text, &theirs), "{:?}", text);
+            prop_assert_eq!(both(&mine, &mine), mine);
+        }
+
         #[test]
         fn who_changed_nothing_changes_nothing(base in ".{0,40}", other in ".{0,40}") {
             prop_assert_eq!(merged(&base, &base, &other), other.clone());

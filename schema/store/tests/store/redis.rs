@@ -8,10 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use studyhall_schema::clock::SystemClock;
+use studyhall_schema::clock::{Clock, SystemClock};
 use studyhall_services::Redis;
 use studyhall_store::{
-    Store, StoreConfig, StoreError, bus::Subscription, cache::Rate, conformance,
+    Store, StoreConfig, StoreError,
+    bus::Subscription,
+    cache::{Bounds, Rate},
+    conformance,
 };
 use tempfile::TempDir;
 
@@ -243,4 +246,101 @@ async fn a_store_opens_while_redis_is_away() {
     assert!(unavailable(&one.store.bus().healthy()));
     redis.restart();
     one.listen("room").await;
+}
+
+fn left(values: &[(&str, &[u8])]) -> Vec<(String, Bytes)> {
+    values.iter().map(|(key, value)| ((*key).to_owned(), Bytes::copy_from_slice(value))).collect()
+}
+
+fn keys<const N: usize>(keys: [&str; N]) -> [String; N] {
+    keys.map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_leaves_the_other_finds_until_it_is_too_much() {
+    let redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let bounds = Bounds { bytes: 100_000, kept_for: MINUTE };
+    let [one, two] = [&one, &two].map(|node| node.store.cache().recent("texts", bounds));
+    let before = two.find(&keys(["ada"])).await;
+    assert_eq!(before.values, [None]);
+    assert!(before.complete_for < MINUTE, "this Redis has just begun");
+    let long = vec![b'x'; 50_000];
+    one.leave(left(&[("ada", b"one"), ("ben", &long), ("nul", b"\0\r\n")])).await;
+    assert!(one.is_left("ben") && !two.is_left("ben"));
+    let found = two.find(&keys(["ada", "eve", "ben", "nul"])).await.values;
+    let found: Vec<_> = found.iter().map(Option::as_deref).collect();
+    assert_eq!(found, [Some(&b"one"[..]), None, Some(&long), Some(b"\0\r\n")]);
+    two.leave(left(&[("ada", b"two")])).await;
+    assert_eq!(
+        one.find(&keys(["ada"])).await.values[0].as_deref(),
+        Some(&b"two"[..]),
+        "the newest"
+    );
+
+    // What nothing can pack: the oldest goes, and who finds nothing is told that something went.
+    let random: Vec<u8> = std::iter::repeat_with(|| SystemClock.random_u64().to_le_bytes())
+        .take(5000)
+        .flatten()
+        .collect();
+    for key in ["first", "second", "third"] {
+        one.leave(left(&[(key, &random)])).await;
+    }
+    let fresh = Node::on(&redis.url()).await;
+    let fresh = fresh.store.cache().recent("texts", bounds);
+    let found = fresh.find(&keys(["ada", "first", "second", "third"])).await;
+    let there: Vec<_> = found.values.iter().map(Option::is_some).collect();
+    assert_eq!(there, [false, false, true, true]);
+    assert!(found.complete_for < Duration::from_secs(30), "{:?}", found.complete_for);
+    one.leave(left(&[("third", &random)])).await;
+    assert!(fresh.find(&keys(["second"])).await.values[0].is_some(), "in its place, not beside it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_ends() {
+    let redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let bounds = Bounds { bytes: 100_000, kept_for: Duration::from_millis(300) };
+    let [one, two] = [&one, &two].map(|node| node.store.cache().recent("texts", bounds));
+    one.leave(left(&[("ada", b"one")])).await;
+    assert!(two.find(&keys(["ada"])).await.values[0].is_some());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    one.leave(left(&[("ben", b"two")])).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let found = two.find(&keys(["ada", "ben"])).await;
+    assert_eq!(found.values.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
+    assert!(found.complete_for >= Duration::from_millis(400), "in time is not too early");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_nothing_is_told_what_may_be_missing() {
+    let mut redis = Redis::start();
+    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
+    let bounds = Bounds { bytes: 100_000, kept_for: MINUTE };
+    let [one, two] = [&one, &two].map(|node| node.store.cache().recent("texts", bounds));
+    redis.kill();
+    promptly(one.leave(left(&[("ada", b"one")]))).await;
+    assert!(!one.is_left("ada"), "others do not find it");
+    let found = promptly(one.find(&keys(["ada"]))).await;
+    assert_eq!(
+        (found.values[0].as_deref(), found.complete_for),
+        (Some(&b"one"[..]), Duration::ZERO)
+    );
+    redis.restart();
+    tokio::time::timeout(BACK_WITHIN, async {
+        while two.find(&keys(["ben"])).await.complete_for == Duration::ZERO {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(two.find(&keys(["ben"])).await.complete_for >= Duration::from_millis(500));
+        while !one.is_left("ben") {
+            one.leave(left(&[("ben", b"two")])).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    let found = two.find(&keys(["ada", "ben"])).await;
+    assert_eq!(found.values.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
+    assert!(found.complete_for < Duration::from_millis(500), "what one could not leave is a gap");
 }

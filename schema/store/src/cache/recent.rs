@@ -1,0 +1,207 @@
+//! Values that were left lately, for whichever node is asked for them next: in this process, and in
+//! Redis for all nodes. The oldest go when all together are too large.
+//!
+//! Who finds nothing is told for how long nothing was forgotten, so that "never left" can be told
+//! from "gone". Must not know what a value is.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flate2::{
+    Compression,
+    read::{DeflateDecoder, DeflateEncoder},
+};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use studyhall_schema::{Timestamp, clock::Clock};
+
+use super::{Shared, lock};
+
+/// What is shorter is not worth packing.
+const PACKED_FROM: usize = 512;
+
+/// What is packed together beyond this would keep others waiting.
+const ASIDE_FROM: usize = 64 << 10;
+
+/// How an entry begins.
+const PLAIN: u8 = 0;
+const PACKED: u8 = 1;
+
+/// How much is kept, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// All values together in this process, and once more in Redis, packed.
+    pub bytes: u64,
+    /// How long a value is kept at most.
+    pub kept_for: Duration,
+}
+
+/// See the module.
+pub struct Recent {
+    bounds: Bounds,
+    clock: Arc<dyn Clock>,
+    own: Cache<String, Left>,
+    remote: Option<Remote>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// In the order of the keys.
+    pub values: Vec<Option<Bytes>>,
+    /// For so long back, what was left is there: nothing was refused, forgotten or out of reach.
+    pub complete_for: Duration,
+}
+
+#[derive(Clone)]
+struct Left {
+    value: Bytes,
+    at: Timestamp,
+}
+
+struct Remote {
+    name: &'static str,
+    shared: Arc<Shared>,
+    /// Redis has not taken something, and has not been told so yet.
+    has_gap: AtomicBool,
+    /// What was left until then may not be in Redis.
+    lost_at: Mutex<Timestamp>,
+}
+
+impl Recent {
+    pub(super) fn new(
+        name: &'static str,
+        bounds: Bounds,
+        shared: Option<Arc<Shared>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let weigh = |key: &String, left: &Left| {
+            u32::try_from(key.len() + left.value.len() + 64).unwrap_or(u32::MAX)
+        };
+        let own = Cache::builder().weigher(weigh).max_capacity(bounds.bytes);
+        let own = own.eviction_policy(EvictionPolicy::lru()).time_to_live(bounds.kept_for).build();
+        let remote = shared.map(|shared| {
+            let lost_at = Mutex::new(Timestamp::default());
+            Remote { name, shared, has_gap: AtomicBool::new(false), lost_at }
+        });
+        Self { bounds, clock, own, remote }
+    }
+
+    /// Leaves values, in the place of what was left under their keys. Where Redis does not take
+    /// them, they are found on this node alone.
+    pub async fn leave(&self, values: Vec<(String, Bytes)>) {
+        let at = self.clock.now();
+        for (key, value) in &values {
+            self.own.insert(key.clone(), Left { value: value.clone(), at });
+        }
+        let Some(remote) = &self.remote else { return };
+        let (values, bounds) = (packed(values).await, self.bounds);
+        let has_gap = remote.has_gap.swap(false, Ordering::SeqCst);
+        let name = remote.name;
+        let left = remote
+            .shared
+            .link
+            .ask(async |redis| redis.leave_recent(name, bounds, has_gap, &values).await);
+        if left.await.is_err() {
+            remote.has_gap.store(true, Ordering::SeqCst);
+            *lock(&remote.lost_at) = self.clock.now();
+        }
+    }
+
+    /// Whether this node has left a value here that will be found for a while: who leaves the same
+    /// again may spare it.
+    pub fn is_left(&self, key: &str) -> bool {
+        let lost_at = self.remote.as_ref().map(|remote| *lock(&remote.lost_at));
+        self.own.get(key).is_some_and(|left| {
+            lost_at.is_none_or(|lost| left.at > lost)
+                && self.clock.now().since(left.at) < self.bounds.kept_for / 2
+        })
+    }
+
+    /// The newest of what any node left under these keys. While Redis is away: what this node knows.
+    pub async fn find(&self, keys: &[String]) -> Found {
+        let own = |key: &String| self.own.get(key).map(|left| left.value);
+        let Some(remote) = &self.remote else {
+            let values = keys.iter().map(own).collect();
+            return Found { values, complete_for: Duration::MAX };
+        };
+        let (name, kept_for) = (remote.name, self.bounds.kept_for);
+        let found = remote
+            .shared
+            .link
+            .ask(async |redis| redis.find_recent(name, kept_for, keys).await)
+            .await;
+        let Ok((complete_for, values)) = found else {
+            return Found { values: keys.iter().map(own).collect(), complete_for: Duration::ZERO };
+        };
+        let values = values.into_iter().map(|value| value.and_then(|value| unpacked(&value)));
+        let values = values.zip(keys).map(|(value, key)| value.or_else(|| own(key))).collect();
+        Found { values, complete_for }
+    }
+
+    /// A value that is the same wherever it was left.
+    pub async fn find_fixed(&self, key: String) -> Option<Bytes> {
+        if let Some(left) = self.own.get(&key) {
+            return Some(left.value);
+        }
+        self.find(&[key]).await.values.into_iter().next().flatten()
+    }
+}
+
+/// As they are sent; what is large is packed elsewhere.
+async fn packed(values: Vec<(String, Bytes)>) -> Vec<(String, Vec<u8>)> {
+    let bytes: usize = values.iter().map(|(_, value)| value.len()).sum();
+    let pack_all =
+        move || -> Vec<_> { values.into_iter().map(|(key, value)| (key, pack(&value))).collect() };
+    if bytes < ASIDE_FROM {
+        return pack_all();
+    }
+    tokio::task::spawn_blocking(pack_all).await.unwrap_or_default()
+}
+
+fn pack(value: &[u8]) -> Vec<u8> {
+    use std::io::Read;
+    let mut packed = vec![PACKED];
+    if value.len() >= PACKED_FROM
+        && DeflateEncoder::new(value, Compression::fast()).read_to_end(&mut packed).is_ok()
+        && packed.len() <= value.len()
+    {
+        return packed;
+    }
+    [&[PLAIN], value].concat()
+}
+
+fn unpacked(bytes: &[u8]) -> Option<Bytes> {
+    use std::io::Read;
+    match bytes.split_first()? {
+        (&PLAIN, value) => Some(Bytes::copy_from_slice(value)),
+        (&PACKED, packed) => {
+            let mut value = Vec::new();
+            DeflateDecoder::new(packed).read_to_end(&mut value).ok()?;
+            Some(value.into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_packed_is_what_it_was() {
+        let random: Vec<u8> =
+            (0..5000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for value in [&b""[..], b"short", &[b'a'; 100_000], &random] {
+            assert_eq!(unpacked(&pack(value)).as_deref(), Some(value));
+        }
+        assert!(pack(&[b'a'; 100_000]).len() < 1000);
+        assert_eq!(unpacked(b""), None);
+        assert_eq!(unpacked(b"\x02other"), None);
+    }
+}
