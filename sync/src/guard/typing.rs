@@ -57,7 +57,9 @@ pub fn stroke(update: &Bytes, scan: &Scan) -> Option<Stroke> {
     }
     match scan.inserts.as_slice() {
         [run] if scan.deletes == 0 => typed(update, *run).ok().flatten().map(Stroke::Typed),
-        [] if (1..=MOST_RANGES).contains(&scan.deletes) => erased(update).ok().map(Stroke::Erased),
+        [] if (1..=MOST_RANGES).contains(&scan.deletes) => {
+            erased(update).ok().flatten().map(Stroke::Erased)
+        }
         _ => None,
     }
 }
@@ -79,12 +81,19 @@ fn typed(update: &Bytes, run: Run) -> Result<Option<Typed>, Malformed> {
     };
     let (origin, right_origin) = (neighbour(HAS_ORIGIN)?, neighbour(HAS_RIGHT_ORIGIN)?);
     let text = update.slice_ref(reader.bytes()?);
+    if reader.byte()? != 0 {
+        return Ok(None);
+    }
+    reader.finish()?;
     Ok(Some(Typed { run, origin, right_origin, text }))
 }
 
-fn erased(update: &[u8]) -> Result<Ranges, Malformed> {
+fn erased(update: &[u8]) -> Result<Option<Ranges>, Malformed> {
     let mut reader = Reader::new(update);
-    let _no_sections = reader.byte()?;
+    // Sections that insert nothing are made of gaps.
+    if reader.byte()? != 0 {
+        return Ok(None);
+    }
     let mut ranges = Ranges::new();
     for _ in 0..reader.count(2)? {
         let client = reader.var_uint()?;
@@ -93,5 +102,6 @@ fn erased(update: &[u8]) -> Result<Ranges, Malformed> {
             ranges.push(Run { client, start, end: start + length });
         }
     }
-    Ok(ranges)
+    reader.finish()?;
+    Ok(Some(ranges))
 }

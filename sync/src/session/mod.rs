@@ -282,9 +282,7 @@ fn inbound(message: SyncMessage) -> Option<Inbound> {
             guard::state_vector_v1(&vector).ok()?;
             Inbound::Step1(vector)
         }
-        SyncMessage::Step2(update) => {
-            Inbound::Update { scan: scan(&update)?, update, step2: true }
-        }
+        SyncMessage::Step2(update) => Inbound::Update { scan: scan(&update)?, update, step2: true },
         SyncMessage::Update(update) => {
             Inbound::Update { scan: scan(&update)?, update, step2: false }
         }

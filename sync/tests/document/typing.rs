@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Entry, LoggedUpdate};
-use studyhall_sync::{document::State, text::new_doc};
+use studyhall_sync::{document::State, guard, text::new_doc};
 use yrs::{
     Any, Doc, GetString, ReadTxn, StateVector, Text, TextRef, Transact, Update, WriteTxn,
     types::Attrs, updates::decoder::Decode,
@@ -189,6 +189,20 @@ fn a_letter_behind_ones_own_is_not_typed_on_when_somebody_has_put_one_between() 
         assert_eq!(one_by_one.0, "one abxword ");
         assert_eq!(in_batches(&all, &[all.len()])[0], one_by_one);
     }
+}
+
+#[test]
+fn a_gap_beside_deletions_is_no_deletion() {
+    let mut writers = [Writer::new(1)];
+    let (mut all, mut last) = (Vec::new(), 0);
+    writers[0].act(&Act::Types(0, "one word "), &mut all, &mut last);
+    // One section of client 1 from clock 1 on, a gap of four; then letter 0 is deleted.
+    let gap = Bytes::from_static(&[1, 1, 1, 1, 10, 4, 1, 1, 1, 0, 1]);
+    assert!(guard::update_v1(&gap).is_ok());
+    all.push(gap);
+    let one_by_one = told(&document(all.clone()));
+    assert_eq!(one_by_one.0, "ne word ");
+    assert_eq!(in_batches(&all, &[all.len()]), [(); 3].map(|()| one_by_one.clone()));
 }
 
 proptest! {
