@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use yrs::{
     Any, Array, ArrayPrelim, Doc, Map, MapPrelim, OffsetKind, Options, ReadTxn, StateVector, Text,
@@ -282,6 +282,7 @@ fn holds_what_it_promises(bytes: &[u8]) {
             let run = scan.inserts.iter().find(|run| run.client == client.get());
             assert_eq!(run.map(|run| run.start), Some(*clock));
         }
+        says_the_same(&Bytes::copy_from_slice(bytes), &scan, &update);
         let doc = doc(1);
         let _ = doc.transact_mut().apply_update(update);
         let state = doc.transact().encode_state_as_update_v1(&StateVector::default());
@@ -290,6 +291,39 @@ fn holds_what_it_promises(bytes: &[u8]) {
     if state_vector_v1(bytes).is_ok() {
         StateVector::decode_v1(bytes).expect("what the guard accepts, yrs decodes");
     }
+}
+
+/// What is read as a keystroke is what yrs decodes.
+fn says_the_same(bytes: &Bytes, scan: &Scan, update: &Update) {
+    let vector = |vector: StateVector| -> Vec<(u64, u32)> {
+        vector.iter().map(|(client, clock)| (client.get(), *clock)).collect()
+    };
+    let (starts, ends) = (vector(update.state_vector_lower()), vector(update.state_vector()));
+    match typing::stroke(bytes, scan) {
+        Some(typing::Stroke::Typed(typed)) => {
+            assert_eq!(starts, [(typed.run.client, typed.run.start)]);
+            assert_eq!(ends, [(typed.run.client, typed.run.end)]);
+            assert!(update.delete_set().is_empty());
+        }
+        Some(typing::Stroke::Erased(ranges)) => {
+            assert_eq!((starts, ends), (vec![], vec![]));
+            let deleted = update.delete_set().iter().flat_map(|(client, ranges)| {
+                let client = client.get();
+                ranges.iter().map(move |range| Run { client, start: range.start, end: range.end })
+            });
+            let mut deleted: Vec<Run> = deleted.collect();
+            deleted.sort_by_key(|run| (run.client, run.start));
+            let mut ranges = ranges.to_vec();
+            ranges.sort_by_key(|run| (run.client, run.start));
+            assert_eq!(ranges, deleted);
+        }
+        None => {}
+    }
+}
+
+#[test]
+fn a_gap_beside_deletions_is_no_keystroke() {
+    holds_what_it_promises(&[1, 1, 1, 1, 10, 4, 1, 1, 1, 0, 1]);
 }
 
 proptest! {
