@@ -38,7 +38,7 @@ export function App() {
         <Container size={980} px="md" py={8}>
           <Group justify="space-between" wrap="nowrap" gap="xs">
             <Group gap="xs" wrap="nowrap">
-              <Link to="/rooms" style={{ color: "inherit", textDecoration: "none" }} aria-label="Studyhall">
+              <Link to="/rooms" className="mark-link" style={{ color: "inherit", textDecoration: "none" }} aria-label="Studyhall">
                 <Mark />
               </Link>
               <Group component="nav" gap={2} wrap="nowrap" aria-label="Main">
@@ -72,7 +72,7 @@ export function App() {
 function Mark() {
   return (
     <Group gap={8} wrap="nowrap">
-      <img src="/icon.svg" alt="" width={28} height={28} className="mark-icon" />
+      <img src="/icon.svg" alt="" width={28} height={28} />
       <span className="mark">Studyhall</span>
     </Group>
   );
