@@ -123,7 +123,10 @@ test("a list is changed with the keyboard alone", async () => {
 
 test("a todo is given to somebody, due on a day, and both see it; it moves to one's own list; it comes back from the trash", async () => {
   const { ada, ben, room } = await adaAndBen("Read chapter 4", "Draw the cell", "Ask about osmosis", "Flash cards");
-  await ada.page.reload();
+  await ada.makeNote("The cell");
+  await ada.write("Mitochondria are the powerhouse of the cell.");
+  await ada.seesState("Saved");
+  await ada.openRoom("Biology");
   await ada.todos.getByRole("button", { name: "Give “Draw the cell” to somebody" }).click();
   await ada.page.getByRole("menuitemradio", { name: "Ben" }).click();
   await ben.page.reload();
@@ -136,6 +139,7 @@ test("a todo is given to somebody, due on a day, and both see it; it moves to on
   await ada.seesListState("Saved");
   await ada.page.getByRole("button", { name: "Start", exact: true }).click();
   await ada.page.getByRole("status", { name: "Phase" }).filter({ hasText: "Focus" }).waitFor();
+  await ada.page.getByRole("region", { name: "Timer of this room" }).getByText("Saved").waitFor();
   await ada.picture("todos");
   const listed = async () => (await ada.asks(`/rooms/${room}/todos`)).items;
   const shown = (text) => eventually(listed, (items) => items.some((todo) => todo.text === text), `REST has ${text}`);
