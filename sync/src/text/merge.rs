@@ -55,10 +55,14 @@ pub fn both(mine: &str, theirs: &str) -> String {
 /// What is shorter may stand in both by chance.
 const TELLING: usize = 16;
 
-/// Whether `mine` has in one piece each what `theirs` has more than `base`. Less would not do: two people
-/// write alike, and whose words are taken for seen is whose words are gone.
+/// Whether `mine` has in one piece each what `theirs` has more than `base`, and as often. Less would not
+/// do: two people write alike, and whose words are taken for seen is whose words are gone.
 fn has_seen(base: &str, mine: &str, theirs: &str) -> bool {
-    let is_in_mine = |text: &str| text.len() >= TELLING && mine.contains(text);
+    let times = |text: &str, part: &str| text.matches(part).count();
+    let is_in_mine = |part: &str| {
+        let in_mine = times(mine, part);
+        part.len() >= TELLING && in_mine > times(base, part) && in_mine >= times(theirs, part)
+    };
     let is_seen = |edit: &Edit<'_>| edit.deleted == 0 && is_in_mine(edit.inserted);
     is_in_mine(theirs) || diff::edits(base, theirs).iter().all(is_seen)
 }
@@ -109,6 +113,23 @@ mod tests {
         let both =
             merged(base, "Plan:\nIn the first week I will read all and agree", "Plan: I agree");
         assert!(both.contains(" I agree") && both.contains("I will read"), "{both}");
+    }
+
+    #[test]
+    fn what_the_base_has_already_is_no_sign_that_the_others_change_was_seen() {
+        let line = "--------------------\n";
+        let base = format!("Monday\n{line}Bread\n");
+        let both =
+            merged(&base, &format!("Monday\n{line}Bread and milk\n"), &format!("{base}{line}"));
+        assert_eq!(both, format!("Monday\n{line}Bread and milk\n{line}"));
+        let (plan, number) = ("The plan: we meet and go home\n", "Ben's number is 555-1234");
+        let base = format!("{plan}{number}");
+        assert_eq!(merged(&base, &format!("Hello. {base}"), plan), format!("Hello. {plan}"));
+        let base = format!("{number}\n{plan}");
+        assert_eq!(
+            merged(&base, &format!("{base}We eat at 8."), plan),
+            format!("{plan}We eat at 8.")
+        );
     }
 
     #[test]
