@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A study platform in one program.
 #[derive(Parser)]
@@ -105,6 +106,17 @@ pub struct Serve {
     /// folder when nothing is said.
     #[arg(long, env = "STUDYHALL_FILES")]
     pub files: Option<String>,
+    /// Whose S3 that is, when the URL does not say: as it is, no character needs to be escaped.
+    #[arg(long, env = "STUDYHALL_S3_ACCESS_KEY", requires = "s3_secret_key")]
+    pub s3_access_key: Option<String>,
+    /// The secret of that access key.
+    #[arg(
+        long,
+        env = "STUDYHALL_S3_SECRET_KEY",
+        hide_env_values = true,
+        requires = "s3_access_key"
+    )]
+    pub s3_secret_key: Option<String>,
     /// News between nodes, and what they count together: `local`, or `redis://HOST[:PORT]`.
     #[arg(long, env = "STUDYHALL_BUS", default_value = "local")]
     pub bus: String,
@@ -165,6 +177,12 @@ impl Serve {
             "beyond loopback the server needs a secret of its own: make one with \
              `openssl rand -hex 32 > secret` and say --secret-file secret"
         );
+        let files = self.files.as_deref().unwrap_or_default();
+        let place = files.split(['?', '#']).next().unwrap_or_default();
+        ensure!(
+            self.s3_access_key.is_none() || (files.starts_with("s3://") && !place.contains('@')),
+            "--s3-access-key is for --files s3://HOST… without keys of its own"
+        );
         if self.rate_limit == Switch::Off {
             tracing::warn!("RATE LIMITS ARE OFF: for load tests only");
         }
@@ -179,9 +197,21 @@ impl Serve {
         let at = |name: &str| self.data.join(name).display().to_string();
         studyhall_store::StoreConfig {
             records: records_url(self.store.as_deref(), &self.data),
-            files: self.files.clone().unwrap_or_else(|| format!("dir:{}", at("files"))),
+            files: self.files_url().unwrap_or_else(|| format!("dir:{}", at("files"))),
             bus: self.bus.clone(),
         }
+    }
+
+    /// Where files are; an S3 with its keys.
+    fn files_url(&self) -> Option<String> {
+        let url = self.files.as_deref()?;
+        let (Some(access), Some(secret), Some(place)) =
+            (&self.s3_access_key, &self.s3_secret_key, url.strip_prefix("s3://"))
+        else {
+            return Some(url.to_owned());
+        };
+        let escaped = |key| utf8_percent_encode(key, NON_ALPHANUMERIC);
+        Some(format!("s3://{}:{}@{place}", escaped(access), escaped(secret)))
     }
 
     /// Whether other nodes may write to the same store.
@@ -222,4 +252,34 @@ fn keep_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
+        let line = ["studyhall", "serve"].iter().chain(flags);
+        match Cli::try_parse_from(line)?.command {
+            Some(Command::Serve(serve)) => Ok(serve),
+            _ => unreachable!("that is `serve`"),
+        }
+    }
+
+    #[test]
+    fn keys_of_an_s3_are_given_as_they_are() {
+        let files = ["--files", "s3://minio:9000/hall?insecure&public=http://a@b"];
+        let keys = ["--s3-access-key", "hall@home", "--s3-secret-key", "a/b@c:d%2Fe"];
+        let settings = serve(&[files, [keys[0], keys[1]], [keys[2], keys[3]]].concat()).unwrap();
+        settings.check().unwrap();
+        let url = "s3://hall%40home:a%2Fb%40c%3Ad%252Fe@minio:9000/hall?insecure&public=http://a@b";
+        assert_eq!(settings.store_config().files, url);
+        assert_eq!(serve(&files).unwrap().store_config().files, files[1]);
+        assert!(serve(&keys[..2]).is_err(), "a key without its secret");
+        for other in ["s3://a:b@minio:9000/hall", "dir:files"] {
+            let settings =
+                serve(&[["--files", other], [keys[0], keys[1]], [keys[2], keys[3]]].concat());
+            settings.unwrap().check().unwrap_err();
+        }
+    }
 }

@@ -73,7 +73,7 @@ fn taken() -> Fault {
 async fn unlocks(api: &Api, owner: UserId) -> Result<Unlocks, Fault> {
     let user = api.accounts.user(owner).await?;
     let is_admin = user.role == Role::Admin;
-    Ok(if is_admin { xp::ADMIN } else { xp::unlocks(xp::level(user.xp)) })
+    Ok(if is_admin { xp::ADMIN } else { xp::unlocks(user.earned.level()) })
 }
 
 async fn gate(api: &Api, owner: UserId, new: &NewRoom, unlocks: Unlocks) -> Result<(), Fault> {

@@ -147,7 +147,8 @@ impl ShownTexts {
             None if self.is_forgotten(login, note, &found) => None,
             None => Some(note.text.clone()),
         };
-        let mut bases = Vec::from_iter(shown.map(|text| Base { text, only_if: None }));
+        let shown = shown.map(|text| Base { text, only_if: None });
+        let mut bases: Vec<_> = shown.into_iter().collect();
         let has_forgotten_base = bases.is_empty();
         for one in &tried {
             let made = self.under_way.get(&(reader, one.text.clone()));

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, ids::UserId, record::Record};
+use crate::{Timestamp, ids::UserId, record::Record, xp};
 
 /// What a person may do on the whole installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -30,6 +30,40 @@ pub enum Status {
     Deleting,
 }
 
+/// What somebody has earned. A row shows the level beside it, for who reads it there; it is never read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "EarnedFields", into = "EarnedFields")]
+pub struct Earned {
+    /// The sum of the person's ledger.
+    pub xp: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EarnedFields {
+    xp: u64,
+    #[serde(default)]
+    level: u32,
+}
+
+impl Earned {
+    /// The level that it comes to.
+    pub fn level(self) -> u32 {
+        xp::level(self.xp)
+    }
+}
+
+impl From<EarnedFields> for Earned {
+    fn from(fields: EarnedFields) -> Self {
+        Self { xp: fields.xp }
+    }
+}
+
+impl From<Earned> for EarnedFields {
+    fn from(earned: Earned) -> Self {
+        Self { xp: earned.xp, level: earned.level() }
+    }
+}
+
 /// A row of `users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -46,8 +80,9 @@ pub struct User {
     pub display_name: String,
     /// A picture that this server made; nobody sets it by hand.
     pub avatar_url: Option<String>,
-    /// The sum of the person's ledger.
-    pub xp: u64,
+    /// `xp` and `level`.
+    #[serde(flatten)]
+    pub earned: Earned,
     /// What the person may do on the whole installation.
     pub role: Role,
     /// Whether the person may sign in.

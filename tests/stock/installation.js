@@ -4,9 +4,9 @@ import { Line } from "./line.js";
 import { mongo, redis, s3 } from "./services.js";
 
 /** Two nodes, Ada at the first, Ben at the second, and a note that they share. */
-export async function installation(t) {
+export async function installation(t, ...flags) {
   const { urls, ...parts } = await components(t);
-  return { ...parts, ...(await people(await nodes(t, [urls, urls]))) };
+  return { ...parts, ...(await people(await nodes(t, [urls, urls], ...flags))) };
 }
 
 /** The same, and the second node reaches the database and Redis over lines that a test can hold. */
@@ -39,4 +39,12 @@ async function people([here, there]) {
 /** What REST shows of a note, at this node. */
 export async function shows(person, note) {
   return (await person.send("GET", `/notes/${note.slice("note:".length)}`)).text;
+}
+
+/** The same, but nothing while the node says that it cannot be done now, as it may on a busy machine. */
+export async function showsOnceItCan(person, note) {
+  const answer = await person.ask("GET", `/notes/${note.slice("note:".length)}`);
+  if (answer.status === 503) return "";
+  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status}`);
+  return (await answer.json()).text;
 }

@@ -1,4 +1,7 @@
 //! The ring of Ed25519 keys that sign access tokens, kept in `signing_keys`.
+//!
+//! A key is named after the one before it, by the installation's secret: nodes that make the next one at
+//! once make one, and a name that nobody else could make is looked up at once.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -13,20 +16,23 @@ use studyhall_schema::{
     clock::Clock,
     signing_key::{SigningKey, trusted},
 };
-use studyhall_store::{Page, Store};
+use studyhall_store::{Page, Store, StoreError};
 use utoipa::ToSchema;
 
 use crate::{
     config::Config,
     fault::Fault,
-    secrets::{PurposeKey, base64url, from_base64url, sha256},
+    secrets::{PurposeKey, base64url, from_base64url},
 };
 
 /// What PKCS#8 puts before the 32 bytes of an Ed25519 seed (RFC 8410).
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// How often an unknown `kid` makes us look into the store.
+/// How often an unknown `kid` that anybody may have made up makes us look into the store.
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// Another node may have made so many keys since this one looked.
+const AHEAD: usize = 3;
 
 /// At most this many keys are read; older ones are long past their overlap.
 const KEYS_READ: usize = 100;
@@ -59,6 +65,7 @@ struct Ring {
 pub(crate) struct Keys {
     store: Store,
     seal: PurposeKey,
+    names: PurposeKey,
     turn: Duration,
     overlap: Duration,
     ring: RwLock<Arc<Ring>>,
@@ -69,6 +76,7 @@ impl Keys {
         Self {
             store: store.clone(),
             seal: PurposeKey::new(&config.secret, "signing keys"),
+            names: PurposeKey::new(&config.secret, "names of signing keys"),
             turn: config.key_turn,
             overlap: config.access_ttl + Duration::from_mins(1),
             ring: RwLock::default(),
@@ -94,19 +102,41 @@ impl Keys {
 
     /// Makes a key that signs from now on; the one before it verifies for the overlap.
     pub(crate) async fn rotate(&self) -> Result<(), Fault> {
+        let ring = self.reload().await?;
+        self.make_next(&ring).await?;
+        Ok(())
+    }
+
+    /// Makes the key after a ring's last, unless another node has made it.
+    async fn make_next(&self, ring: &Ring) -> Result<Arc<Ring>, Fault> {
         let mut seed = [0; 32];
         self.clock().fill(&mut seed);
         let public = Ed25519::from_bytes(&seed).verifying_key().to_bytes();
         let sealed = self.seal.seal(self.clock(), &seed);
+        let (last, now) = (ring.rows.last(), self.clock().now());
         let row = SigningKey {
-            id: sha256(&public)[..16].to_owned(),
+            id: self.name_after(last.map(|row| row.id.as_str())),
             public: base64url(&public),
             sealed: sealed.ok_or_else(|| Fault::Internal("a key could not be sealed".into()))?,
-            created_at: self.clock().now(),
+            // Nodes' clocks differ, the order of keys does not.
+            created_at: last
+                .map_or(now, |last| now.max(last.created_at + Duration::from_millis(1))),
         };
-        self.store.records::<SigningKey>().insert(row).await?;
-        self.reload().await?;
-        Ok(())
+        match self.store.records::<SigningKey>().insert(row).await {
+            Ok(_) | Err(StoreError::Duplicate { .. }) => self.reload().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn name_after(&self, last: Option<&str>) -> String {
+        self.names.tag(&[last.unwrap_or_default().as_bytes()])
+    }
+
+    /// Whether a `kid` is of a key that comes after this ring's last.
+    fn comes_next(&self, ring: &Ring, kid: &str) -> bool {
+        let next = self.name_after(ring.rows.last().map(|row| row.id.as_str()));
+        let names = std::iter::successors(Some(next), |name| Some(self.name_after(Some(name))));
+        names.take(AHEAD).any(|name| name == kid)
     }
 
     /// The key that signs now, with its `kid`; made when there is none or its turn is over.
@@ -114,11 +144,11 @@ impl Keys {
         if let Some(key) = self.newest(&self.ring()) {
             return Ok(key);
         }
-        if let Some(key) = self.newest(&*self.reload().await?) {
+        let ring = self.reload().await?;
+        if let Some(key) = self.newest(&ring) {
             return Ok(key);
         }
-        self.rotate().await?;
-        let key = self.newest(&self.ring());
+        let key = self.newest(&*self.make_next(&ring).await?);
         key.ok_or_else(|| Fault::Internal("a key that was just made does not sign".into()))
     }
 
@@ -137,7 +167,7 @@ impl Keys {
         let now = self.clock().now();
         let mut ring = self.ring();
         let known = ring.rows.iter().any(|row| row.id == kid);
-        if !known && now.since(ring.read_at) >= RELOAD_EVERY {
+        if !known && (self.comes_next(&ring, kid) || now.since(ring.read_at) >= RELOAD_EVERY) {
             ring = self.reload().await?;
         }
         let row = trusted(&ring.rows, now, self.overlap).find(|row| row.id == kid);
@@ -148,7 +178,11 @@ impl Keys {
     /// The public keys that verify now.
     pub(crate) async fn jwks(&self) -> Result<Jwks, Fault> {
         self.signing().await?;
-        let (ring, now) = (self.ring(), self.clock().now());
+        let now = self.clock().now();
+        let mut ring = self.ring();
+        if now.since(ring.read_at) >= RELOAD_EVERY {
+            ring = self.reload().await?; // what other nodes have made
+        }
         let jwk = |row: &SigningKey| Jwk {
             kty: "OKP",
             crv: "Ed25519",

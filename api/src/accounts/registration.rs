@@ -6,7 +6,7 @@ use std::time::Duration;
 use studyhall_schema::{
     audit::Event,
     ids::UserId,
-    user::{Role, Status, User, UserKey, email_key, username_key},
+    user::{Earned, Role, Status, User, UserKey, email_key, username_key},
 };
 use studyhall_store::{StoreError, Versioned};
 
@@ -63,7 +63,7 @@ impl Accounts {
             username: new.username,
             password_hash,
             avatar_url: None,
-            xp: 0,
+            earned: Earned::default(),
             role: Role::User,
             status: Status::Active,
             created_at: now,

@@ -1,4 +1,4 @@
-//! How often: by person, else by address; sign-ins by address as well.
+//! How often: by person, else by address; sign-ins and refreshes by address as well.
 
 use axum::{
     extract::{Request, State},
@@ -13,27 +13,35 @@ use crate::{
     api::Api,
     extract::Identity,
     fault::Fault,
-    limits::{Quota, REQUESTS, SIGN_INS},
+    limits::{Quota, REFRESHES, REQUESTS, SIGN_INS},
 };
 
-const SIGN_IN_ROUTES: [&str; 3] =
-    ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh"];
+const SIGN_IN_ROUTES: [&str; 2] = ["/api/v1/auth/login", "/api/v1/auth/register"];
+const REFRESH_ROUTE: &str = "/api/v1/auth/refresh";
 
 pub(super) async fn limit(State(api): State<Api>, request: Request, next: Next) -> Response {
     let address = address(&api, request.headers(), request.extensions());
-    let is_sign_in = request.method() == Method::POST && SIGN_IN_ROUTES.contains(&path(&request));
+    let is_post = request.method() == Method::POST;
+    let is_sign_in = is_post && SIGN_IN_ROUTES.contains(&path(&request));
+    let is_refresh = is_post && path(&request) == REFRESH_ROUTE;
     let caller = request.extensions().get::<Identity>().and_then(|identity| identity.caller());
     let (quota, who) = match caller {
         _ if is_sign_in => (SIGN_INS, address),
+        _ if is_refresh => (REFRESHES, address),
         Some(caller) => (REQUESTS, caller.user.to_string()),
         None => (REQUESTS, address),
     };
-    let standing = match api.accounts.0.limits.take(quota, &who).await {
-        Ok(Some(standing)) => standing,
-        // Nobody signs in uncounted; for all else a limit is no reason to be away.
-        Err(error) if is_sign_in => return Fault::from(error).into_response(),
-        Ok(None) | Err(_) => return next.run(request).await,
+    let limits = &api.accounts.0.limits;
+    // No password is tried uncounted; for all else a counter is no reason to be away.
+    let standing = if is_sign_in {
+        match limits.take(quota, &who).await {
+            Ok(standing) => standing,
+            Err(error) => return Fault::from(error).into_response(),
+        }
+    } else {
+        limits.take_anyway(quota, &who).await
     };
+    let Some(standing) = standing else { return next.run(request).await };
     let response = match standing.wait {
         Some(wait) => Fault::TooMany(wait).into_response(),
         None => next.run(request).await,

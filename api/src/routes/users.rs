@@ -8,7 +8,6 @@ use studyhall_schema::{
     document::{DocumentId, Engine},
     ids::UserId,
     user::{ProfileChange, Role, User},
-    xp,
 };
 use utoipa::ToSchema;
 
@@ -56,8 +55,8 @@ impl MeView {
             username: user.username,
             display_name: user.display_name,
             avatar_url: user.avatar_url,
-            xp: user.xp,
-            level: xp::level(user.xp),
+            xp: user.earned.xp,
+            level: user.earned.level(),
             role: user.role,
             created_at: user.created_at,
             last_active: user.last_active,
@@ -86,7 +85,7 @@ impl From<User> for UserView {
             username: user.username,
             display_name: user.display_name,
             avatar_url: user.avatar_url,
-            level: xp::level(user.xp),
+            level: user.earned.level(),
         }
     }
 }

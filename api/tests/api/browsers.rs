@@ -173,7 +173,7 @@ async fn row_40_every_answer_carries_the_headers() {
 
 #[tokio::test]
 async fn row_38_only_trusted_proxies_say_where_a_request_comes_from() {
-    let quota = 120;
+    let quota = 600;
     for (proxies, waits) in [(vec![], true), (vec!["192.0.2.0/24".parse().unwrap()], false)] {
         let hall = Hall::open_with(|config| {
             config.rate_limit = true;

@@ -140,6 +140,19 @@ impl Hall {
         Self::over(config, self.store.clone(), self.clock.clone(), self.folder.clone())
     }
 
+    /// Another node over the same records, whose Redis is away. It counts.
+    pub(crate) async fn without_redis(&self) -> Self {
+        let place = |name: &str| self.folder.path().join(name).display().to_string();
+        let urls = StoreConfig {
+            records: format!("sqlite:{}", place("hall.db")),
+            files: format!("dir:{}", place("files")),
+            bus: "redis://127.0.0.1:1".into(),
+        };
+        let store = Store::open(&urls, self.clock.clone()).await.unwrap();
+        let config = Config { rate_limit: true, ..self.config.clone() };
+        Self::over(config, store, self.clock.clone(), self.folder.clone())
+    }
+
     fn over(
         config: Config,
         store: Store,

@@ -1,8 +1,9 @@
 //! Refreshing, reuse, logout: rows 11, 12, 13.
 
+use serde_json::json;
 use studyhall_schema::access::{AccessChange, Credential};
 
-use crate::hall::{Hall, Person, told};
+use crate::hall::{Hall, PASSWORD, Person, registration, told};
 
 const DAY: u64 = 86_400;
 
@@ -102,4 +103,24 @@ async fn an_app_whose_access_token_has_ended_logs_out_by_its_refresh_token() {
     hall.post("/auth/logout").json(body).send().await.is(204);
     hall.refresh(&ada.refresh).await.refused(401, "unauthenticated");
     hall.post("/auth/logout").send().await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn while_redis_is_away_logins_live_on_and_no_password_is_tried_uncounted() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let node = hall.without_redis().await;
+    ada.get(&node, "/auth/me").await.is(200);
+    let again = Person::of(&node.refresh(&ada.refresh).await.is(200));
+    again.get(&node, "/auth/me").await.is(200);
+    let body = json!({ "email": "ada@example.org", "password": PASSWORD });
+    let login = node.post("/auth/login").json(body).send().await;
+    assert!(!login.refused(503, "unavailable").header("retry-after").is_empty());
+    node.post("/auth/register").json(registration("eve")).send().await.refused(503, "unavailable");
+    // Each node counts for itself meanwhile.
+    let mut tries = 1;
+    while node.refresh("guessed").await.status == 401 {
+        tries += 1;
+    }
+    node.refresh("guessed").await.refused(429, "too-many-requests");
+    assert_eq!(tries, 600);
 }

@@ -1,6 +1,7 @@
 //! Access tokens that are forged, out of time or of a retired key: rows 8, 9, 10.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use studyhall_schema::clock::Clock;
@@ -136,4 +137,28 @@ async fn keys_outlive_a_restart_and_take_turns_by_themselves() {
     let after = kids(&hall).await;
     assert_eq!((after.len(), &after[0]), (2, &before[0]));
     assert!(hall.clock.now().as_millis() > 0);
+}
+
+#[tokio::test]
+async fn nodes_that_start_at_once_make_one_key_and_know_each_others() {
+    let hall = Hall::open().await;
+    let nodes = [(); 4].map(|()| hall.restarted(|_| {}));
+    let made = join_all(nodes.iter().map(kids)).await;
+    assert_eq!(made.iter().map(Vec::len).collect::<Vec<_>>(), [1; 4], "{made:?}");
+    assert!(made.iter().all(|kids| kids == &made[0]), "{made:?}");
+
+    let ada = hall.register("ada").await;
+    for node in &nodes {
+        ada.get(node, "/auth/me").await.is(200);
+    }
+    // A token of a key that was made this moment is good everywhere, at once.
+    nodes[0].accounts.rotate_signing_key().await.unwrap();
+    nodes[0].accounts.rotate_signing_key().await.unwrap();
+    let newer = nodes[0].login("ada").await;
+    assert_ne!(part(&newer.access, 0)["kid"], part(&ada.access, 0)["kid"]);
+    newer.get(&nodes[1], "/auth/me").await.is(200);
+
+    hall.clock.advance(hall.config.key_turn);
+    let made = join_all(nodes.iter().map(kids)).await;
+    assert!(made.iter().all(|kids| kids == &made[0]), "the next is one too: {made:?}");
 }

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,9 +20,10 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
 };
-use studyhall_services::Ferret;
+use studyhall_services::{Ferret, Redis};
 use studyhall_store::{
     Page, Store, StoreConfig,
+    cache::Bounds,
     log::{Append, LoggedUpdate, Outcome},
 };
 use tokio::time::Instant;
@@ -45,6 +47,7 @@ fn main() {
         measure(&place, "1 document, 500 updates a flush", 1, 500, 400).await;
         alone(&place).await;
         records(&place).await;
+        remembered(&place).await;
     });
     fs::remove_dir_all(&place.folder).expect("the folder can be removed");
 }
@@ -205,6 +208,32 @@ async fn records(place: &Place) {
     }
     print("100 writers, each updates its own record", 5000, 50, began, cpu);
     store.close().await;
+}
+
+/// What a node asks Redis for instead of the store.
+async fn remembered(place: &Place) {
+    let redis = Redis::start();
+    let open = async || {
+        let config = StoreConfig { bus: redis.url(), ..place.config() };
+        Store::open(&config, Arc::new(SystemClock)).await.expect("a store")
+    };
+    let (one, two) = (open().await, open().await);
+    let bounds = Bounds { bytes: 1 << 24, kept_for: Duration::from_mins(1) };
+    let recent = [&one, &two].map(|store| store.cache().recent("cost", bounds));
+    let key = |number: u32| format!("{}", number % 100);
+    let value = Bytes::from(vec![b'x'; 300]);
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    for number in 0..20_000 {
+        recent[0].leave(vec![(key(number), value.clone())]).await;
+    }
+    print("300 bytes left in Redis", 20_000, 20_000, began, cpu);
+    let (began, cpu) = (Instant::now(), cpu_ticks());
+    for number in 0..20_000 {
+        assert!(recent[1].find(&[key(number)]).await.values[0].is_some());
+    }
+    print("300 bytes found in Redis", 20_000, 20_000, began, cpu);
+    one.close().await;
+    two.close().await;
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

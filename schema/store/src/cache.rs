@@ -1,5 +1,5 @@
-//! What is remembered for a while: values with an owner that invalidates them, counters for rate
-//! limits, tickets that are good once. In this process, or shared by the nodes over a Redis.
+//! What is remembered for a while: what was left lately, counters for rate limits, tickets that are
+//! good once. In this process, or shared by the nodes over a Redis.
 //!
 //! Nothing here is the truth: losing it costs time, and counters and tickets fail closed. Must not
 //! know what a value or a key means.
@@ -7,7 +7,6 @@
 mod expiring;
 mod rate;
 mod recent;
-mod region;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,17 +14,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{Timestamp, clock::Clock};
 
 use self::expiring::Expiring;
 pub use self::{
     rate::{Rate, Standing},
     recent::{Bounds, Found, Recent},
-    region::Region,
 };
 use crate::{
-    Bus, StoreError,
+    StoreError,
     redis::{Link, Redis},
 };
 
@@ -44,10 +41,9 @@ struct Own {
     tickets: Mutex<Expiring<Bytes>>,
 }
 
-/// Where all nodes remember, and how they tell each other what to forget.
+/// Where all nodes remember.
 struct Shared {
     link: Link,
-    bus: Bus,
 }
 
 impl Cache {
@@ -55,18 +51,9 @@ impl Cache {
         Self { clock, own: Arc::default(), shared: None }
     }
 
-    pub(crate) async fn on(redis: Redis, bus: Bus, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn on(redis: Redis, clock: Arc<dyn Clock>) -> Self {
         let link = Link::start(redis, "cache").await;
-        Self { shared: Some(Arc::new(Shared { link, bus })), ..Self::new(clock) }
-    }
-
-    /// A place for values of one kind, by a name that nothing else has: at most `capacity` in this
-    /// process, each for at most `ttl`. In a shared cache nodes share the region of a name.
-    pub fn region<V>(&self, name: &'static str, capacity: u64, ttl: Duration) -> Region<V>
-    where
-        V: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
-    {
-        Region::new(name, capacity, ttl, self.shared.clone(), Arc::clone(&self.clock))
+        Self { shared: Some(Arc::new(Shared { link })), ..Self::new(clock) }
     }
 
     /// A place for what was left lately, by a name that nothing else has. Nodes that share a cache
@@ -93,6 +80,16 @@ impl Cache {
             let spent = ask.await?;
             return Ok(rate.one_more(spent.full, spent.now).0);
         }
+        self.rate_here(rate, key, counting)
+    }
+
+    /// Counts one more for `key` in this process alone: for what may go on while it cannot be counted
+    /// together.
+    pub fn spend_here(&self, rate: Rate, key: &str) -> Result<Standing, StoreError> {
+        self.rate_here(rate, key, true)
+    }
+
+    fn rate_here(&self, rate: Rate, key: &str, counting: bool) -> Result<Standing, StoreError> {
         let now = self.clock.now();
         let mut rates = lock(&self.own.rates);
         let full = rates.get(key, now).copied().unwrap_or(0);
@@ -166,20 +163,5 @@ mod tests {
         cache.leave_ticket("t", Bytes::from_static(b"ada"), MINUTE).await.unwrap();
         clock.advance(MINUTE);
         assert_eq!(cache.take_ticket("t").await, Ok(None));
-    }
-
-    #[tokio::test]
-    async fn a_value_that_changed_while_it_was_loaded_is_not_remembered() {
-        let (_, cache) = cache();
-        let members = cache.region::<String>("members", 10, MINUTE);
-        let load = |value: &str| std::future::ready(Ok::<_, ()>(value.to_owned()));
-        let loading = members.get_or_load("ada", async {
-            members.invalidate("ada").await;
-            load("member").await
-        });
-        assert_eq!(loading.await.as_deref(), Ok("member"));
-        assert_eq!(members.get_or_load("ada", load("gone")).await.as_deref(), Ok("gone"));
-        let failing = members.get_or_load("ada", async { Err(()) });
-        assert_eq!(failing.await.as_deref(), Ok("gone"), "remembered");
     }
 }

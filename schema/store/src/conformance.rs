@@ -29,6 +29,6 @@ pub async fn conformance(store: &Store) {
     shared::news_reach_who_listens(store).await;
     shared::rates_are_kept(store).await;
     shared::tickets_are_good_once(store).await;
-    shared::what_was_invalidated_is_read_again(store).await;
+    shared::what_was_left_is_found(store).await;
     store.healthy().await.expect("a store that works is healthy");
 }

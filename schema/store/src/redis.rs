@@ -43,16 +43,6 @@ if ARGV[3] == '1' and next - now <= ARGV[1] * ARGV[2] then
 end
 return {full, now}";
 
-/// What is remembered under the marks of today, and these marks. A value of other marks is from
-/// before an invalidation.
-const RECALL: &str = r"
-local marks = (redis.call('GET', KEYS[1]) or '') .. '/' .. (redis.call('GET', KEYS[2]) or '') .. '/'
-local value = redis.call('GET', KEYS[3])
-if value and string.sub(value, 1, #marks) == marks then
-  return {marks, string.sub(value, #marks + 1)}
-end
-return {marks, false}";
-
 /// A place in Redis, and how to get there.
 #[derive(Clone)]
 pub(crate) struct Redis {
@@ -64,17 +54,6 @@ pub(crate) struct Redis {
 pub(crate) struct Connection {
     inner: MultiplexedConnection,
     database: i64,
-}
-
-/// What a value was remembered for: it is good while these are what they were.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Marks(Vec<u8>);
-
-/// A value in a region.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) region: &'a str,
-    pub(crate) key: &'a str,
 }
 
 /// Where a rate stands: when all is back, and the moment now, in milliseconds of Redis's clock.
@@ -210,75 +189,12 @@ impl Connection {
         self.ask(&take).await
     }
 
-    /// The value, and the marks under which one may be remembered that is loaded from now on.
-    pub(crate) async fn recall(
-        &mut self,
-        place: Place<'_>,
-    ) -> Result<(Marks, Option<Vec<u8>>), StoreError> {
-        let mut script = redis::cmd("EVAL");
-        script.arg(RECALL).arg(3).arg(place.of_region()).arg(place.mark()).arg(place.value());
-        let (marks, value) = self.ask(&script).await?;
-        Ok((Marks(marks), value))
-    }
-
-    /// Remembers a value that was loaded after these marks were read.
-    pub(crate) async fn remember(
-        &mut self,
-        place: Place<'_>,
-        marks: &Marks,
-        value: &[u8],
-        keep_for: Duration,
-    ) -> Result<(), StoreError> {
-        let mut set = redis::cmd("SET");
-        set.arg(place.value()).arg([&marks.0, value].concat()).arg("PX").arg(millis(keep_for));
-        self.ask(&set).await
-    }
-
-    /// Puts a mark that was never there, and remembers it longer than any value lives.
-    pub(crate) async fn forget(
-        &mut self,
-        place: Place<'_>,
-        mark: u64,
-        keep_for: Duration,
-    ) -> Result<(), StoreError> {
-        let mut set = redis::cmd("SET");
-        set.arg(place.mark()).arg(mark).arg("PX").arg(millis(keep_for));
-        self.ask(&set).await
-    }
-
-    /// The same for all values of a region.
-    pub(crate) async fn forget_region(
-        &mut self,
-        region: &str,
-        mark: u64,
-        keep_for: Duration,
-    ) -> Result<(), StoreError> {
-        let mut set = redis::cmd("SET");
-        set.arg(Place { region, key: "" }.of_region());
-        set.arg(mark).arg("PX").arg(millis(keep_for));
-        self.ask(&set).await
-    }
-
     fn channels(&self, topics: &[String]) -> Vec<String> {
         topics.iter().map(|topic| channel(self.database, topic)).collect()
     }
 
     async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
         within(command.query_async(&mut self.inner)).await
-    }
-}
-
-impl Place<'_> {
-    fn of_region(self) -> String {
-        format!("{PREFIX}:mark:{}", self.region)
-    }
-
-    fn mark(self) -> String {
-        format!("{PREFIX}:mark:{}:{}", self.region, self.key)
-    }
-
-    fn value(self) -> String {
-        format!("{PREFIX}:value:{}:{}", self.region, self.key)
     }
 }
 

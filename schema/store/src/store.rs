@@ -28,7 +28,7 @@ pub struct StoreConfig {
     /// Records and document logs: `sqlite:PATH`, `mongodb://HOST/NAME` or `mongodb+srv://…`.
     pub records: String,
     /// Files: `dir:PATH`, or `s3://ACCESS:SECRET@HOST[:PORT][/PREFIX][?OPTIONS]`; the options are
-    /// `region=…` (`us-east-1`), `insecure` (no TLS), `encryption=off` (a server that has none) and
+    /// `region=…` (`us-east-1`), `insecure` (no TLS), `encryption=off` (a server that has none; `on` else) and
     /// `public=https://…` (where clients reach it). Buckets are called `PREFIX-materials` and so on.
     pub files: String,
     /// News between nodes, and what they remember together: `local`, or
@@ -179,7 +179,7 @@ async fn open_bus(url: &str, clock: &Arc<dyn Clock>) -> Result<(Bus, Cache), Sto
         Some(("redis" | "rediss", _)) => {
             let redis = Redis::at(url)?;
             let bus = Bus::on(redis.clone(), clock.random_u64()).await;
-            let cache = Cache::on(redis, bus.clone(), Arc::clone(clock)).await;
+            let cache = Cache::on(redis, Arc::clone(clock)).await;
             Ok((bus, cache))
         }
         // The URL may hold a password.

@@ -1,11 +1,14 @@
-//! Bus and cache: news reach who listens, rates and tickets count once, what was invalidated is
-//! read again.
+//! Bus and cache: news reach who listens, rates and tickets count once, what was left is found.
 
-use std::{future::ready, time::Duration};
+use std::{slice, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{Store, bus::Subscription, cache::Rate};
+use crate::{
+    Store,
+    bus::Subscription,
+    cache::{Bounds, Rate},
+};
 
 /// How long a subscription may take to come about, between nodes.
 const SOON: Duration = Duration::from_secs(5);
@@ -62,16 +65,15 @@ pub(super) async fn tickets_are_good_once(store: &Store) {
     assert_eq!(cache.take_ticket(&key).await, Ok(None), "a ticket is good once");
 }
 
-pub(super) async fn what_was_invalidated_is_read_again(store: &Store) {
-    let members = store.cache().region::<Vec<String>>("conformance", 100, Duration::from_mins(1));
+pub(super) async fn what_was_left_is_found(store: &Store) {
+    let bounds = Bounds { bytes: 1 << 20, kept_for: Duration::from_mins(1) };
+    let recent = store.cache().recent("conformance", bounds);
     let key = store.clock().random_u64().to_string();
-    let get = async |value: &str| {
-        let load = ready(Ok::<_, ()>(vec![value.to_owned()]));
-        members.get_or_load(&key, load).await.unwrap().remove(0)
-    };
-    assert_eq!(get("ada").await, "ada");
-    members.invalidate(&key).await;
-    assert_eq!(get("ben").await, "ben", "what was invalidated is loaded");
-    members.invalidate_all().await;
-    assert_eq!(get("eve").await, "eve", "also with all others");
+    assert_eq!(recent.find(slice::from_ref(&key)).await.values, [None], "nobody has left it");
+    for value in ["once", "twice"].map(|text| Bytes::from(text.repeat(1000))) {
+        recent.leave(vec![(key.clone(), value.clone())]).await;
+        assert!(recent.is_left(&key));
+        let found = recent.find(&["other".into(), key.clone()]).await.values;
+        assert_eq!(found, [None, Some(value)], "the newest is found, and nothing else");
+    }
 }

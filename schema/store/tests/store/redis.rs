@@ -2,7 +2,6 @@
 //! hangs delays, and nothing waits for it.
 
 use std::{
-    future::ready,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -132,53 +131,17 @@ async fn nodes_count_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_invalidates_is_gone_on_the_other() {
-    let redis = Redis::start();
-    let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
-    let regions = [&one, &two].map(|node| node.store.cache().region::<u32>("ages", 9, MINUTE));
-    // Regions that have begun to hear each other.
-    for node in [&one, &two] {
-        drop(node.listen("settled").await);
-    }
-    let get = async |region: usize, value: u32| {
-        regions[region].get_or_load("ada", ready(Ok::<_, ()>(value))).await.unwrap()
-    };
-    assert_eq!(get(0, 1).await, 1);
-    assert_eq!(get(1, 2).await, 1, "what one has loaded the other need not load");
-    regions[0].invalidate("ada").await;
-    for _ in 0..100 {
-        if get(1, 3).await == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(get(1, 4).await, 3);
-    let stale = regions[1].get_or_load("ben", async {
-        regions[0].invalidate("ben").await;
-        Ok::<_, ()>(5)
-    });
-    assert_eq!(stale.await, Ok(5));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let fresh = async |region: usize| {
-        regions[region].get_or_load("ben", ready(Ok::<_, ()>(6))).await.unwrap()
-    };
-    assert_eq!((fresh(0).await, fresh(1).await), (6, 6), "nobody remembers what had changed");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_dies_comes_back_and_nobody_waits() {
     let mut redis = Redis::start();
     let (one, two) = (Node::on(&redis.url()).await, Node::on(&redis.url()).await);
     let mut ben = two.listen("room").await;
     let cache = one.store.cache();
-    let ages = cache.region::<u32>("ages", 9, MINUTE);
     redis.kill();
     let rate = Rate { burst: 1, per: MINUTE };
     assert!(unavailable(&promptly(cache.spend(rate, "ada")).await), "sign-ins fail closed");
     assert!(unavailable(&promptly(cache.take_ticket("t")).await));
-    let read = promptly(ages.get_or_load("ada", ready(Ok::<_, ()>(1)))).await;
-    assert_eq!(read, Ok(1), "reads go to the store");
-    promptly(ages.invalidate("ada")).await;
+    assert_eq!(cache.spend_here(rate, "ada").map(|standing| standing.wait), Ok(None));
+    assert!(cache.spend_here(rate, "ada").unwrap().wait.is_some(), "each node counts for itself");
     let mut ada = one.store.bus().subscribe("room");
     promptly(async {
         for _ in 0..20_000 {

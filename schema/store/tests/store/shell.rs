@@ -10,7 +10,7 @@ use studyhall_schema::{
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
     room::{NewRoom, Room, RoomSettings, RoomType},
-    user::{Role, Status, User},
+    user::{Earned, Role, Status, User},
 };
 use studyhall_store::{
     Store, StoreError,
@@ -43,7 +43,7 @@ fn ada() -> User {
         password_hash: "$argon2id$".into(),
         display_name: "Ada".into(),
         avatar_url: None,
-        xp: 250,
+        earned: Earned { xp: 1500 },
         role: Role::User,
         status: Status::Active,
         created_at: now,
@@ -87,21 +87,39 @@ async fn people_rooms_and_notes_are_readable_documents() {
     let user = only(&database, "users").await;
     assert_eq!(
         fields(&user),
-        ["_id", "email", "username", "password_hash", "display_name", "avatar_url", "xp", "role"]
+        ["_id", "email", "username", "password_hash", "display_name", "avatar_url", "xp", "level"]
             .into_iter()
-            .chain(["status", "created_at", "last_active", "_rev"])
+            .chain(["role", "status", "created_at", "last_active", "_rev"])
             .collect::<Vec<_>>()
     );
+    assert_eq!((user.get_i64("xp"), user.get_i64("level")), (Ok(1500), Ok(3)));
+    assert_eq!(*store.records::<User>().get(&ada.id).await.unwrap().unwrap(), ada);
     assert_eq!(user.get_object_id("_id").unwrap().bytes(), ada.id.bytes());
     assert_eq!(user.get_datetime("created_at").unwrap().timestamp_millis(), now.as_millis());
     let stored = only(&database, "rooms").await;
+    assert_eq!(
+        fields(&stored),
+        ["_id", "name", "description", "owner_id", "type", "created_at", "is_active"]
+            .into_iter()
+            .chain(["max_participants", "participants", "settings", "engine", "_rev"])
+            .collect::<Vec<_>>()
+    );
     assert_eq!(stored.get_str("type").unwrap(), "shared");
     assert!(stored.get_bool("is_active").unwrap());
     let member = stored.get_array("participants").unwrap()[0].as_document().unwrap();
     assert_eq!(fields(member), ["user_id", "role", "joined_at"]);
     assert_eq!(member.get_object_id("user_id").unwrap().bytes(), ada.id.bytes());
     assert!(stored.get_document("settings").unwrap().get_bool("is_private").unwrap());
+    assert!(stored.get_document("settings").unwrap().get_bool("allow_screen_sharing").unwrap());
     let stored = only(&database, "notes").await;
+    assert_eq!(
+        fields(&stored),
+        ["_id", "text", "title", "owner_id", "room_id", "is_shared", "format", "engine"]
+            .into_iter()
+            .chain(["created_at", "updated_at", "projected_seq", "_rev"])
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(stored.get_datetime("updated_at").unwrap().timestamp_millis(), now.as_millis());
     assert_eq!(stored.get_str("text").unwrap(), note.text);
     assert_eq!(stored.get_object_id("room_id").unwrap().bytes(), room.id.bytes());
 

@@ -48,7 +48,7 @@ impl Place {
             match (option.as_ref(), value.as_ref()) {
                 ("insecure", "") => scheme = "http",
                 ("region", region) => region.clone_into(&mut place.region),
-                ("encryption", "off") => place.encrypts = false,
+                ("encryption", on @ ("on" | "off")) => place.encrypts = on == "on",
                 ("public", public) => place.public = Some(public.to_owned()),
                 (option, _) => return Err(invalid(&format!("{option} is no option of it"))),
             }
@@ -83,6 +83,7 @@ mod tests {
         assert_eq!(place.bucket(Bucket::Materials), "materials");
         assert_eq!(place.public.as_deref(), Some("https://f.example"));
         assert_eq!((place.endpoint.as_str(), place.encrypts), ("https://h", false));
+        assert!(Place::parse("s3://a:b@h?encryption=on").is_ok_and(|place| place.encrypts));
     }
 
     #[test]

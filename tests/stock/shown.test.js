@@ -1,0 +1,83 @@
+// Who reads a note at one node and puts its text at another: what they were shown is known to both.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { hocuspocusClients } from "./clients.js";
+import { installation, shows } from "./installation.js";
+import { until } from "./until.js";
+
+const pathOf = (note) => `/notes/${note.slice("note:".length)}`;
+const count = (text, words) => text.split(words).length - 1;
+
+for (const [size, long] of [["a short note", ""], ["a long one", "\nAll work and no play.".repeat(10_000)]]) {
+  test(`${size} that is read at one node and put at the other: what somebody typed meanwhile stays`, async (t) => {
+    const { there, ada, ben, note } = await installation(t);
+    const [path, old, mine] = [pathOf(note), `one two three${long}`, `ONE two three${long}`];
+    await ada.send("PUT", path, { text: old });
+    assert.equal((await ada.send("GET", path)).text, old);
+    const desk = await hocuspocusClients[0].sit(t, ben, note);
+    await desk.synced();
+    desk.write(" BEN TYPED THIS");
+    await desk.saved();
+    const put = await ada.at(there).send("PUT", path, { text: mine });
+    assert.equal(put.text, `${mine} BEN TYPED THIS`);
+    // The same again may be a retry of somebody who never had the answer, whichever node it reaches.
+    const again = await ada.send("PUT", path, { text: mine });
+    assert.equal(again.text, `${mine} BEN TYPED THIS`);
+    // Once she has read it, in a list as well, she may take it out.
+    await ada.at(there).send("GET", "/notes");
+    assert.equal((await ada.send("PUT", path, { text: mine })).text, mine);
+  });
+}
+
+test("a put whose answer never came comes again at the other node: it is made once", async (t) => {
+  const { here, there, ada, ben, note } = await installation(t, "--debug-doors");
+  const path = pathOf(note);
+  await ada.send("PUT", path, { text: "bread" });
+  await here.holdJournal();
+  const text = "bread, milk and eggs";
+  assert.equal((await ada.ask("PUT", path, { text })).status, 503, "it may be made, nobody knows");
+  await here.releaseJournal();
+  await until(async () => (await shows(ben, note)) === text, "it was made");
+  const desk = await hocuspocusClients[0].sit(t, ben, note);
+  await desk.synced();
+  desk.write(" BEN: and butter!");
+  await desk.saved();
+  const again = await ada.at(there).send("PUT", path, { text });
+  assert.equal(again.text, `${text} BEN: and butter!`);
+});
+
+test("Redis has lost what people were shown: both texts stay, nobody's words are taken", async (t) => {
+  const { bus, here, there, ada, ben, note } = await installation(t);
+  const path = pathOf(note);
+  await ada.send("PUT", path, { text: "one two three" });
+  const desk = await hocuspocusClients[0].sit(t, ben, note);
+  await desk.reads("one two three");
+  await ben.send("GET", path);
+  await bus.kill();
+  desk.write(" BEN TYPED THIS");
+  await desk.saved();
+  let { text } = await ada.at(there).send("PUT", path, { text: "one two three, ADA'S" });
+  for (const words of ["one two three", " BEN TYPED THIS", ", ADA'S"]) assert.equal(count(text, words), 1, text);
+  // At the node that she reads from she is known, as if it were alone.
+  const read = (await ada.send("GET", path)).text;
+  desk.write(" AND THIS");
+  await desk.saved();
+  const mine = read.replace("three", "3");
+  text = (await ada.send("PUT", path, { text: mine })).text;
+  assert.equal(text, `${mine} AND THIS`);
+
+  await bus.start();
+  const isBack = async (hall) => (await (await hall.admin("GET", "/readyz?verbose")).text()).includes("[+] bus ok");
+  for (const hall of [here, there]) await until(() => isBack(hall), "Redis is back");
+  await ada.send("PUT", path, { text: `${text}, and more` });
+  // Ben was shown the note at the other node, before Redis forgot it.
+  const bens = "one two three, BEN'S";
+  const both = (await ben.at(here).send("PUT", path, { text: bens })).text;
+  for (const part of [`${text}, and more`, bens]) assert.ok(holds(both, part), `${part} in ${both}`);
+});
+
+/** Whether what is left of a text without some letters is this part. */
+function holds(text, part) {
+  let at = 0;
+  return [...part].every((letter) => (at = text.indexOf(letter, at) + 1) > 0);
+}
