@@ -20,6 +20,20 @@ pub(crate) enum Measure {
     TypingSaved,
     IdleMemory,
     Kept,
+    AutomergeReplayCpu,
+    AutomergeReplayRate,
+    AutomergeTodosCpu,
+    AutomergeTodosArrival,
+    AutomergeTodosSavedHalf,
+    AutomergeTodosSaved,
+    AutomergeWriterCpu,
+    AutomergeWriterArrival,
+    AutomergeWriterSavedHalf,
+    AutomergeWriterSaved,
+    AutomergeOpenFirst,
+    AutomergeOpenCpu,
+    AutomergeHeld,
+    AutomergeLeft,
 }
 
 /// One measure on one server.
@@ -44,7 +58,7 @@ impl Column {
 }
 
 impl Measure {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::ReplayCpu,
         Self::ReplayRate,
         Self::GroupsCpu,
@@ -61,6 +75,20 @@ impl Measure {
         Self::TypingSaved,
         Self::IdleMemory,
         Self::Kept,
+        Self::AutomergeReplayCpu,
+        Self::AutomergeReplayRate,
+        Self::AutomergeTodosCpu,
+        Self::AutomergeTodosArrival,
+        Self::AutomergeTodosSavedHalf,
+        Self::AutomergeTodosSaved,
+        Self::AutomergeWriterCpu,
+        Self::AutomergeWriterArrival,
+        Self::AutomergeWriterSavedHalf,
+        Self::AutomergeWriterSaved,
+        Self::AutomergeOpenFirst,
+        Self::AutomergeOpenCpu,
+        Self::AutomergeHeld,
+        Self::AutomergeLeft,
     ];
     /// Processor time a delivery, p99 to arrival, p50 and p99 to acknowledgement.
     pub(crate) const GROUPS: [Self; 4] =
@@ -69,6 +97,19 @@ impl Measure {
         [Self::CrowdCpu, Self::CrowdArrival, Self::CrowdSavedHalf, Self::CrowdSaved];
     pub(crate) const TYPING: [Self; 4] =
         [Self::TypingCpu, Self::TypingArrival, Self::TypingSavedHalf, Self::TypingSaved];
+    /// Processor time a change, then the same.
+    pub(crate) const AUTOMERGE_TODOS: [Self; 4] = [
+        Self::AutomergeTodosCpu,
+        Self::AutomergeTodosArrival,
+        Self::AutomergeTodosSavedHalf,
+        Self::AutomergeTodosSaved,
+    ];
+    pub(crate) const AUTOMERGE_WRITER: [Self; 4] = [
+        Self::AutomergeWriterCpu,
+        Self::AutomergeWriterArrival,
+        Self::AutomergeWriterSavedHalf,
+        Self::AutomergeWriterSaved,
+    ];
 
     pub(crate) fn is(self, value: f64) -> Figure {
         Figure { measure: self, value, of: 0 }
@@ -81,6 +122,11 @@ impl Measure {
             _ if Self::CROWD.contains(&self) => Row::Crowd,
             _ if Self::TYPING.contains(&self) => Row::Typing,
             Self::IdleMemory => Row::Idle,
+            Self::AutomergeReplayCpu | Self::AutomergeReplayRate => Row::AutomergeReplay,
+            _ if Self::AUTOMERGE_TODOS.contains(&self) => Row::AutomergeTodos,
+            _ if Self::AUTOMERGE_WRITER.contains(&self) => Row::AutomergeWriter,
+            Self::AutomergeOpenFirst | Self::AutomergeOpenCpu => Row::AutomergeOpen,
+            Self::AutomergeHeld | Self::AutomergeLeft => Row::AutomergeLeft,
             _ => Row::Kill,
         }
     }
@@ -90,28 +136,50 @@ impl Measure {
             Self::ReplayCpu => "server CPU an update",
             Self::ReplayRate => "updates a second",
             Self::GroupsCpu | Self::CrowdCpu | Self::TypingCpu => "server CPU a delivery",
-            Self::GroupsArrival | Self::CrowdArrival | Self::TypingArrival => {
-                "edit to other person, p99"
+            Self::AutomergeReplayCpu | Self::AutomergeTodosCpu | Self::AutomergeWriterCpu => {
+                "server CPU a change"
             }
-            Self::GroupsSavedHalf | Self::CrowdSavedHalf | Self::TypingSavedHalf => {
-                "edit to acknowledgement, p50"
-            }
-            Self::GroupsSaved | Self::CrowdSaved | Self::TypingSaved => {
-                "edit to acknowledgement, p99"
-            }
+            Self::AutomergeReplayRate => "changes a second",
+            Self::GroupsArrival
+            | Self::CrowdArrival
+            | Self::TypingArrival
+            | Self::AutomergeTodosArrival
+            | Self::AutomergeWriterArrival => "edit to other person, p99",
+            Self::GroupsSavedHalf
+            | Self::CrowdSavedHalf
+            | Self::TypingSavedHalf
+            | Self::AutomergeTodosSavedHalf
+            | Self::AutomergeWriterSavedHalf => "edit to acknowledgement, p50",
+            Self::GroupsSaved
+            | Self::CrowdSaved
+            | Self::TypingSaved
+            | Self::AutomergeTodosSaved
+            | Self::AutomergeWriterSaved => "edit to acknowledgement, p99",
             Self::IdleMemory => "memory a socket",
             Self::Kept => "acknowledged edits kept",
+            Self::AutomergeOpenFirst => "opened first after a start",
+            Self::AutomergeOpenCpu => "server CPU to open it again",
+            Self::AutomergeHeld => "memory a document, all just opened",
+            Self::AutomergeLeft => "memory a document, 45 s after",
         }
     }
 
     pub(crate) fn show(self, figure: &Figure) -> String {
         let value = figure.value;
         match self {
-            Self::ReplayCpu | Self::GroupsCpu | Self::CrowdCpu | Self::TypingCpu => {
+            Self::ReplayCpu
+            | Self::GroupsCpu
+            | Self::CrowdCpu
+            | Self::TypingCpu
+            | Self::AutomergeReplayCpu
+            | Self::AutomergeTodosCpu
+            | Self::AutomergeWriterCpu => {
                 format!("{} µs", rounded(value))
             }
-            Self::ReplayRate => format!("{value:.0}/s"),
-            Self::IdleMemory => format!("{} KiB", rounded(value)),
+            Self::ReplayRate | Self::AutomergeReplayRate => format!("{value:.0}/s"),
+            Self::IdleMemory | Self::AutomergeHeld | Self::AutomergeLeft => {
+                format!("{} KiB", rounded(value))
+            }
             Self::Kept => {
                 format!("{:.0} of {}", value * f64::from(figure.of), figure.of)
             }
@@ -132,9 +200,14 @@ impl Measure {
         })
     }
 
+    /// How many times better than its peers it shall be.
+    pub(crate) fn ratio_goal(self) -> Option<f64> {
+        (self == Self::AutomergeWriterCpu).then_some(8.0)
+    }
+
     /// Whether more is better.
     pub(crate) fn rises(self) -> bool {
-        matches!(self, Self::ReplayRate | Self::Kept)
+        matches!(self, Self::ReplayRate | Self::AutomergeReplayRate | Self::Kept)
     }
 
     pub(crate) fn reached(self, value: f64) -> Option<bool> {

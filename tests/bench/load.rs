@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Longer than the slowest server needs for the longest row.
-const PATIENCE: Duration = Duration::from_mins(3);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Who writes where, and how.
 pub(crate) struct Load {
@@ -40,7 +40,7 @@ pub(crate) struct Played {
 pub(crate) struct Times(Vec<u32>);
 
 impl Times {
-    fn of(tallies: &[Tally], which: impl Fn(&Tally) -> &Vec<u32>) -> Self {
+    pub(crate) fn of(tallies: &[Tally], which: impl Fn(&Tally) -> &Vec<u32>) -> Self {
         let mut all: Vec<u32> = tallies.iter().flat_map(|t| which(t).iter().copied()).collect();
         all.sort_unstable();
         Self(all)

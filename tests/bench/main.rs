@@ -1,6 +1,7 @@
 //! The bench: this server, its peers from npm and a hub without documents, measured in one run on the
 //! same load. `cargo run --release -p studyhall-tests --bin bench -- --help`.
 
+mod automerge;
 mod board;
 mod clock;
 mod cores;
@@ -111,8 +112,10 @@ async fn run(arguments: &Arguments) -> Result<(Vec<Column>, Setting)> {
         peers: Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/peers"),
         beside: arguments.beside.clone(),
     };
-    let servers = chosen(&arguments.server, |s| *s != Server::Beside || programs.beside.is_some());
     let rows = chosen(&arguments.only, |_| true);
+    let mut servers =
+        chosen(&arguments.server, |s| *s != Server::Beside || programs.beside.is_some());
+    servers.retain(|server| rows.iter().any(|row| row.engine() == server.engine()));
     for server in &servers {
         programs.ready(*server)?;
     }
@@ -123,11 +126,11 @@ async fn run(arguments: &Arguments) -> Result<(Vec<Column>, Setting)> {
     let mut columns: Vec<_> =
         servers.iter().map(|server| Column { server: *server, figures: Vec::new() }).collect();
     for row in rows {
-        let prepared = row.prepare(&material);
+        let prepared = row.prepare(&material)?;
         for column in &mut columns {
             let name = column.server.name();
             bar.set_message(format!("{}: {name}", row.title()));
-            if row != Row::Kill || column.server.promises() {
+            if row.is_for(column.server) {
                 let mut running = Running::start(column.server, &programs).await?;
                 let figures = prepared.measure(&mut running).await;
                 column.figures.extend(figures.with_context(|| format!("{name}: {}", row.title()))?);

@@ -8,13 +8,18 @@ use crate::{
     servers::Server,
 };
 
-const SHOWN: [Measure; 6] = [
+const SHOWN: [Measure; 11] = [
     Measure::ReplayCpu,
     Measure::GroupsCpu,
     Measure::CrowdCpu,
     Measure::TypingCpu,
     Measure::CrowdSaved,
     Measure::IdleMemory,
+    Measure::AutomergeReplayCpu,
+    Measure::AutomergeTodosCpu,
+    Measure::AutomergeWriterCpu,
+    Measure::AutomergeOpenCpu,
+    Measure::AutomergeLeft,
 ];
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 210.0;
@@ -88,10 +93,10 @@ fn panel(body: &mut String, columns: &[Column], measure: Measure, top: f64) -> f
 
 fn colour(server: Server) -> &'static str {
     match server {
-        Server::Studyhall => "#1971c2",
+        Server::Studyhall | Server::StudyhallAutomerge => "#1971c2",
         Server::StudyhallHocuspocus => "#4dabf7",
-        Server::YWebsocket => "#868e96",
-        Server::Hocuspocus => "#adb5bd",
+        Server::YWebsocket | Server::AutomergeSyncServer => "#868e96",
+        Server::Hocuspocus | Server::AutomergeRepo => "#adb5bd",
         Server::Hub => "#dee2e6",
         Server::Beside => "#ffd43b",
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::{
     figures::{Column, Measure, rounded},
-    servers::Server,
+    servers::{Engine, Server},
 };
 
 /// What a reader has to know to judge the figures.
@@ -19,10 +19,18 @@ pub(crate) struct Setting {
 pub(crate) fn markdown(columns: &[Column], setting: &Setting) -> String {
     let mut out = String::from("# Bench\n\n");
     preface(&mut out, setting);
-    if let Some(ours) = columns.iter().find(|c| c.server.ours()) {
-        ratios(&mut out, ours, columns);
+    for (engine, title) in [(Engine::Yjs, "Yjs"), (Engine::Automerge, "Automerge")] {
+        let columns: Vec<_> = columns.iter().filter(|c| c.server.engine() == engine).collect();
+        if columns.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "## {title}\n");
+        if let Some(ours) = columns.iter().find(|c| c.server.ours()) {
+            ratios(&mut out, ours, &columns);
+        }
+        absolute(&mut out, &columns);
+        out.push('\n');
     }
-    absolute(&mut out, columns);
     out
 }
 
@@ -41,21 +49,24 @@ fn preface(out: &mut String, setting: &Setting) {
         "One run, one machine, each server on an empty folder. {cores}{size} Replay: {}. Flat out: \
          each writer has {} edits on the way. A delivery is one edit that reaches one other person; \
          the author's acknowledgement is not counted. Acknowledgement: the echo (y-websocket, hub), \
-         `SyncStatus` (Hocuspocus); only Studyhall's means that the edit is on disk.\n",
+         `SyncStatus` (Hocuspocus), heads that hold it (Automerge); only Studyhall's means that the \
+         edit is on disk.\n",
         setting.source, setting.window
     );
 }
 
-fn ratios(out: &mut String, ours: &Column, columns: &[Column]) {
+fn ratios(out: &mut String, ours: &Column, columns: &[&Column]) {
     let peers: Vec<_> = columns.iter().filter(|c| !c.server.ours()).collect();
     if peers.is_empty() {
         return;
     }
-    let _ = writeln!(out, "## {} beside the others\n", ours.server.name());
+    let _ = writeln!(out, "### {} beside the others\n", ours.server.name());
     head(out, "how many times better", peers.iter().map(|c| c.server.name()));
     for measure in Measure::ALL.into_iter().filter(|m| *m != Measure::Kept) {
         let Some(own) = ours.get(measure) else { continue };
-        let _ = write!(out, "| {}: {} |", measure.row().title(), measure.what());
+        let goal = measure.ratio_goal().map(|goal| format!(" (goal ≥ {goal}×)"));
+        let goal = goal.unwrap_or_default();
+        let _ = write!(out, "| {}: {}{goal} |", measure.row().title(), measure.what());
         for peer in &peers {
             let ratio = peer.get(measure).map(|f| measure.ratio(own.value, f.value));
             let _ = write!(out, " {} |", ratio.map_or("–".into(), |r| format!("{}×", rounded(r))));
@@ -65,8 +76,8 @@ fn ratios(out: &mut String, ours: &Column, columns: &[Column]) {
     out.push('\n');
 }
 
-fn absolute(out: &mut String, columns: &[Column]) {
-    out.push_str("## Figures\n\n");
+fn absolute(out: &mut String, columns: &[&Column]) {
+    out.push_str("### Figures\n\n");
     let names = columns.iter().map(|c| c.server.name());
     head(out, "measure", names.chain(["goal"]));
     for measure in Measure::ALL {

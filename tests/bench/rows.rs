@@ -9,16 +9,17 @@ use tokio::time::{sleep, timeout};
 use yrs::{Update, updates::decoder::Decode};
 
 use crate::{
+    automerge,
     board::Acks,
     clock::Since,
     figures::{Figure, Measure},
     load::{Load, Played},
     seat::{Door, Pace, Seat},
-    servers::Running,
+    servers::{Engine, Running, Server},
     typing::{self, Patch},
 };
 
-const MICRO: f64 = 1e6;
+pub(crate) const MICRO: f64 = 1e6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Row {
@@ -34,11 +35,21 @@ pub(crate) enum Row {
     Idle,
     /// Acknowledged, then `kill -9`.
     Kill,
+    /// Automerge: one person replays a tenth of a paper, two read along.
+    AutomergeReplay,
+    /// Automerge: 10 people edit one list of 1,000 todos, 5 edits a second each.
+    AutomergeTodos,
+    /// Automerge: one person edits such a list, 133 edits a second, two read along.
+    AutomergeWriter,
+    /// Automerge: somebody opens a document of 10,000 changes.
+    AutomergeOpen,
+    /// Automerge: 1,000 documents are opened once and left.
+    AutomergeLeft,
 }
 
 /// What every row needs besides a server: the trace and the size.
 pub(crate) struct Material {
-    paper: Vec<Patch>,
+    pub(crate) paper: Vec<Patch>,
     pub(crate) source: &'static str,
     /// 1, or 10 for a quick look.
     pub(crate) smaller: usize,
@@ -53,8 +64,13 @@ impl Material {
     }
 }
 
-/// A row with its load, made once and played on every server.
-pub(crate) struct Prepared {
+/// A row with its load, made once and played on every server of its engine.
+pub(crate) enum Prepared {
+    Yjs(Typed),
+    Automerge(automerge::Prepared),
+}
+
+pub(crate) struct Typed {
     row: Row,
     warm_up: Load,
     load: Load,
@@ -85,10 +101,37 @@ impl Row {
             Self::Typing => "10 × 5 people, 5 edits/s each",
             Self::Idle => "idle sockets, a document each",
             Self::Kill => "acknowledged, then kill -9",
+            Self::AutomergeReplay => "replay of a tenth of a paper, 3 clients",
+            Self::AutomergeTodos => "1,000 todos, 10 people, 5 edits/s each",
+            Self::AutomergeWriter => "1,000 todos, one writer at 133 edits/s, 2 readers",
+            Self::AutomergeOpen => "a document of 10,000 changes",
+            Self::AutomergeLeft => "1,000 documents, opened once and left",
         }
     }
 
-    pub(crate) fn prepare(self, material: &Material) -> Prepared {
+    pub(crate) fn engine(self) -> Engine {
+        match self {
+            Self::AutomergeReplay
+            | Self::AutomergeTodos
+            | Self::AutomergeWriter
+            | Self::AutomergeOpen
+            | Self::AutomergeLeft => Engine::Automerge,
+            _ => Engine::Yjs,
+        }
+    }
+
+    pub(crate) fn is_for(self, server: Server) -> bool {
+        self.engine() == server.engine() && (self != Self::Kill || server.promises())
+    }
+
+    pub(crate) fn prepare(self, material: &Material) -> Result<Prepared> {
+        Ok(match self.engine() {
+            Engine::Yjs => Prepared::Yjs(self.typed(material)),
+            Engine::Automerge => Prepared::Automerge(automerge::Prepared::of(self, material)?),
+        })
+    }
+
+    fn typed(self, material: &Material) -> Typed {
         let smaller = material.smaller;
         let flat_out = Pace::FlatOut { window: material.window };
         let load = match self {
@@ -97,15 +140,24 @@ impl Row {
             Self::Crowd => groups(1, 50, 600 / smaller, flat_out, 2000),
             Self::Typing => groups(10, 5, 100 / smaller, FIVE_A_SECOND, 3000),
             Self::Idle => groups(1000 / smaller, 1, 1, flat_out, 4000),
-            Self::Kill => groups(10, 5, 4000, flat_out, 5000),
+            _ => groups(10, 5, 4000, flat_out, 5000),
         };
         // Runtimes that compile while they run get a moment to do so, on documents of their own.
-        Prepared { row: self, warm_up: groups(2, 5, 400 / smaller, flat_out, 90), load, smaller }
+        Typed { row: self, warm_up: groups(2, 5, 400 / smaller, flat_out, 90), load, smaller }
     }
 }
 
 impl Prepared {
     pub(crate) async fn measure(&self, server: &mut Running) -> Result<Vec<Figure>> {
+        match self {
+            Self::Yjs(row) => row.measure(server).await,
+            Self::Automerge(row) => row.measure(server).await,
+        }
+    }
+}
+
+impl Typed {
+    async fn measure(&self, server: &mut Running) -> Result<Vec<Figure>> {
         self.warm_up.play(server).await?;
         let load = &self.load;
         match self.row {
@@ -114,7 +166,7 @@ impl Prepared {
             Row::Crowd => Ok(shared(&load.play(server).await?, Measure::CROWD)),
             Row::Typing => Ok(shared(&load.play(server).await?, Measure::TYPING)),
             Row::Idle => idle(server, load).await,
-            Row::Kill => kill(server, load, 700 / self.smaller as u64).await,
+            _ => kill(server, load, 700 / self.smaller as u64).await,
         }
     }
 }
@@ -199,6 +251,6 @@ async fn found(door: &Door) -> Result<yrs::StateVector> {
     }
 }
 
-fn float(count: usize) -> f64 {
+pub(crate) fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

@@ -41,8 +41,20 @@ pub(crate) enum Pace {
     Every { period: Duration, phase: Duration },
 }
 
+pub(crate) type Socket = WebSocketStream<TcpStream>;
+
+/// A raw WebSocket, unbuffered where that would cost time.
+pub(crate) async fn connect(url: &str) -> Result<Socket> {
+    let request = url.into_client_request()?;
+    let host = request.uri().authority().context("a URL without a host")?.as_str().to_owned();
+    let stream = TcpStream::connect(host).await?;
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::default().read_buffer_size(32 << 10).write_buffer_size(4096);
+    Ok(client_async_with_config(request, stream, Some(config)).await?.0)
+}
+
 pub(crate) struct Seat {
-    socket: WebSocketStream<TcpStream>,
+    socket: Socket,
     address: Address,
     /// The document as it was when this person sat down.
     pub(crate) found: Bytes,
@@ -51,12 +63,7 @@ pub(crate) struct Seat {
 impl Seat {
     /// Connects, signs in where that is asked for, and waits for Step2.
     pub(crate) async fn take(door: &Door) -> Result<Self> {
-        let request = door.url.as_str().into_client_request()?;
-        let host = request.uri().authority().context("a URL without a host")?.as_str().to_owned();
-        let stream = TcpStream::connect(host).await?;
-        stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default().read_buffer_size(32 << 10).write_buffer_size(4096);
-        let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
+        let socket = connect(&door.url).await?;
         let mut seat = Self { socket, address: door.address.clone(), found: Bytes::new() };
         if let Some(token) = &door.token {
             seat.socket.feed(Message::Binary(seat.address.token(token))).await?;
@@ -301,6 +308,6 @@ impl Watch<'_> {
     }
 }
 
-fn micros(nanos: u64) -> u32 {
+pub(crate) fn micros(nanos: u64) -> u32 {
     u32::try_from(nanos / 1000).unwrap_or(u32::MAX)
 }

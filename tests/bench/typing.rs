@@ -15,7 +15,7 @@ pub(crate) const PAPER: usize = 259_778;
 
 /// Position, how many characters go, what comes.
 #[derive(Deserialize, Clone)]
-pub(crate) struct Patch(u32, u32, String);
+pub(crate) struct Patch(pub(crate) u32, pub(crate) u32, pub(crate) String);
 
 #[derive(Deserialize)]
 struct Txn {

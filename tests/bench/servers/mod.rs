@@ -9,9 +9,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use studyhall_schema::{
+    document::{DocumentId, DocumentKind},
+    ids::NoteId,
+    wire_id::WireId,
+};
 use tempfile::TempDir;
 
 use crate::{
+    automerge::Gate,
     process::{Process, free_port},
     seat::Door,
     wire::{Address, Framing},
@@ -31,6 +38,19 @@ pub(crate) enum Server {
     Hub,
     /// What `--beside` starts.
     Beside,
+    /// This server through `/sync/automerge`.
+    StudyhallAutomerge,
+    /// `@automerge/automerge-repo-sync-server` 0.2.8, the last one.
+    AutomergeSyncServer,
+    /// The same on the `@automerge/automerge-repo` of today.
+    AutomergeRepo,
+}
+
+/// The CRDT library whose documents a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Yjs,
+    Automerge,
 }
 
 impl Server {
@@ -42,11 +62,23 @@ impl Server {
             Self::Hocuspocus => "Hocuspocus 4.7 + SQLite",
             Self::Hub => "hub without documents",
             Self::Beside => "beside",
+            Self::StudyhallAutomerge => "Studyhall, Automerge socket",
+            Self::AutomergeSyncServer => "automerge-repo-sync-server 0.2.8",
+            Self::AutomergeRepo => "automerge-repo 2.5.6 + NodeFS",
         }
     }
 
     pub(crate) fn ours(self) -> bool {
-        matches!(self, Self::Studyhall | Self::StudyhallHocuspocus)
+        matches!(self, Self::Studyhall | Self::StudyhallHocuspocus | Self::StudyhallAutomerge)
+    }
+
+    pub(crate) fn engine(self) -> Engine {
+        match self {
+            Self::StudyhallAutomerge | Self::AutomergeSyncServer | Self::AutomergeRepo => {
+                Engine::Automerge
+            }
+            _ => Engine::Yjs,
+        }
     }
 
     /// Whether its acknowledgement claims that the edit is kept.
@@ -76,14 +108,17 @@ impl Programs {
     /// Whether the program is there; peers from npm are installed when they are not.
     pub(crate) fn ready(&self, server: Server) -> Result<()> {
         match server {
-            Server::Studyhall | Server::StudyhallHocuspocus => {
+            Server::Studyhall | Server::StudyhallHocuspocus | Server::StudyhallAutomerge => {
                 anyhow::ensure!(
                     self.studyhall.exists(),
                     "{} is missing: `cargo build --release` first, or --studyhall PATH",
                     self.studyhall.display()
                 );
             }
-            Server::YWebsocket | Server::Hocuspocus => peers::install(&self.peers)?,
+            Server::YWebsocket
+            | Server::Hocuspocus
+            | Server::AutomergeSyncServer
+            | Server::AutomergeRepo => peers::install(&self.peers)?,
             Server::Beside => {
                 self.beside.as_ref().context("--server beside needs --beside 'COMMAND'")?;
             }
@@ -156,6 +191,27 @@ impl Running {
         Ok(doors)
     }
 
+    /// The same for Automerge.
+    pub(crate) async fn gates(&mut self, kind: DocumentKind, count: usize) -> Result<Vec<Gate>> {
+        let base = format!("ws://127.0.0.1:{}", self.port);
+        let mut gates = Vec::with_capacity(count);
+        for _ in 0..count {
+            self.made += 1;
+            let (document, url) = match &self.account {
+                Some(account) => {
+                    let document = account.automerge(self.port, kind).await?;
+                    (document, format!("{base}/sync/automerge?ticket={}", account.ticket))
+                }
+                None => {
+                    let id = StdRng::seed_from_u64(self.made as u64).random();
+                    (DocumentId::Note(NoteId::from_bytes(id)), format!("{base}/"))
+                }
+            };
+            gates.push(Gate { url, document: WireId::from(document).to_string() });
+        }
+        Ok(gates)
+    }
+
     fn door(&self, document: &str) -> Door {
         let Self { server, port, account, .. } = self;
         let ticket = account.as_ref().map(|a| a.ticket.clone());
@@ -181,16 +237,19 @@ fn command(server: Server, programs: &Programs, port: u16, dir: &Path) -> Result
         line.split_whitespace().map(filled).collect::<Vec<_>>()
     };
     let path = |path: &Path| path.display().to_string();
+    let node = |script: &str| peers::node(&programs.peers.join(script), port, &dir);
     Ok(match server {
-        Server::Studyhall | Server::StudyhallHocuspocus => {
+        Server::Studyhall | Server::StudyhallHocuspocus | Server::StudyhallAutomerge => {
             let admin = free_port()?;
             let mut line = vec![path(&programs.studyhall)];
             line.extend(words("serve --listen 127.0.0.1:{port} --data {dir} --rate-limit off"));
             line.extend([String::from("--admin-listen"), format!("127.0.0.1:{admin}")]);
             line
         }
-        Server::YWebsocket => peers::node(&programs.peers.join("y-websocket.cjs"), port, &dir),
-        Server::Hocuspocus => peers::node(&programs.peers.join("hocuspocus.js"), port, &dir),
+        Server::YWebsocket => node("y-websocket.cjs"),
+        Server::Hocuspocus => node("hocuspocus.js"),
+        Server::AutomergeSyncServer => node("automerge-sync-server.js"),
+        Server::AutomergeRepo => node("automerge-repo.js"),
         Server::Beside => words(programs.beside.as_deref().unwrap_or_default()),
         Server::Hub => {
             vec![path(&std::env::current_exe()?), "hub".into(), "--port".into(), port.to_string()]

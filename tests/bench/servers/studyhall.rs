@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use studyhall_schema::document::{DocumentId, DocumentKind};
 
 pub(crate) struct Account {
     client: reqwest::Client,
@@ -22,6 +23,20 @@ impl Account {
         let reusable = json!({ "reusable": true });
         let ticket = post(&client, port, "auth/ws-ticket", Some(&access), &reusable).await?;
         Ok(Self { ticket: text(&ticket, "ticket")?, client, access })
+    }
+
+    /// A new document of Automerge: a room's todos, or a note.
+    pub(crate) async fn automerge(&self, port: u16, kind: DocumentKind) -> Result<DocumentId> {
+        let made = if kind == DocumentKind::Todos {
+            let room = json!({ "name": "bench", "engine": "automerge" });
+            let room = post(&self.client, port, "rooms", Some(&self.access), &room).await?;
+            text(&room["documents"]["todos"], "name")?
+        } else {
+            let note = json!({ "engine": "automerge" });
+            let note = post(&self.client, port, "notes", Some(&self.access), &note).await?;
+            format!("note:{}", text(&note, "id")?)
+        };
+        Ok(made.parse()?)
     }
 
     /// A new note's document.
