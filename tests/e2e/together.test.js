@@ -22,7 +22,6 @@ async function adaAndBen() {
   await ben.joinRoom(code, "Biology");
   await ada.page.reload();
   await ada.page.getByRole("list", { name: "People in this room" }).getByText("Ben").waitFor();
-  await ada.picture("room");
   await ada.makeNote("The cell");
   await ada.seesState("Saved");
   await ben.page.reload();

@@ -10,7 +10,8 @@ export function wordsOf({ state, unsaved, kept, paused }: DocumentStatus): { tex
       return { text: "Saved", tone: "good" };
     case "saving":
       if (paused) return { text: `Saving paused: ${edits} kept here`, tone: "wait" };
-      return { text: unsaved > 0 ? `Saving ${edits}` : "Saving", tone: "wait" };
+      // Nothing to save: what others have written is on its way.
+      return { text: unsaved > 0 ? `Saving ${edits}` : "Connecting", tone: "wait" };
     case "connecting":
       return { text: unsaved > 0 ? `Connecting: ${edits} kept here` : "Connecting", tone: "wait" };
     case "offline":
