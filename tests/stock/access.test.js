@@ -19,7 +19,7 @@ for (const { name, sit } of hocuspocusClients) {
     desk.write("after two tokens");
     await desk.saved();
     assert.equal(attempts.length, 1, "the socket stayed open");
-    const other = sit(t, ada, note);
+    const other = sit(t, ada, note, { token });
     await other.reads("after two tokens");
   });
 

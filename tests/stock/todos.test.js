@@ -277,6 +277,9 @@ for (const [what, write] of Object.entries(mischief)) {
   });
 }
 
+// FerretDB takes some milliseconds a row, and the first 5,000 todos of a list have one each.
+const patience = process.env.STUDYHALL_STOCK_MONGODB ? 120 : 15;
+
 test("100,000 entries in a list: its first are shown, it can be emptied, others' lists do not notice", async (t) => {
   const { ada, mallory } = await cast(t, ["ada", "mallory"]);
   const room = await ada.roomWith([mallory]);
@@ -302,7 +305,7 @@ test("100,000 entries in a list: its first are shown, it can be emptied, others'
     const answer = await ada.ask("GET", `/rooms/${room}/todos`);
     page = await answer.json();
     return answer.ok;
-  }, "the list is shown");
+  }, "the list is shown", patience);
   assert.deepEqual([page.items[0].id, page.items.length], [id, 20]);
   const full = await ada.ask("POST", "/todos", { text: "one more", room_id: room });
   assert.equal((await full.json()).code, "list-full");
@@ -310,6 +313,9 @@ test("100,000 entries in a list: its first are shown, it can be emptied, others'
     for (const key of [...list.map.keys()]) if (key !== id) list.map.delete(key);
   });
   await desk.saved();
-  await until(async () => (await rest(ada, `/rooms/${room}/todos`)) === "good", "only the good one is left");
+  await until(async () => {
+    const answer = await ada.ask("GET", `/rooms/${room}/todos`);
+    return answer.ok && (await answer.json()).items.map(({ text }) => text).join() === "good";
+  }, "only the good one is left", patience);
   await ada.send("POST", "/todos", { text: "again", room_id: room });
 });
