@@ -3,7 +3,7 @@
 use std::{fmt, ops::Add, ops::Sub, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -74,6 +74,10 @@ impl<'de> Deserialize<'de> for Timestamp {
             let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
             let moment =
                 OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
+            // Of an offset at the ends of time there is no moment in UTC that could be written.
+            let moment = moment.checked_to_offset(UtcOffset::UTC);
+            let moment = moment.filter(|moment| (0..=9999).contains(&moment.year()));
+            let moment = moment.ok_or_else(|| serde::de::Error::custom("beyond the calendar"))?;
             let millis = i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
                 .map_err(serde::de::Error::custom)?;
             Ok(Self(millis))
@@ -102,5 +106,16 @@ mod tests {
         let document: bson::Document = bson::deserialize_from_slice(&bytes).unwrap();
         assert_eq!(document.get_datetime("at").unwrap().timestamp_millis(), 1_672_531_200_123);
         assert_eq!(bson::deserialize_from_slice::<Row>(&bytes).unwrap(), row);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_read() {
+        for text in ["0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "tomorrow"] {
+            let json = format!(r#"{{"at":"{text}"}}"#);
+            assert!(serde_json::from_str::<Row>(&json).is_err(), "{text}");
+        }
+        let first = r#"{"at":"0000-01-01T00:00:00Z"}"#;
+        let row = serde_json::from_str::<Row>(first).unwrap();
+        assert_eq!(serde_json::to_string(&row).unwrap(), first);
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     node::Node,
     outbox::Close,
     projection,
-    text::{self, NoteText},
+    text::{self, NoteText, Wanted},
 };
 
 /// A text to be made a note's.
@@ -33,6 +33,8 @@ use crate::{
 pub struct PutText {
     /// The text.
     pub text: String,
+    /// A title to be made the note's as well.
+    pub title: Option<String>,
     /// What its writer may have begun with: then only what they changed of it is changed.
     pub bases: Vec<Base>,
     /// Without a base: whether its writer may have begun with what is not known any more. Then nothing is
@@ -185,7 +187,7 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, mut bases, has_forgotten_base, only_at, made } = put;
+        let PutText { text, title, mut bases, has_forgotten_base, only_at, made } = put;
         let turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
@@ -215,7 +217,8 @@ impl Documents {
                     Some(base) => Some(text::merged(base, &text, &now)),
                     None => has_forgotten_base.then(|| text::both(&text, &now)),
                 };
-                note.diff(client, merged.as_deref().unwrap_or(&text))
+                let text = merged.as_deref().unwrap_or(&text);
+                note.diff(client, Wanted { text, title: title.as_deref() })
                     .map_err(|_| Refusal::Undecodable)
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }

@@ -68,29 +68,55 @@ pub fn read_title<T: ReadTxn>(txn: &T) -> Option<String> {
     Some(title.chars().take(MAX_TITLE).collect())
 }
 
-/// The update (v1) by which the note of this state comes to read as `new_text`, made under
+/// How a note is to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Its whole text.
+    pub text: &'a str,
+    /// Its title, where that is to change too.
+    pub title: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Wanted<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, title: None }
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// The title, where the one that is shown now is another.
+    fn new_title(&self, now: Option<String>) -> Option<&'a str> {
+        self.title.filter(|title| now.unwrap_or_default() != **title)
+    }
+}
+
+/// The update (v1) by which the note of this state comes to read as it is wanted, made under
 /// `client_id`; `None` when it reads so already.
 ///
 /// Two edits that are made of one state must not share a client id: they would give different
 /// things the same name, and one of them would be lost.
-pub fn diff_update(
+pub fn diff_update<'a>(
     state: &[u8],
     client_id: u64,
     format: Format,
-    new_text: &str,
+    wanted: impl Into<Wanted<'a>>,
 ) -> Result<Option<Vec<u8>>, EditError> {
+    let wanted = wanted.into();
     let fork = new_doc(client_id);
     let update = Update::decode_v1(state).map_err(|_| EditError::State)?;
     fork.transact_mut().apply_update(update).map_err(|_| EditError::State)?;
     let mut txn = fork.transact_mut();
     match format {
-        Format::Plain => edit_plain(&mut txn, new_text)?,
+        Format::Plain => edit_plain(&mut txn, wanted.text)?,
         Format::Rich => {
             let blocks = Blocks::read(txn.get_or_insert_xml_fragment(FRAGMENT), &txn);
-            if blocks.text() != new_text {
-                blocks.edit(&mut txn, new_text)?;
+            if blocks.text() != wanted.text {
+                blocks.edit(&mut txn, wanted.text)?;
             }
         }
+    }
+    if let Some(title) = wanted.new_title(read_title(&txn)) {
+        txn.get_or_insert_map(META).insert(&mut txn, TITLE, title);
     }
     let update = txn.encode_update_v1();
     Ok((update != Update::EMPTY_V1).then_some(update))

@@ -245,7 +245,7 @@ impl<E: Engine> Actor<E> {
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
-        Self {
+        let mut actor = Self {
             document: Document::new(me.id, state, limits, seed),
             whole: Whole::default(),
             now: node.clock.now(),
@@ -267,7 +267,9 @@ impl<E: Engine> Actor<E> {
             has_left: false,
             stopping: None,
             ended: None,
-        }
+        };
+        actor.begin(record);
+        actor
     }
 
     async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
@@ -376,8 +378,7 @@ impl<E: Engine> Actor<E> {
             Mail::Frames(..) => {} // taken one by one
             Mail::Drained(peer) => self.feed(Input::Drained { peer }),
             Mail::Edit(edit) => {
-                let id = EditId(self.next_edit);
-                self.next_edit += 1;
+                let id = self.next_edit();
                 self.edits.insert(id, edit.reply);
                 self.upkeep.touched(self.outlets.is_empty());
                 self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });

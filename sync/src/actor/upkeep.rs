@@ -11,7 +11,7 @@ use super::{Actor, Done, End, RowReply, memory};
 use crate::{
     Config, Documents, SyncFault, compact,
     contents::Late,
-    document::{Applied, Engine, Input},
+    document::{Applied, Change, EditId, Engine, Input},
     projection::{self, Content, Written},
 };
 
@@ -140,6 +140,17 @@ impl<E: Engine> Actor<E> {
         }
     }
 
+    /// A document that has nothing yet begins with what all of its kind begin with, on behalf of its
+    /// owner. Another node may do the same: it is the same bytes.
+    pub(super) fn begin(&mut self, record: &DocumentRecord) {
+        let Some(first) = E::first(record.kind).filter(|_| self.document.state().seq() == 0) else {
+            return;
+        };
+        let edit = self.next_edit();
+        let change: Change = Box::new(|_, _| Ok(Some(first)));
+        self.feed(Input::Edit { edit, by: record.owner, change });
+    }
+
     pub(super) fn upkeep(&mut self, now: Instant, quiet: bool) {
         let ticked = passed(&mut self.upkeep.tick, now);
         if passed(&mut self.upkeep.expiry, now) || ticked {
@@ -245,6 +256,12 @@ impl<E: Engine> Actor<E> {
                 let _ = reply.send(Err(SyncFault::Unavailable)); // the request may have gone
             }
         }
+    }
+
+    /// A number for an edit.
+    pub(super) fn next_edit(&mut self) -> EditId {
+        self.next_edit += 1;
+        EditId(self.next_edit)
     }
 
     pub(super) fn project_for(&mut self, reply: RowReply) {

@@ -3,6 +3,7 @@
 //!
 //! What a client writes is input like any other: a view ignores what is of the wrong type.
 
+mod automerge;
 mod room;
 mod todos;
 mod yjs;
@@ -14,7 +15,7 @@ pub use room::RoomState;
 pub use todos::{Late, NewTodo, TodoChange, TodoList};
 
 use crate::{
-    document::{Applied, Refusal, State, View},
+    document::{Refusal, View},
     heavy,
 };
 
@@ -44,19 +45,22 @@ pub trait MapsMut: Maps {
     /// Sets a field of an entry, which becomes a map when it is none.
     fn set_field(&mut self, root: &str, key: &str, field: &str, value: &Value);
 
+    /// The same of what people read and type, where the library lets them type into one at once.
+    fn set_text(&mut self, root: &str, key: &str, field: &str, text: &str) {
+        self.set_field(root, key, field, &text.into());
+    }
+
     /// Removes an entry.
     fn remove(&mut self, root: &str, key: &str);
 }
 
 /// Reads a document's maps.
 pub(crate) fn read<T>(view: View<'_>, read: impl FnOnce(&mut dyn Maps) -> T) -> T {
-    let state = match view {
-        View::Yjs(state) => state,
-        // Nobody can make such a document yet: it holds nothing.
-        View::Automerge(_) => &mut State::default(),
+    let is_large = view.memory() > heavy::LARGE as u64;
+    let compute = || match view {
+        View::Yjs(state) => yjs::read(state.doc(), state.authors(), read),
+        View::Automerge(state) => automerge::read(state, read),
     };
-    let is_large = state.memory() > heavy::LARGE as u64;
-    let compute = || yjs::read(state.doc(), state.authors(), read);
     if is_large { heavy::aside(compute) } else { compute() }
 }
 
@@ -67,10 +71,11 @@ pub(crate) fn edit(
     client: u64,
     change: impl FnOnce(&mut dyn MapsMut) -> Result<(), Refusal>,
 ) -> Result<Option<Vec<u8>>, Refusal> {
-    let View::Yjs(state) = view else { return Err(Refusal::Undecodable) };
-    let is_large = state.memory() > heavy::LARGE as u64;
-    let full = state.full();
-    let compute = || yjs::edit(&full, state.authors(), client, change);
+    let is_large = view.memory() > heavy::LARGE as u64;
+    let compute = || match view {
+        View::Yjs(state) => yjs::edit(&state.full(), state.authors(), client, change),
+        View::Automerge(state) => automerge::edit(state, client, change),
+    };
     if is_large { heavy::aside(compute) } else { compute() }
 }
 

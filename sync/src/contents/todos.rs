@@ -333,7 +333,10 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     }
 
     fn set(&mut self, key: &str, field: &str, value: &Value) {
-        self.0.set_field(TODOS, key, field, value);
+        match value {
+            Value::String(text) if field == TEXT => self.0.set_text(TODOS, key, field, text),
+            _ => self.0.set_field(TODOS, key, field, value),
+        }
     }
 
     fn put_last(&mut self, key: &str) {

@@ -4,7 +4,7 @@
 //! Must not know connections' sockets, the store, or a wire protocol.
 
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 use studyhall_store::log::{Entry, Snapshot};
 
 use super::{Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, Waiting};
@@ -27,6 +27,16 @@ pub enum View<'a> {
     Yjs(&'a mut super::State),
     /// Of Automerge.
     Automerge(&'a mut super::automerge::State),
+}
+
+impl View<'_> {
+    /// About how many bytes the document takes in memory.
+    pub fn memory(&self) -> u64 {
+        match self {
+            Self::Yjs(state) => state.memory(),
+            Self::Automerge(state) => state.memory(),
+        }
+    }
 }
 
 /// What is durable of a document, and nothing else.
@@ -93,6 +103,11 @@ pub trait Engine: Sized + Send + 'static {
     /// How far a connection is in sync.
     type Link: Default + Send + 'static;
 
+    /// What a document of a kind begins with, when nothing is in its log.
+    fn first(_: DocumentKind) -> Option<Vec<u8>> {
+        None
+    }
+
     /// What the check needs beside the state.
     fn open(state: &mut Self::State) -> Self;
 
@@ -109,6 +124,9 @@ pub trait Engine: Sized + Send + 'static {
 
     /// A connection has gone.
     fn left(document: &mut Document<Self>, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>);
+
+    /// A connection may write from now on, which it might not before.
+    fn promoted(_: &mut Document<Self>, _: PeerId, _: &mut Vec<Effect>) {}
 
     /// Time has passed.
     fn tick(document: &mut Document<Self>, now: Timestamp, effects: &mut Vec<Effect>);

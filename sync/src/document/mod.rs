@@ -289,11 +289,7 @@ impl<E: Engine> Document<E> {
                 self.peers.insert(peer, Peer::new(user, permission));
             }
             Input::Leave { peer } => self.leave(now, peer, effects),
-            Input::Permission { peer, permission } => {
-                if let Some(peer) = self.peers.get_mut(&peer) {
-                    peer.permission = permission;
-                }
-            }
+            Input::Permission { peer, permission } => self.permit(peer, permission, effects),
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed { entries, all } => {
@@ -398,6 +394,14 @@ impl<E: Engine> Document<E> {
             at: now,
             state: self.state.full(),
             authors: self.state.authors_in_order(),
+        }
+    }
+
+    fn permit(&mut self, peer: PeerId, permission: Permission, effects: &mut Vec<Effect>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let before = std::mem::replace(&mut known.permission, permission);
+        if permission > before && permission == Permission::Write {
+            E::promoted(self, peer, effects);
         }
     }
 

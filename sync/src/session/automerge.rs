@@ -277,10 +277,7 @@ impl Session {
                 self.places.remove(&name);
                 self.registered.leaves(id);
                 self.unavailable(&name);
-            } else if now > before {
-                // What was refused until now the client sends again only on a new socket.
-                return Err(Close::Restart);
-            } else if now < before
+            } else if now != before
                 && let Some(place) = self.places.get_mut(&name)
             {
                 place.permission = now;

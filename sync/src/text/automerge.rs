@@ -4,12 +4,12 @@
 //! hide each other. Edits are made on a fork and come back as a change.
 
 use automerge::{
-    ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
+    ActorId, AutoCommit, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
     transaction::{CommitOptions, Transactable},
 };
 use studyhall_schema::{document::DocumentKind, ids::NoteId};
 
-use super::{CONTENT, EditError, MAX_TITLE, META, TITLE, diff};
+use super::{CONTENT, EditError, MAX_TITLE, META, TITLE, Wanted, diff};
 use crate::document::automerge::new_doc;
 
 /// The actor of first changes, but for the kind.
@@ -25,8 +25,8 @@ fn objects(kind: DocumentKind) -> (u8, &'static [(&'static str, ObjType)]) {
         DocumentKind::PlainNote | DocumentKind::RichNote => {
             (1, &[(CONTENT, ObjType::Text), (META, ObjType::Map)])
         }
-        DocumentKind::Todos => (2, &[("todos", ObjType::Map)]),
-        DocumentKind::Room => (3, &[]), // values that are replaced whole
+        DocumentKind::Todos => (2, &[("todos", ObjType::Map), ("moved", ObjType::Map)]),
+        DocumentKind::Room => (3, &[("state", ObjType::Map)]),
     }
 }
 
@@ -38,9 +38,6 @@ pub fn first_change(kind: DocumentKind) -> Vec<u8> {
     for (key, object) in objects {
         // Nothing but the type of an object could be wrong.
         let _ = doc.put_object(ROOT, *key, *object);
-    }
-    if objects.is_empty() {
-        doc.empty_change(CommitOptions::default().with_time(0));
     }
     last_change(&mut doc).unwrap_or_default()
 }
@@ -61,7 +58,7 @@ pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<V
     last_change(&mut doc)
 }
 
-fn last_change(doc: &mut AutoCommit) -> Option<Vec<u8>> {
+pub(crate) fn last_change(doc: &mut AutoCommit) -> Option<Vec<u8>> {
     doc.commit_with(CommitOptions::default().with_time(0));
     Some(doc.get_last_local_change()?.raw_bytes().to_vec())
 }
@@ -74,7 +71,7 @@ fn object(doc: &AutoCommit, key: &str, of: ObjType) -> Option<ObjId> {
 }
 
 /// The actor of the server's edits under a client id.
-pub(super) fn editor(client: u64) -> Vec<u8> {
+pub(crate) fn editor(client: u64) -> Vec<u8> {
     EDITOR.into_iter().chain(client.to_be_bytes()).collect()
 }
 
@@ -98,23 +95,40 @@ pub fn read_title(doc: &AutoCommit) -> Option<String> {
     Some(title.chars().take(MAX_TITLE).collect())
 }
 
-/// The change by which the note comes to read as `new_text`, made under `client`; `None` when it reads
+/// The change by which the note comes to read as it is wanted, made under `client`; `None` when it reads
 /// so already.
 pub fn diff_change(
     doc: &mut AutoCommit,
     client: u64,
-    new_text: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Option<Vec<u8>>, EditError> {
-    let old = read_text(doc);
-    if old == new_text {
-        return Ok(None);
-    }
+    let content = |_: AutomergeError| EditError::Content;
     let mut fork = doc.fork().with_actor(ActorId::from(editor(client)));
-    let content = object(&fork, CONTENT, ObjType::Text).ok_or(EditError::Content)?;
-    for edit in diff::edits(&old, new_text).into_iter().rev() {
-        let deleted = isize::try_from(edit.deleted).map_err(|_| EditError::Content)?;
-        fork.splice_text(&content, edit.start as usize, deleted, edit.inserted)
-            .map_err(|_| EditError::Content)?;
+    if read_text(&fork) != wanted.text {
+        let text = object(&fork, CONTENT, ObjType::Text).ok_or(EditError::Content)?;
+        splice(&mut fork, &text, wanted.text).map_err(content)?;
     }
-    Ok(last_change(&mut fork))
+    if let Some(title) = wanted.new_title(read_title(&fork)) {
+        let meta = object(&fork, META, ObjType::Map).ok_or(EditError::Content)?;
+        match fork.get(&meta, TITLE).map_err(content)? {
+            Some((Value::Object(ObjType::Text), text)) => splice(&mut fork, &text, title),
+            _ => fork.put(&meta, TITLE, title),
+        }
+        .map_err(content)?;
+    }
+    Ok(if fork.pending_ops() == 0 { None } else { last_change(&mut fork) })
+}
+
+/// Edits a text to read as `new_text`, only where it differs.
+pub(crate) fn splice(
+    doc: &mut AutoCommit,
+    text: &ObjId,
+    new_text: &str,
+) -> Result<(), AutomergeError> {
+    let old = doc.text(text)?;
+    for edit in diff::edits(&old, new_text).into_iter().rev() {
+        let deleted = isize::try_from(edit.deleted).unwrap_or(isize::MAX);
+        doc.splice_text(text, edit.start as usize, deleted, edit.inserted)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use studyhall_schema::note::Format;
 use yrs::{ClientID, Transact};
 
-use super::{EditError, automerge, diff_update, read_text, read_title};
+use super::{EditError, Wanted, automerge, diff_update, read_text, read_title};
 use crate::document::{Applied, View};
 
 /// A note as it is read and edited.
@@ -36,10 +36,7 @@ impl<'a> NoteText<'a> {
 
     /// About how many bytes the document takes in memory.
     pub fn memory(&self) -> u64 {
-        match &self.view {
-            View::Yjs(state) => state.memory(),
-            View::Automerge(state) => state.memory(),
-        }
+        self.view.memory()
     }
 
     /// Its whole text.
@@ -58,12 +55,16 @@ impl<'a> NoteText<'a> {
         }
     }
 
-    /// The update by which it comes to read as `new_text`, made under `client`; `None` when it reads so
-    /// already.
-    pub fn diff(&mut self, client: u64, new_text: &str) -> Result<Option<Vec<u8>>, EditError> {
+    /// The update by which it comes to read as it is wanted, made under `client`; `None` when it reads
+    /// so already.
+    pub fn diff<'w>(
+        &mut self,
+        client: u64,
+        wanted: impl Into<Wanted<'w>>,
+    ) -> Result<Option<Vec<u8>>, EditError> {
         match &mut self.view {
-            View::Yjs(state) => diff_update(&state.full(), client, self.format, new_text),
-            View::Automerge(state) => automerge::diff_change(state.doc(), client, new_text),
+            View::Yjs(state) => diff_update(&state.full(), client, self.format, wanted),
+            View::Automerge(state) => automerge::diff_change(state.doc(), client, wanted.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Notes as people edit them: what is not touched stays, what two people do merges.
 
 use proptest::prelude::*;
+use studyhall_schema::document::DocumentKind;
 use yrs::{
     Any, Array, ArrayPrelim, StateVector, Text, XmlElementRef, XmlOut, types::text::YChange,
     updates::encoder::Encode,
@@ -110,6 +111,30 @@ fn the_first_content_is_the_same_bytes_each_time() {
     }
     assert!(initial_client(NoteId::from_bytes([0xff; 12])) < 1 << 53);
     assert!(initial_client(NoteId::from_bytes([0; 12])) > u64::from(u32::MAX));
+}
+
+#[test]
+fn a_title_is_set_where_it_differs() {
+    let doc = note(Format::Plain, "a");
+    let wanted = |title| Wanted { text: "a", title };
+    for title in [None, Some("Title")] {
+        assert_eq!(diff_update(&state(&doc), REST, Format::Plain, wanted(title)), Ok(None));
+    }
+    let update = diff_update(&state(&doc), REST, Format::Plain, wanted(Some("Other"))).unwrap();
+    apply(&doc, &update.unwrap());
+    assert_eq!(read_title(&doc.transact()), Some("Other".into()));
+    assert_eq!(text(&doc, Format::Plain), "a");
+    let mut doc = crate::document::automerge::new_doc();
+    let id = NoteId::from_bytes([9; 12]);
+    doc.load_incremental(&automerge::first_change(DocumentKind::PlainNote)).unwrap();
+    doc.load_incremental(&automerge::initial_change(id, Some("Title"), "a").unwrap()).unwrap();
+    for title in [None, Some("Title")] {
+        assert_eq!(automerge::diff_change(&mut doc, REST, wanted(title)), Ok(None));
+    }
+    let change = automerge::diff_change(&mut doc, REST, wanted(Some("Other"))).unwrap();
+    doc.load_incremental(&change.unwrap()).unwrap();
+    assert_eq!(automerge::read_title(&doc), Some("Other".into()));
+    assert_eq!(automerge::read_text(&doc), "a");
 }
 
 #[test]
@@ -264,7 +289,7 @@ proptest! {
             let doc = note(format, &a);
             let base = state(&doc);
             let [left, right] = [(1, &b), (2, &c)].map(|(client, new)| {
-                diff_update(&base, client, format, new).unwrap().unwrap_or(Update::EMPTY_V1.into())
+                diff_update(&base, client, format, new.as_str()).unwrap().unwrap_or(Update::EMPTY_V1.into())
             });
             let other = new_doc(9);
             for update in [&base, &right, &left] {

@@ -143,6 +143,17 @@ pub fn encode<'a>(
     to.freeze()
 }
 
+/// What makes a client send all that it has beyond these heads, also what it has sent before: as the
+/// library does it for peers that do not read flags, no heads at all, which says that all was lost.
+pub fn encode_again(heads: &[Hash]) -> Bytes {
+    let mut to = begin(VERSION_1, &[], &[], heads.len() * size_of::<Hash>());
+    to.put_u8(1);
+    put_hashes(&mut to, heads);
+    to.put_u8(0); // nothing beyond those
+    to.put_u8(0);
+    to.freeze()
+}
+
 /// The whole document, to a client that has nothing of it and reads version 2.
 pub fn encode_whole(heads: &[Hash], document: &[u8]) -> Bytes {
     let mut to = begin(VERSION_2, heads, &[], bytes_len(document.len()) + 8);

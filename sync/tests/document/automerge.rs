@@ -8,7 +8,9 @@ use bytes::Bytes;
 use studyhall_schema::{access::Permission, note::Format};
 use studyhall_store::log::{Entry, LoggedUpdate};
 use studyhall_sync::{
-    document::{Applied, Automerge, EditId, Effect, Engine, Input, Limits, Lost, Refusal},
+    document::{
+        Applied, Automerge, Behind, EditId, Effect, Engine, Input, Limits, Lost, PeerId, Refusal,
+    },
     guard::automerge::change,
     text::NoteText,
     wire::automerge::encode,
@@ -276,6 +278,46 @@ fn a_reader_writes_nothing_and_sees_everything() {
         rounds += 1;
         assert!(rounds < 5, "it never ends");
     }
+}
+
+/// What the others and a phone have to say to each other, until neither has more.
+fn settle(stage: &mut Stage<Automerge>, phone: &mut Phone, mut told: Vec<Effect>) {
+    for _ in 0..10 {
+        stage.tells(phone, &told);
+        told = then(stage.hears(phone), stage.stored());
+    }
+}
+
+#[test]
+fn what_a_reader_was_refused_comes_when_they_may_write_on_the_same_socket() {
+    let (mut stage, mut ada, _) = cast();
+    let mut reader = Phone::new(4);
+    stage.joins(&mut reader, Permission::Read);
+    let permit = |permission| Input::Permission { peer: PeerId(4), permission };
+    let here = |stage: &mut Stage<Automerge>| text_of(stage.core.state_mut().doc());
+    for (round, loses_it) in [("one ", false), ("two ", true)] {
+        reader.types(round);
+        let refused = stage.hears(&mut reader);
+        assert_eq!(refusal(&refused), Some(Refusal::ReadOnly));
+        assert!(reader.says().is_none(), "sent once, it is not sent again");
+        let mut told = stage.input(permit(Permission::Write));
+        if loses_it {
+            // The queue had no room.
+            for lost in [Behind::Again, Behind::Answer] {
+                stage.input(Input::Lagging { peer: reader.peer, lost: Lost::Sync(lost) });
+            }
+            told = stage.input(Input::Drained { peer: reader.peer });
+        }
+        settle(&mut stage, &mut reader, told);
+        assert!(here(&mut stage).contains(round) && reader.is_saved());
+        assert_eq!(stage.input(permit(Permission::Read)).len(), 0);
+    }
+    reader.types("three ");
+    assert_eq!(refusal(&stage.hears(&mut reader)), Some(Refusal::ReadOnly));
+    ada.types("!");
+    let told = then(stage.hears(&mut ada), stage.stored());
+    stage.tells(&mut reader, &told);
+    assert!(reader.reads().contains('!') && !here(&mut stage).contains("three"));
 }
 
 #[test]

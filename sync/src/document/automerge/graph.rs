@@ -90,6 +90,12 @@ impl Graph {
         owners
     }
 
+    /// Whose an actor is.
+    pub(super) fn owner(&self, name: &[u8]) -> Option<UserId> {
+        let author = self.author(&Actor::from_slice(name))?;
+        Some(self.authors[author as usize].owner)
+    }
+
     fn is_durable(&self, author: &Author) -> bool {
         author.nodes.first().is_some_and(|first| (*first as usize) < self.durable)
     }

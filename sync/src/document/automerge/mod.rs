@@ -10,7 +10,7 @@ mod state;
 
 use ::automerge::Change;
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 
 pub use peer::{Behind, Link};
 pub use state::State;
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     guard::automerge::{self as guard, Scan},
+    text::automerge::first_change,
     wire::automerge::encode,
 };
 
@@ -47,6 +48,10 @@ impl Engine for Automerge {
     type Scan = Scan;
     type Decoded = Change;
     type Link = Link;
+
+    fn first(kind: DocumentKind) -> Option<Vec<u8>> {
+        Some(first_change(kind))
+    }
 
     fn open(_: &mut State) -> Self {
         Self { answered: Walks::differences(), owed: Vec::new(), moves: 0 }
@@ -74,6 +79,10 @@ impl Engine for Automerge {
     }
 
     fn left(_: &mut Document<Self>, _: Timestamp, _: PeerId, _: &mut Vec<Effect>) {}
+
+    fn promoted(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        document.ask_again(peer, effects);
+    }
 
     fn tick(document: &mut Document<Self>, _: Timestamp, _: &mut Vec<Effect>) {
         document.state.catch_up();

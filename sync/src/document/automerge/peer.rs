@@ -11,7 +11,7 @@ use super::{Automerge, size};
 use crate::{
     document::{Document, Effect, Lost, PeerId},
     guard::automerge::Hash,
-    wire::automerge::{SyncMessage, encode},
+    wire::automerge::{SyncMessage, encode, encode_again},
 };
 
 /// The largest message that is passed on and not kept.
@@ -24,6 +24,8 @@ pub enum Behind {
     After(Vec<Hash>),
     /// The answer to its last question.
     Answer,
+    /// That it is to send again what was refused.
+    Again,
 }
 
 /// How far a connection is in step.
@@ -37,6 +39,8 @@ pub struct Link {
     read: Option<u64>,
     /// When it was last told the heads.
     pub(super) told: u64,
+    /// It is to send again what was refused, and has not heard that.
+    again: bool,
 }
 
 impl Link {
@@ -150,10 +154,25 @@ impl Document<Automerge> {
         effects.push(Effect::Sync { peer, message, missed: Behind::After(heads.to_vec()) });
     }
 
+    /// Asks a client for what it has beyond what is durable, also where it has sent that before: while it
+    /// might not write that was refused. Then it is told the heads as they are.
+    pub(super) fn ask_again(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.link.again = known.link.missed.is_some(); // to a full queue nothing is added
+        if !known.link.again {
+            let heads = self.state.heads();
+            let message = encode_again(heads);
+            effects.push(Effect::Sync { peer, message, missed: Behind::Again });
+            let message = encode(heads, &[], [].into_iter());
+            effects.push(Effect::Sync { peer, message, missed: Behind::After(heads.to_vec()) });
+        }
+    }
+
     /// The queue of a connection had no room.
     pub(super) fn lags(&mut self, peer: PeerId, lost: Lost) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         match lost {
+            Lost::Sync(Behind::Again) => known.link.again = true, // the heads behind it are lost, too
             Lost::Sync(behind) => {
                 known.link.missed.get_or_insert(behind);
             }
@@ -182,7 +201,10 @@ impl Document<Automerge> {
                 let message = self.state.after(&heads);
                 effects.push(Effect::Sync { peer, message, missed: Behind::After(heads) });
             }
-            None => {}
+            Some(Behind::Again) | None => {}
+        }
+        if self.peers.get(&peer).is_some_and(|known| known.link.again) {
+            self.ask_again(peer, effects);
         }
     }
 

@@ -77,6 +77,13 @@ impl State {
         &mut self.doc
     }
 
+    /// The same, and whose an actor is.
+    pub(crate) fn content(&mut self) -> (&mut AutoCommit, impl Fn(&[u8]) -> Option<UserId>) {
+        self.catch_up();
+        let graph = &self.graph;
+        (&mut self.doc, |actor: &[u8]| graph.owner(actor))
+    }
+
     /// Whether the library's document lacks something.
     pub(super) fn is_behind(&self) -> bool {
         !self.behind.is_empty()
