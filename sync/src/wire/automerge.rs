@@ -146,7 +146,7 @@ pub fn encode<'a>(
 /// What makes a client send all that it has beyond these heads, also what it has sent before: as the
 /// library does it for peers that do not read flags, no heads at all, which says that all was lost.
 pub fn encode_again(heads: &[Hash]) -> Bytes {
-    let mut to = begin(VERSION_1, &[], &[], heads.len() * size_of::<Hash>());
+    let mut to = begin(VERSION_1, &[], &[], size_of_val(heads));
     to.put_u8(1);
     put_hashes(&mut to, heads);
     to.put_u8(0); // nothing beyond those
