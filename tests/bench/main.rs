@@ -133,7 +133,8 @@ async fn run(arguments: &Arguments) -> Result<(Vec<Column>, Setting)> {
             if row.is_for(column.server) {
                 let mut running = Running::start(column.server, &programs).await?;
                 let figures = prepared.measure(&mut running).await;
-                column.figures.extend(figures.with_context(|| format!("{name}: {}", row.title()))?);
+                let figures = figures.with_context(|| running.said());
+                column.figures.extend(figures.with_context(|| row.title())?);
             }
             bar.inc(1);
         }

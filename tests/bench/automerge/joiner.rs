@@ -9,7 +9,7 @@ use automerge::{
 use super::line::{Gate, Line};
 
 /// Opens the document, and returns when it is here, as the server has it, with these heads.
-pub(super) async fn open(gate: &Gate, me: String, heads: &[ChangeHash]) -> Result<()> {
+pub(super) async fn open(gate: &Gate, me: &str, heads: &[ChangeHash]) -> Result<()> {
     let mut line = Line::open(gate, me).await?;
     let (mut doc, mut state) = (Automerge::new(), State::new());
     let mut heads = heads.to_vec();

@@ -1,14 +1,20 @@
 //! A socket of automerge-repo to one document: frames in CBOR, as a stock client sends and reads them.
 //! Knows nothing of what is synced.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use minicbor::{Decoder, Encoder};
 use studyhall_sync::wire::repo::{Frame, Route, sync};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::seat::{Socket, connect};
+
+/// How long a server may take to answer a `join`.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Where an Automerge document is reached.
 #[derive(Clone)]
@@ -26,13 +32,23 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Connects as `me`, and waits for the server's name.
-    pub(super) async fn open(gate: &Gate, me: String) -> Result<Self> {
+    /// Connects as `me`, again if the server does not answer: those from npm listen before they hear.
+    pub(super) async fn open(gate: &Gate, me: &str) -> Result<Self> {
+        for _ in 0..10 {
+            if let Ok(line) = timeout(ANSWER, Self::join(gate, me)).await {
+                return line;
+            }
+        }
+        bail!("{} does not say who it is", gate.url)
+    }
+
+    async fn join(gate: &Gate, me: &str) -> Result<Self> {
         let mut socket = connect(&gate.url).await?;
-        socket.send(Message::Binary(join(&me)?)).await?;
+        socket.send(Message::Binary(join(me)?)).await?;
         while let Some(frame) = socket.next().await {
             let Message::Binary(frame) = frame? else { continue };
             let server = sender(&frame)?;
+            let me = me.to_owned();
             return Ok(Self { socket, me, server, document: gate.document.clone() });
         }
         bail!("{} closed before it said who it is", gate.url)

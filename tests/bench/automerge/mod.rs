@@ -75,8 +75,8 @@ impl Prepared {
             }
         };
         // Runtimes that compile while they run get a moment to do so, on a document of their own.
-        let warm_up = script::list(50, 2, 1000 / smaller, 20)?;
-        let warm_up = Load { script: warm_up, readers: 1, pace: flat_out };
+        let warm_up = script::list(50, 1, 1000 / smaller, 20)?;
+        let warm_up = Load { script: warm_up, readers: 2, pace: flat_out };
         Ok(Self { row, warm_up, load: Load { script, readers, pace }, smaller })
     }
 
@@ -126,12 +126,14 @@ async fn document(server: &mut Running, script: &Rc<Script>) -> Result<Gate> {
 }
 
 async fn bring(gate: &Gate, script: &Rc<Script>) -> Result<()> {
-    let brought = timeout(PATIENCE, Seat::bring(gate, name(gate, 0), script));
+    let me = name(gate, 0);
+    let brought = timeout(PATIENCE, Seat::bring(gate, &me, script));
     brought.await.context("the server does not take the document")??.leave().await
 }
 
 async fn open(gate: &Gate, number: usize, heads: &[ChangeHash]) -> Result<()> {
-    let opened = timeout(PATIENCE, joiner::open(gate, name(gate, number), heads));
+    let me = name(gate, number);
+    let opened = timeout(PATIENCE, joiner::open(gate, &me, heads));
     opened.await.context("the document does not open")?
 }
 
@@ -144,7 +146,7 @@ impl Load {
         let people = script.writers + self.readers;
         let mut seats = Vec::with_capacity(people);
         for number in 0..people {
-            seats.push(Seat::take(&gate, name(&gate, number + 1), script).await?);
+            seats.push(Seat::take(&gate, &name(&gate, number + 1), script).await?);
         }
         sleep(SETTLE).await;
         let before = server.process().cpu_seconds()?;
@@ -192,6 +194,7 @@ async fn opened(server: &mut Running, script: &Rc<Script>, times: usize) -> Resu
     let gate = document(server, script).await?;
     sleep(SETTLE * 2).await; // some save later than they answer
     server.kill_and_restart().await?;
+    sleep(SETTLE * 2).await;
     let started = Since::now();
     open(&gate, 1, &script.base_heads).await?;
     let first = started.seconds() * 1000.0;

@@ -76,7 +76,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    async fn open(gate: &Gate, me: String, script: &Rc<Script>) -> Result<Self> {
+    async fn open(gate: &Gate, me: &str, script: &Rc<Script>) -> Result<Self> {
         Ok(Self {
             line: Line::open(gate, me).await?,
             script: script.clone(),
@@ -87,7 +87,7 @@ impl Seat {
     }
 
     /// Sits down at a document that the server has as the script begins.
-    pub(super) async fn take(gate: &Gate, me: String, script: &Rc<Script>) -> Result<Self> {
+    pub(super) async fn take(gate: &Gate, me: &str, script: &Rc<Script>) -> Result<Self> {
         let mut seat = Self::open(gate, me, script).await?;
         seat.say(Vec::new()).await?;
         seat.until_told().await?;
@@ -95,18 +95,14 @@ impl Seat {
     }
 
     /// Brings the server all that the script begins with, and waits until it says to have it.
-    pub(super) async fn bring(gate: &Gate, me: String, script: &Rc<Script>) -> Result<Self> {
+    pub(super) async fn bring(gate: &Gate, me: &str, script: &Rc<Script>) -> Result<Self> {
         let mut seat = Self::open(gate, me, script).await?;
-        let heads = std::mem::take(&mut seat.heads);
-        let first = &script.base[..1];
-        seat.heads = automerge::AutoCommit::load(&first[0])?.get_heads().into_iter().collect();
-        seat.say(first.to_vec()).await?;
+        // First what is here, as it has never been synced; then all of it.
+        seat.feed(Vec::new(), Vec::new()).await?;
+        seat.line.flush().await?;
+        seat.line.next().await?;
+        seat.say(script.base.clone()).await?;
         seat.until_told().await?;
-        seat.heads = heads;
-        if script.base.len() > 1 {
-            seat.say(script.base[1..].to_vec()).await?;
-            seat.until_told().await?;
-        }
         Ok(seat)
     }
 
@@ -121,16 +117,15 @@ impl Seat {
 
     /// Sends changes, or only the heads.
     async fn say(&mut self, changes: Vec<Vec<u8>>) -> Result<()> {
-        self.feed(changes).await?;
+        self.feed(self.heads(), changes).await?;
         self.line.flush().await
     }
 
-    async fn feed(&mut self, changes: Vec<Vec<u8>>) -> Result<()> {
-        let heads: Vec<_> = self.heads.iter().copied().collect();
+    async fn feed(&mut self, last_sync: Vec<ChangeHash>, changes: Vec<Vec<u8>>) -> Result<()> {
         let message = Message {
-            heads: heads.clone(),
+            heads: self.heads(),
             need: Vec::new(),
-            have: vec![Have { last_sync: heads, bloom: automerge::sync::BloomFilter::default() }],
+            have: vec![Have { last_sync, bloom: automerge::sync::BloomFilter::default() }],
             changes: changes.into(),
             flags: None,
             version: MessageVersion::V1,
@@ -206,7 +201,7 @@ impl Seat {
             let next = part.edits[part.sent];
             self.learn(next);
             board.left[next].set(board.since.nanos());
-            self.feed(vec![self.script.edits[next].bytes.clone()]).await?;
+            self.feed(self.heads(), vec![self.script.edits[next].bytes.clone()]).await?;
             part.sent += 1;
             part.allowed = part.allowed.saturating_sub(1);
         }
@@ -255,7 +250,7 @@ impl Seat {
             tally.acked = u32::try_from(part.saved)?;
         }
         if brings {
-            self.feed(Vec::new()).await?;
+            self.feed(self.heads(), Vec::new()).await?;
         }
         Ok(())
     }

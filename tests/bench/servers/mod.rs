@@ -166,11 +166,14 @@ impl Running {
 
     async fn listening(&mut self) -> Result<()> {
         let listening = self.process.listening(self.port).await;
-        listening.with_context(|| {
-            let said = std::fs::read_to_string(self.log()).unwrap_or_default();
-            let from = said.len().saturating_sub(2000);
-            format!("{}\n{}", self.server.name(), said.get(from..).unwrap_or(&said))
-        })
+        listening.with_context(|| self.said())
+    }
+
+    /// Who it is, and the end of its log.
+    pub(crate) fn said(&self) -> String {
+        let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let from = said.len().saturating_sub(2000);
+        format!("{}\n{}", self.server.name(), said.get(from..).unwrap_or(&said))
     }
 
     fn log(&self) -> PathBuf {
@@ -203,7 +206,9 @@ impl Running {
                     (document, format!("{base}/sync/automerge?ticket={}", account.ticket))
                 }
                 None => {
-                    let id = StdRng::seed_from_u64(self.made as u64).random();
+                    // With what makes it a UUID, which the peers of the 1.x line insist on.
+                    let mut id: [u8; 12] = StdRng::seed_from_u64(self.made as u64).random();
+                    (id[5], id[7]) = (id[5] & 15 | 64, id[7] & 63 | 128);
                     (DocumentId::Note(NoteId::from_bytes(id)), format!("{base}/"))
                 }
             };
