@@ -75,7 +75,7 @@ impl Prepared {
             }
         };
         // Runtimes that compile while they run get a moment to do so, on a document of their own.
-        let warm_up = script::list(50, 1, 1000 / smaller, 20)?;
+        let warm_up = script::note(paper(1000 / smaller))?;
         let warm_up = Load { script: warm_up, readers: 2, pace: flat_out };
         Ok(Self { row, warm_up, load: Load { script, readers, pace }, smaller })
     }
