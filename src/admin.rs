@@ -4,7 +4,7 @@
 
 use axum::{
     Router,
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::{get, post},
@@ -47,7 +47,8 @@ pub(crate) fn router(hall: &Hall, debug_doors: bool) -> Router {
     if debug_doors {
         router = router
             .route("/debug/journal/hold", post(hold))
-            .route("/debug/journal/release", post(release));
+            .route("/debug/journal/release", post(release))
+            .route("/debug/clock/{seconds}", post(move_clock));
     }
     router.with_state(hall.clone())
 }
@@ -99,4 +100,8 @@ async fn hold(State(hall): State<Hall>) {
 
 async fn release(State(hall): State<Hall>) {
     hall.gate().release();
+}
+
+async fn move_clock(State(hall): State<Hall>, Path(seconds): Path<u32>) {
+    hall.clock().move_on(seconds);
 }

@@ -142,7 +142,7 @@ pub struct Serve {
     /// How long an access token is good for, in seconds.
     #[arg(long, env = "STUDYHALL_ACCESS_TTL", default_value = "900", value_parser = seconds)]
     pub access_ttl: Duration,
-    /// Doors for tests on the admin address: hold and release the journal.
+    /// Doors for tests on the admin address: hold and release the journal, move the clock.
     #[arg(long, env = "STUDYHALL_DEBUG_DOORS", hide = true)]
     pub debug_doors: bool,
 }

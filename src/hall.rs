@@ -26,6 +26,7 @@ use crate::{
     admin,
     config::{Serve, Switch},
     doors::Doors,
+    moved_clock::MovedClock,
     web,
 };
 
@@ -43,6 +44,7 @@ pub struct Hall {
     sync: studyhall_sync::Service,
     config: studyhall_api::Config,
     debug_doors: bool,
+    clock: Arc<MovedClock>,
     draining: Arc<AtomicBool>,
     /// Held for as long as this serves.
     alone: Option<Arc<File>>,
@@ -51,6 +53,7 @@ pub struct Hall {
 impl Hall {
     /// Opens the store and starts the services over it.
     pub async fn open(settings: &Serve, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let clock = MovedClock::new(clock);
         std::fs::create_dir_all(&settings.data)
             .with_context(|| format!("{} cannot be made", settings.data.display()))?;
         let records = settings.store_config().records;
@@ -58,7 +61,7 @@ impl Hall {
         let mut fresh = [0; 32];
         clock.fill(&mut fresh);
         let config = api_config(settings, settings.secret(fresh)?)?;
-        let store = Store::open(&settings.store_config(), clock)
+        let store = Store::open(&settings.store_config(), clock.clone())
             .await
             .context("the store cannot be opened")?;
         let accounts = Accounts::new(config.clone(), store.clone())?;
@@ -72,7 +75,7 @@ impl Hall {
         let documents = sync.documents();
         let api = studyhall_api::Service::new(config.clone(), store.clone(), accounts, documents);
         let (debug_doors, draining) = (settings.debug_doors, Arc::default());
-        Ok(Self { store, api, sync, config, debug_doors, draining, alone })
+        Ok(Self { store, api, sync, config, debug_doors, clock, draining, alone })
     }
 
     /// Removes now and then what has been in the trash for too long, for as long as the server runs.
@@ -119,6 +122,10 @@ impl Hall {
 
     pub(crate) fn gate(&self) -> studyhall_sync::Gate {
         self.sync.gate()
+    }
+
+    pub(crate) fn clock(&self) -> &MovedClock {
+        &self.clock
     }
 
     /// Saves what is accepted and closes the sockets.

@@ -8,4 +8,5 @@ pub mod commands;
 pub mod config;
 mod doors;
 pub mod hall;
+mod moved_clock;
 mod web;

@@ -203,6 +203,52 @@ mod tests {
         assert_eq!(after(None, TimerAction::Pause, &CONFIG, at(1)), None);
     }
 
+    #[derive(Deserialize)]
+    struct Fixture {
+        timers: Vec<Case>,
+        not_timers: Vec<serde_json::Value>,
+        not_configs: Vec<serde_json::Value>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        config: TimerConfig,
+        steps: Vec<Step>,
+    }
+
+    #[derive(Deserialize)]
+    struct Step {
+        action: TimerAction,
+        at: Timestamp,
+        timer: serde_json::Value,
+        left: Vec<(Timestamp, u32)>,
+    }
+
+    #[test]
+    fn typescript_has_the_same_clock() {
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../fixtures/timer.json")).unwrap();
+        for Case { name, config, steps } in fixture.timers {
+            let mut timer = None;
+            for step in steps {
+                timer = after(timer, step.action, &config, step.at);
+                assert_eq!(serde_json::to_value(timer).unwrap(), step.timer, "{name}");
+                for (at, left) in step.left {
+                    assert_eq!(timer.map(|timer| timer.remaining_s(at)), Some(left), "{name}");
+                }
+            }
+        }
+        for value in fixture.not_timers {
+            let timer = serde_json::from_value(value.clone()).ok().filter(Timer::is_sound);
+            assert_eq!(timer, None, "{value}");
+        }
+        for value in fixture.not_configs {
+            let config = serde_json::from_value(value.clone()).ok().filter(TimerConfig::is_sound);
+            assert_eq!(config, None, "{value}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_people_do_a_timer_is_sound(

@@ -6,6 +6,9 @@ import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
+import { eventually, PATIENCE_MS } from "./eventually.js";
+
+export { eventually };
 
 const FLAGS = [
   "--headless",
@@ -18,7 +21,6 @@ const FLAGS = [
   "--disable-sync",
 ];
 const PICTURES = new URL("../../docs/img/", import.meta.url).pathname;
-const PATIENCE_MS = 20_000;
 
 export const browser = await chromium.launch({
   executablePath: process.env.STUDYHALL_CHROMIUM ?? "/usr/bin/chromium",
@@ -265,16 +267,5 @@ export class Person {
     if (process.env.STUDYHALL_SCREENSHOTS !== "1") return;
     await mkdir(PICTURES, { recursive: true });
     await this.page.screenshot({ path: `${PICTURES}${name}.png` });
-  }
-}
-
-/** Waits until `read` gives something that passes; no longer than people do. */
-export async function eventually(read, passes, what) {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const value = await read();
-    if (passes(value)) return value;
-    if (Date.now() > deadline) assert.fail(`${what}: in the end it was ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

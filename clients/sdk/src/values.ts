@@ -27,7 +27,10 @@ export function asTime(value: unknown): string | null {
   if (day === undefined) return null;
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   const millis = Date.parse((value as string).replace(" ", "T").toUpperCase());
-  return Number.isNaN(millis) || Number(day) > days ? null : timeOf(millis);
+  if (Number.isNaN(millis) || Number(day) > days) return null;
+  const time = timeOf(millis);
+  // Of an offset at the ends of time there is no moment in UTC that could be written.
+  return /^\d{4}-/.test(time) ? time : null;
 }
 
 /** A whole number from `least` to `most`. */

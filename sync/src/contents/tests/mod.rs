@@ -1,6 +1,7 @@
 //! Lists of todos as people write them, over each library.
 
 mod automerge;
+mod layout;
 mod yjs;
 
 use std::time::Duration;
