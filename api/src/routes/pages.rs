@@ -23,7 +23,7 @@ pub(crate) struct Paging {
     pub(crate) limit: usize,
 }
 
-fn twenty() -> usize {
+pub(super) fn twenty() -> usize {
     20
 }
 

@@ -12,10 +12,10 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 use studyhall_sync::contents::TodoChange;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    pages::{Paging, refused},
+    pages::{Paging, refused, twenty},
     validation,
 };
 use crate::{
@@ -165,17 +165,40 @@ pub(super) async fn create(
     Ok(Created { rev: todo.rev, view: todo.into(), location, is_new })
 }
 
-/// List the todos that one has made: one's own list in its order, and what one has put into rooms'.
-/// What is in rooms that one has left is passed over, so that a page can be shorter than asked for.
-#[utoipa::path(get, path = "/api/v1/todos", tag = "todos", params(Paging),
+/// Which of one's todos are listed.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListTodos {
+    /// `next_cursor` of the page before this one.
+    #[garde(inner(length(chars, max = 4096)))]
+    #[param(max_length = 4096)]
+    cursor: Option<String>,
+    /// How many items, 1 to 100.
+    #[serde(default = "twenty")]
+    #[garde(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: usize,
+    /// Those that one is to do, instead of those that one has made.
+    #[serde(default)]
+    #[garde(skip)]
+    assigned: bool,
+}
+
+/// List the todos that one has made: one's own list in its order, and what one has put into rooms'. Or
+/// those that one is to do, whoever made them. What is in rooms that one has left is passed over, so that
+/// a page can be shorter than asked for.
+#[utoipa::path(get, path = "/api/v1/todos", tag = "todos", params(ListTodos),
     responses((status = 200, body = Listed<TodoView>)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Caller(caller): Caller,
-    Query(paging): Query<Paging>,
+    Query(asked): Query<ListTodos>,
 ) -> Result<Listed<TodoView>, Fault> {
     todos::follow(&api, todos::own_list(caller.user)).await?;
-    let query = paging.of("owner").equal(caller.user);
+    let ListTodos { cursor, limit, assigned } = asked;
+    let index = if assigned { "assignee" } else { "owner" };
+    let query = Paging { cursor, limit }.of(index).equal(caller.user);
     let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
