@@ -12,10 +12,10 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 use studyhall_sync::contents::TodoChange;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{
-    pages::{Paging, refused, twenty},
+    pages::{ListTodos, Paging, refused},
     validation,
 };
 use crate::{
@@ -163,26 +163,6 @@ pub(super) async fn create(
     let todos::Created { todo, is_new } = todos::create(&api, caller.user, draft).await?;
     let location = format!("/api/v1/todos/{}", todo.todo_id);
     Ok(Created { rev: todo.rev, view: todo.into(), location, is_new })
-}
-
-/// Which of one's todos are listed.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListTodos {
-    /// `next_cursor` of the page before this one.
-    #[garde(inner(length(chars, max = 4096)))]
-    #[param(max_length = 4096)]
-    cursor: Option<String>,
-    /// How many items, 1 to 100.
-    #[serde(default = "twenty")]
-    #[garde(range(min = 1, max = 100))]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: usize,
-    /// Those that one is to do, instead of those that one has made.
-    #[serde(default)]
-    #[garde(skip)]
-    assigned: bool,
 }
 
 /// List the todos that one has made: one's own list in its order, and what one has put into rooms'. Or
