@@ -85,13 +85,14 @@ pub(crate) async fn restore(
         let detail = "you may read this note, not change it";
         return Err(Fault::Forbidden { code: "read-only", detail });
     }
-    let text = show(api, caller, id, version).await?.text.ok_or(Fault::NotFound)?;
+    let version = show(api, caller, id, version).await?;
+    let text = version.text.ok_or(Fault::NotFound)?;
+    let put = PutText { text, title: version.title, ..PutText::default() };
     let note = notes::look_at(api, caller.user, id).await?;
     expected.check(note.rev)?;
     if expected.is_some() {
-        notes::put_text_at(api, caller, &note, &text).await?;
+        notes::put_into(api, caller, &note, put).await?;
     } else {
-        let put = PutText { text, ..PutText::default() };
         api.documents.put_text(DocumentId::Note(id), caller.user, put).await?;
     }
     notes::show(api, caller, id).await

@@ -158,7 +158,8 @@ pub(crate) async fn revise(
     }
     let Some(text) = change.text else { return show(api, caller, id).await };
     if expected.is_some() {
-        put_text_at(api, caller, &note, &text).await?;
+        let put = PutText { text: text.clone(), ..PutText::default() };
+        put_into(api, caller, &note, put).await?;
         let now = look_at(api, user, id).await?;
         api.shown.put(caller.login, &now, &text).await;
         return Ok(now);
@@ -188,18 +189,18 @@ async fn put_text(
     now
 }
 
-/// Puts a text, only into the very revision that was shown.
-pub(crate) async fn put_text_at(
+/// Puts a text, and a title, only into the very revision that was shown.
+pub(crate) async fn put_into(
     api: &Api,
     caller: Caller,
     note: &Versioned<Note>,
-    text: &str,
+    put: PutText,
 ) -> Result<(), Fault> {
-    let document = DocumentId::Note(note.id);
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
-        let put = PutText { text: text.to_owned(), only_at: Some(seq), ..PutText::default() };
-        match api.documents.put_text(document, caller.user, put).await {
+        let PutText { text, title, .. } = put.clone();
+        let put = PutText { text, title, only_at: Some(seq), ..PutText::default() };
+        match api.documents.put_text(DocumentId::Note(note.id), caller.user, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {
                 let now = look_at(api, caller.user, note.id).await?;

@@ -145,6 +145,11 @@ impl Record for Todo {
             Index { name: "list", keys: &["list", "position", "_id"], unique: false },
             Index { name: "todo", keys: &["todo_id", "_id"], unique: false },
             Index { name: "owner", keys: &["owner_id", "list", "position", "_id"], unique: false },
+            Index {
+                name: "assignee",
+                keys: &["assignee_id", "list", "position", "_id"],
+                unique: false,
+            },
         ]
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, ids::UserId, record::Record, xp};
+use crate::{Timestamp, document::Engine, ids::UserId, record::Record, xp};
 
 /// What a person may do on the whole installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -64,6 +64,14 @@ impl From<Earned> for EarnedFields {
     }
 }
 
+/// What a person has set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// The CRDT library that their own list of todos is to be made with.
+    #[serde(default)]
+    pub engine: Engine,
+}
+
 /// A row of `users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -91,6 +99,9 @@ pub struct User {
     pub created_at: Timestamp,
     /// When they last did something; moves at most once a minute.
     pub last_active: Timestamp,
+    /// What the person has set.
+    #[serde(default)]
+    pub settings: Settings,
 }
 
 impl Record for User {
@@ -101,11 +112,13 @@ impl Record for User {
     }
 }
 
-/// What `PUT /auth/me` may change.
+/// What a person may change about themself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProfileChange {
     /// The name others see.
     pub display_name: Option<String>,
+    /// The CRDT library of a list that is not there yet.
+    pub engine: Option<Engine>,
 }
 
 impl User {
@@ -119,6 +132,7 @@ impl User {
         if let Some(name) = change.display_name {
             self.display_name = name;
         }
+        self.settings.engine = change.engine.unwrap_or(self.settings.engine);
         self.last_active = now;
     }
 }

@@ -88,9 +88,15 @@ test("a text that is put merges, as operations, into what a phone writes", async
   assert.equal(await text(ben, note), "one TWO three four");
 });
 
-test("a reader sees everything, and what they write goes nowhere until they may", async (t) => {
+/** Waits out the second in which a change of access must have come to sockets. */
+const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1000));
+
+test("who reads, then writes, then reads keeps their socket, and what was refused comes when it may", async (t) => {
   const settings = { members_can_edit_notes: false };
-  const { ada, room, here, there } = await two(t, {}, settings);
+  const { ada, room, other, here, there } = await two(t, {}, settings);
+  const allow = (may) => ada.send("PUT", `/rooms/${room}`, { settings: { members_can_edit_notes: may } });
+  let code = 0;
+  other.adapter.socket.addEventListener("close", (event) => (code ||= event.code));
   here.write("read me ");
   await there.reads("read me ");
   there.write("(mine) ");
@@ -99,9 +105,51 @@ test("a reader sees everything, and what they write goes nowhere until they may"
   await here.saved();
   assert.equal(here.words, "read me still ");
   assert.ok(!there.isSaved);
-  await ada.send("PUT", `/rooms/${room}`, { settings: { members_can_edit_notes: true } });
-  await here.has("(mine) ");
+  await allow(true);
+  await until(() => here.words.includes("(mine) "), "it comes within a second", 1);
   await there.saved();
+  await allow(false);
+  await aSecond();
+  there.write("(late) ");
+  here.write("on ");
+  await there.has("on ");
+  assert.ok(!here.words.includes("(late)") && !there.isSaved);
+  await allow(true);
+  await until(() => here.words.includes("(late) "), "and so does that", 1);
+  await Promise.all([here.saved(), there.saved()]);
+  assert.deepEqual([code, here.words], [0, there.words], "all on one socket");
+});
+
+test("who is signed out is out within a second, and hears nothing more", async (t) => {
+  const { ada, ben, other, here, there } = await two(t);
+  here.write("seen");
+  await there.reads("seen");
+  let code = 0;
+  other.adapter.socket.addEventListener("close", (event) => (code ||= event.code));
+  const began = performance.now();
+  await ben.logout();
+  await until(() => code, "the socket is closed", 1);
+  assert.equal(code, 4401);
+  assert.ok(performance.now() - began < 1000);
+  here.write(", unseen");
+  await here.saved();
+  assert.equal(there.words, "seen");
+  assert.equal((await ada.send("GET", "/auth/me")).id, ada.id, "nobody else is");
+});
+
+test("versions of a note: who wrote by the log, and what it said", async (t) => {
+  const { ada, ben, note, there } = await two(t, { text: "one", title: "First" });
+  await there.reads("one");
+  there.handle.change((doc) => {
+    doc.meta.title = "Second";
+    doc.content = "one and two";
+  });
+  await there.saved();
+  const { items } = await ada.send("GET", `/notes/${note.id}/history`);
+  assert.equal(items[0].title, "Second");
+  assert.ok(items[0].by.includes(ben.id), "by the log, not by what a client claims");
+  const version = await ada.send("GET", `/notes/${note.id}/history/${items[0].version}`);
+  assert.equal(version.text, "one and two");
 });
 
 test("who is removed gets nothing more, within a second, and keeps the rest of the socket", async (t) => {

@@ -197,8 +197,8 @@ export class Person {
   }
 
   /** A room that these people have joined. */
-  async roomWith(people, settings = {}) {
-    const room = await this.send("POST", "/rooms", { name: `${this.name}'s room`, settings });
+  async roomWith(people, settings = {}, fields = {}) {
+    const room = await this.send("POST", "/rooms", { name: `${this.name}'s room`, settings, ...fields });
     const { code } = await this.send("POST", `/rooms/${room.id}/invite-codes`, {});
     for (const person of people) await person.send("POST", "/rooms/join", { code });
     return room.id;

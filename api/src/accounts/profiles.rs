@@ -27,6 +27,9 @@ impl Accounts {
         expected: Option<u64>,
         change: ProfileChange,
     ) -> Result<Versioned<User>, Fault> {
+        if let Some(engine) = change.engine {
+            self.check_own_engine(id, engine).await?;
+        }
         let now = self.clock().now();
         let users = self.0.store.records::<User>();
         if let Some(rev) = expected {

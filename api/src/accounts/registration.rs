@@ -6,7 +6,7 @@ use std::time::Duration;
 use studyhall_schema::{
     audit::Event,
     ids::UserId,
-    user::{Earned, Role, Status, User, UserKey, email_key, username_key},
+    user::{Earned, Role, Settings, Status, User, UserKey, email_key, username_key},
 };
 use studyhall_store::{StoreError, Versioned};
 
@@ -68,6 +68,7 @@ impl Accounts {
             status: Status::Active,
             created_at: now,
             last_active: now,
+            settings: Settings::default(),
         })
     }
 

@@ -4,6 +4,7 @@
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{RoomId, UserId},
+    user::User,
 };
 use studyhall_store::StoreError;
 
@@ -29,6 +30,24 @@ impl Accounts {
         }
     }
 
+    /// The CRDT library of somebody's own list: what they have set, until it is there.
+    pub(crate) async fn own_engine(&self, user: &User) -> Result<Engine, Fault> {
+        let list = self.document(DocumentId::Todos(user.id.bytes())).await?;
+        Ok(list.map_or(user.settings.engine, |list| list.engine))
+    }
+
+    /// Refuses a library for somebody's own list when that is there with another.
+    pub(super) async fn check_own_engine(&self, user: UserId, engine: Engine) -> Result<(), Fault> {
+        let list = DocumentId::Todos(user.bytes());
+        match self.0.store.records::<DocumentRecord>().get(&list).await? {
+            Some(list) if list.engine != engine => Err(Fault::Conflict {
+                code: "list-in-use",
+                detail: "your list of todos is there already: its engine stays",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The record that a standing document of this person, or of a room that they are in, begins with.
     async fn standing(
         &self,
@@ -42,7 +61,7 @@ impl Accounts {
             DocumentId::Room(room) => (DocumentKind::Room, Some(room)),
         };
         let (owner, room, engine) = match room {
-            None => (user, None, Engine::default()),
+            None => (user, None, self.user(user).await?.settings.engine),
             Some(room) => {
                 let room = self.room(room).await?.filter(|room| room.role(user).is_some());
                 let Some(room) = room else { return Ok(None) };

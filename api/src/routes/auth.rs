@@ -96,21 +96,26 @@ pub(crate) struct TicketView {
     expires_in: Option<u64>,
 }
 
-fn welcome(api: &Api, status: StatusCode, signed_in: SignedIn, delivery: Delivery) -> Response {
+async fn welcome(
+    api: &Api,
+    status: StatusCode,
+    signed_in: SignedIn,
+    delivery: Delivery,
+) -> Result<Response, Fault> {
     let SignedIn { user, rev, access_token, refresh_token } = signed_in;
-    let view = |refresh_token| SignedInView {
-        user: MeView::new(user, rev),
+    let to_body = delivery == Delivery::Body;
+    let view = SignedInView {
+        user: MeView::of(api, user, rev).await?,
         access_token: access_token.clone(),
         token_type: "Bearer",
         expires_in: api.config.access_ttl.as_secs(),
-        refresh_token,
+        refresh_token: to_body.then(|| refresh_token.clone()),
     };
-    if delivery == Delivery::Body {
-        return (status, axum::Json(view(Some(refresh_token)))).into_response();
+    let mut response = (status, axum::Json(view)).into_response();
+    if !to_body {
+        cookies::give(&api.config, response.headers_mut(), &access_token, &refresh_token);
     }
-    let mut response = (status, axum::Json(view(None))).into_response();
-    cookies::give(&api.config, response.headers_mut(), &access_token, &refresh_token);
-    response
+    Ok(response)
 }
 
 /// Register a new account and sign in.
@@ -125,7 +130,7 @@ pub(super) async fn register(
     let Register { email, username, password, display_name } = body;
     let new = NewUser { email, username, password, display_name };
     let signed_in = api.accounts.register(new, &client.origin).await?;
-    Ok(welcome(&api, StatusCode::CREATED, signed_in, client.delivery))
+    welcome(&api, StatusCode::CREATED, signed_in, client.delivery).await
 }
 
 /// Sign in.
@@ -138,7 +143,7 @@ pub(super) async fn login(
     Json(body): Json<Login>,
 ) -> Result<Response, Fault> {
     let signed_in = api.accounts.login(&body.email, body.password, &client.origin).await?;
-    Ok(welcome(&api, StatusCode::OK, signed_in, client.delivery))
+    welcome(&api, StatusCode::OK, signed_in, client.delivery).await
 }
 
 /// Exchange a refresh token for new tokens. It is good once; the same again within 10 s gets the
@@ -153,7 +158,7 @@ pub(super) async fn refresh(
     let delivery = if body.refresh_token.is_some() { Delivery::Body } else { client.delivery };
     let token = body.refresh_token.or(client.refresh_cookie).ok_or(Fault::Unauthenticated)?;
     let signed_in = api.accounts.refresh(&token, &client.origin).await?;
-    Ok(welcome(&api, StatusCode::OK, signed_in, delivery))
+    welcome(&api, StatusCode::OK, signed_in, delivery).await
 }
 
 fn farewell(api: &Api) -> Response {

@@ -1,7 +1,10 @@
 //! Documents as answers name them.
 
 use serde::Serialize;
-use studyhall_schema::document::{DocumentId, Engine};
+use studyhall_schema::{
+    document::{DocumentId, Engine},
+    wire_id::WireId,
+};
 use utoipa::ToSchema;
 
 /// The CRDT library of a document.
@@ -20,10 +23,18 @@ pub(crate) struct DocumentView {
     name: String,
     #[schema(value_type = EngineName)]
     engine: Engine,
+    /// Its URL for automerge-repo, when it is an Automerge document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+/// The URL of a document for automerge-repo, when it is an Automerge document.
+pub(super) fn url(id: DocumentId, engine: Engine) -> Option<String> {
+    (engine == Engine::Automerge).then(|| WireId::from(id).url())
 }
 
 impl DocumentView {
     pub(super) fn new(id: DocumentId, engine: Engine) -> Self {
-        Self { name: id.to_string(), engine }
+        Self { name: id.to_string(), engine, url: url(id, engine) }
     }
 }

@@ -34,6 +34,7 @@ fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(auth::logout_all))
         .routes(routes!(auth::ws_ticket))
         .routes(routes!(users::me, users::put_me))
+        .routes(routes!(users::patch_settings))
         .routes(routes!(users::show))
         .routes(routes!(rooms::create, rooms::list))
         .routes(routes!(rooms::show, rooms::put))

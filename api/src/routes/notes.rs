@@ -8,13 +8,12 @@ use studyhall_schema::{
     document::{DocumentId, Engine},
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
-    wire_id::WireId,
 };
 use studyhall_store::{Page, PageOf, Versioned};
 use utoipa::ToSchema;
 
 use super::{
-    documents::EngineName,
+    documents::{EngineName, url},
     pages::{Paging, refused},
     validation,
 };
@@ -109,10 +108,9 @@ pub(crate) struct NoteView {
 impl From<Versioned<Note>> for NoteView {
     fn from(Versioned { value: note, rev }: Versioned<Note>) -> Self {
         let document = DocumentId::Note(note.id);
-        let is_automerge = note.engine == Engine::Automerge;
         Self {
             document: document.to_string(),
-            document_url: is_automerge.then(|| WireId::from(document).url()),
+            document_url: url(document, note.engine),
             id: note.id,
             rev,
             text: note.text,

@@ -15,7 +15,7 @@ use studyhall_sync::contents::TodoChange;
 use utoipa::ToSchema;
 
 use super::{
-    pages::{Paging, refused},
+    pages::{ListTodos, Paging, refused},
     validation,
 };
 use crate::{
@@ -165,17 +165,20 @@ pub(super) async fn create(
     Ok(Created { rev: todo.rev, view: todo.into(), location, is_new })
 }
 
-/// List the todos that one has made: one's own list in its order, and what one has put into rooms'.
-/// What is in rooms that one has left is passed over, so that a page can be shorter than asked for.
-#[utoipa::path(get, path = "/api/v1/todos", tag = "todos", params(Paging),
+/// List the todos that one has made: one's own list in its order, and what one has put into rooms'. Or
+/// those that one is to do, whoever made them. What is in rooms that one has left is passed over, so that
+/// a page can be shorter than asked for.
+#[utoipa::path(get, path = "/api/v1/todos", tag = "todos", params(ListTodos),
     responses((status = 200, body = Listed<TodoView>)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Caller(caller): Caller,
-    Query(paging): Query<Paging>,
+    Query(asked): Query<ListTodos>,
 ) -> Result<Listed<TodoView>, Fault> {
     todos::follow(&api, todos::own_list(caller.user)).await?;
-    let query = paging.of("owner").equal(caller.user);
+    let ListTodos { cursor, limit, assigned } = asked;
+    let index = if assigned { "assignee" } else { "owner" };
+    let query = Paging { cursor, limit }.of(index).equal(caller.user);
     let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {

@@ -9,9 +9,13 @@ use studyhall_schema::{
     ids::UserId,
     user::{ProfileChange, Role, User},
 };
+use studyhall_store::Versioned;
 use utoipa::ToSchema;
 
-use super::{documents::DocumentView, validation};
+use super::{
+    documents::{DocumentView, EngineName},
+    validation,
+};
 use crate::{
     answer::Shown,
     api::Api,
@@ -37,7 +41,16 @@ pub(crate) struct MeView {
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     last_active: Timestamp,
+    settings: SettingsView,
     documents: OwnDocuments,
+}
+
+/// What one has set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SettingsView {
+    /// The CRDT library of one's own list of todos, from its first use on.
+    #[schema(value_type = EngineName)]
+    engine: Engine,
 }
 
 /// A person's own documents.
@@ -47,8 +60,9 @@ pub(crate) struct OwnDocuments {
 }
 
 impl MeView {
-    pub(super) fn new(user: User, rev: u64) -> Self {
-        Self {
+    pub(super) async fn of(api: &Api, user: User, rev: u64) -> Result<Self, Fault> {
+        let engine = api.accounts.own_engine(&user).await?;
+        Ok(Self {
             id: user.id,
             rev,
             email: user.email,
@@ -60,10 +74,11 @@ impl MeView {
             role: user.role,
             created_at: user.created_at,
             last_active: user.last_active,
+            settings: SettingsView { engine },
             documents: OwnDocuments {
-                todos: DocumentView::new(DocumentId::Todos(user.id.bytes()), Engine::default()),
+                todos: DocumentView::new(DocumentId::Todos(user.id.bytes()), engine),
             },
-        }
+        })
     }
 }
 
@@ -104,6 +119,21 @@ pub(crate) struct PutMe {
     display_name: Option<String>,
 }
 
+/// What one sets. What is missing stays.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatchSettings {
+    /// Before one's own list of todos is first used.
+    #[garde(skip)]
+    #[schema(value_type = Option<EngineName>)]
+    engine: Option<Engine>,
+}
+
+async fn shown(api: &Api, user: Versioned<User>) -> Result<Shown<MeView>, Fault> {
+    let rev = user.rev;
+    Ok(Shown::new(MeView::of(api, user.value, rev).await?, rev))
+}
+
 /// Show one's own profile.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "auth",
     responses((status = 200, body = MeView), (status = 304)))]
@@ -113,8 +143,7 @@ pub(super) async fn me(
     known: IfNoneMatch,
 ) -> Result<Shown<MeView>, Fault> {
     let user = api.accounts.user(caller.user).await?;
-    let rev = user.rev;
-    Ok(Shown::new(MeView::new(user.value, rev), rev).unless(&known))
+    Ok(shown(&api, user).await?.unless(&known))
 }
 
 /// Change one's own profile.
@@ -126,10 +155,21 @@ pub(super) async fn put_me(
     IfMatch(expected): IfMatch,
     Json(body): Json<PutMe>,
 ) -> Result<Shown<MeView>, Fault> {
-    let change = ProfileChange { display_name: body.display_name };
-    let user = api.accounts.revise_profile(caller.user, expected, change).await?;
-    let rev = user.rev;
-    Ok(Shown::new(MeView::new(user.value, rev), rev))
+    let change = ProfileChange { display_name: body.display_name, engine: None };
+    shown(&api, api.accounts.revise_profile(caller.user, expected, change).await?).await
+}
+
+/// Change one's settings.
+#[utoipa::path(patch, path = "/api/v1/auth/me/settings", tag = "auth",
+    responses((status = 200, body = MeView)))]
+pub(super) async fn patch_settings(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    IfMatch(expected): IfMatch,
+    Json(body): Json<PatchSettings>,
+) -> Result<Shown<MeView>, Fault> {
+    let change = ProfileChange { display_name: None, engine: body.engine };
+    shown(&api, api.accounts.revise_profile(caller.user, expected, change).await?).await
 }
 
 /// Show what everybody sees of somebody.

@@ -22,6 +22,7 @@ pub(crate) struct Hall {
     pub(crate) store: Store,
     pub(crate) accounts: Accounts,
     pub(crate) config: Config,
+    pub(crate) documents: studyhall_sync::Documents,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -163,8 +164,10 @@ impl Hall {
         let sync = studyhall_sync::Config::new(Arc::new(NoDoor));
         let sync = studyhall_sync::Service::new(sync, store.clone(), accounts.access());
         let documents = sync.documents();
-        let service = Service::new(config.clone(), store.clone(), accounts.clone(), documents);
-        Self { router: service.router(), service, clock, store, accounts, config, folder }
+        let service =
+            Service::new(config.clone(), store.clone(), accounts.clone(), documents.clone());
+        let router = service.router();
+        Self { router, service, clock, store, accounts, config, documents, folder }
     }
 
     pub(crate) async fn with<const N: usize>(names: [&str; N]) -> (Self, [Person; N]) {

@@ -2,6 +2,8 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use studyhall_schema::document::DocumentId;
+use studyhall_sync::PutText;
 
 use crate::hall::{Hall, Person};
 
@@ -22,47 +24,52 @@ async fn text(hall: &Hall, who: &Person, path: &str, version: u64) -> String {
 
 #[tokio::test]
 async fn a_note_goes_back_to_what_it_said_and_keeps_what_it_said_since() {
-    for format in ["plain", "rich"] {
+    // A document of Automerge begins with what all of its kind begin with.
+    for (engine, format, one) in
+        [("yjs", "plain", 1), ("yjs", "rich", 1), ("automerge", "plain", 2)]
+    {
         let (hall, [ada, ben, eve]) = Hall::with(["ada", "ben", "eve"]).await;
         let room = ada.opens_room(&hall).await;
         ada.lets_in(&hall, &room, &[&ben]).await;
-        let body = json!({ "text": "one\ntwo", "format": format, "title": "T", "room_id": room });
+        let body = json!({ "text": "one\ntwo", "format": format, "title": "T", "room_id": room, "engine": engine });
         let path = format!("/notes/{}", ada.writes_note(&hall, body).await);
-        assert_eq!(versions(&hall, &ada, &path).await, [(1, vec![ada.id.clone()])]);
+        assert_eq!(versions(&hall, &ada, &path).await, [(one, vec![ada.id.clone()])]);
         hall.advance(6 * 60);
         ben.get(&hall, &path).await.is(200);
         ben.put(&hall, &path, json!({ "text": "one\nBEN" })).await.is(200);
         hall.advance(6 * 60);
-        assert_eq!(text(&hall, &ada, &path, 2).await, "one\nBEN", "so she is shown it");
+        assert_eq!(text(&hall, &ada, &path, one + 1).await, "one\nBEN", "so she is shown it");
         ada.put(&hall, &path, json!({ "text": "ONE\nBEN" })).await.is(200);
         ben.get(&hall, &path).await.is(200);
         ben.put(&hall, &path, json!({ "text": "ONE\nBEN\nthree" })).await.is(200);
 
         let mut both = vec![ada.id.clone(), ben.id.clone()];
         both.sort_unstable();
-        let all = [(4, both), (2, vec![ben.id.clone()]), (1, vec![ada.id.clone()])];
+        let all = [(one + 3, both), (one + 1, vec![ben.id.clone()]), (one, vec![ada.id.clone()])];
         assert_eq!(versions(&hall, &ben, &path).await, all);
-        for (version, said) in [(1, "one\ntwo"), (2, "one\nBEN"), (4, "ONE\nBEN\nthree")] {
+        for (version, said) in
+            [(one, "one\ntwo"), (one + 1, "one\nBEN"), (one + 3, "ONE\nBEN\nthree")]
+        {
             assert_eq!(text(&hall, &ben, &path, version).await, said);
         }
         let (restore, history) = (format!("{path}/restore"), format!("{path}/history"));
         eve.get(&hall, &history).await.refused(404, "not-found");
         eve.get(&hall, &format!("{history}/1")).await.refused(404, "not-found");
-        eve.post(&hall, &restore, json!({ "version": 1 })).await.refused(404, "not-found");
+        eve.post(&hall, &restore, json!({ "version": one })).await.refused(404, "not-found");
         ada.get(&hall, &format!("{history}/99")).await.refused(404, "not-found");
         ada.post(&hall, &restore, json!({ "version": 99 })).await.refused(404, "not-found");
 
         hall.advance(6 * 60);
         let ada = hall.login("ada").await; // her token has ended meanwhile
-        let back = ada.post(&hall, &restore, json!({ "version": 2 })).await.is(200);
+        let back = ada.post(&hall, &restore, json!({ "version": one + 1 })).await.is(200);
         assert_eq!((&back.body["text"], &back.body["title"]), (&json!("one\nBEN"), &json!("T")));
         let now = versions(&hall, &ada, &path).await;
         assert_eq!(now[0].1, vec![ada.id.clone()]);
         assert_eq!(now[1..], all, "going back is an edit, it takes nothing away");
-        ada.post(&hall, &restore, json!({ "version": 4 })).await.is(200);
+        ada.post(&hall, &restore, json!({ "version": one + 3 })).await.is(200);
         assert_eq!(ada.get(&hall, &path).await.body["text"], "ONE\nBEN\nthree");
         let hall = hall.restarted(|_| {});
-        assert_eq!(text(&hall, &ada, &path, 1).await, "one\ntwo");
+        assert_eq!(text(&hall, &ada, &path, one).await, "one\ntwo");
     }
 }
 
@@ -112,4 +119,30 @@ async fn a_long_history_has_pages() {
     let older = second.body["items"].as_array().unwrap();
     let texts: Vec<_> = older.iter().map(|one| one["version"].as_u64().unwrap()).collect();
     assert_eq!(texts, [4, 2], "what is written within five minutes of the clock is one version");
+}
+
+#[tokio::test]
+async fn a_title_goes_back_with_the_text() {
+    for (format, engine) in [("plain", "yjs"), ("rich", "yjs"), ("plain", "automerge")] {
+        let (hall, [ada]) = Hall::with(["ada"]).await;
+        let body = json!({ "text": "one", "title": "First", "format": format, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let path = format!("/notes/{id}");
+        let before = versions(&hall, &ada, &path).await;
+        hall.advance(6 * 60);
+        // As a client of hers does over a socket.
+        let put =
+            PutText { text: "one".into(), title: Some("Second".into()), ..PutText::default() };
+        let document = DocumentId::Note(id.parse().unwrap());
+        hall.documents.put_text(document, ada.id.parse().unwrap(), put).await.unwrap();
+        assert_eq!(ada.get(&hall, &path).await.is(200).body["title"], "Second");
+        hall.advance(6 * 60);
+        let ada = hall.login("ada").await;
+        let restore = json!({ "version": before[0].0 });
+        let back = ada.post(&hall, &format!("{path}/restore"), restore).await.is(200);
+        assert_eq!((&back.body["title"], &back.body["text"]), (&json!("First"), &json!("one")));
+        let now = versions(&hall, &ada, &path).await;
+        assert_eq!(now.len(), 3, "{now:?}");
+        assert_eq!(now[2], before[0]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Rows are projections: lost or wrong ones are made again from the documents, equal to what they were.
 
+use http::Method;
 use serde_json::{Value, json};
 use studyhall_schema::{
     note::Note,
@@ -29,13 +30,18 @@ async fn rows(store: &Store) -> Vec<Value> {
     rows
 }
 
-/// A hall with something of everything.
-async fn busy_hall() -> Hall {
+/// A hall with something of everything, in documents of this library.
+async fn busy_hall(engine: &str) -> Hall {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
-    let room = ada.opens_room(&hall).await;
+    let body = json!({ "name": "Biology", "engine": engine });
+    let room = ada.post(&hall, "/rooms", body).await.is(201).text("id");
     ada.lets_in(&hall, &room, &[&ben]).await;
-    for format in ["plain", "rich"] {
-        let body = json!({ "text": "one\ntwo", "title": "T", "format": format, "room_id": room });
+    let ask = ada.ask(&hall, Method::PATCH, "/auth/me/settings");
+    ask.json(json!({ "engine": engine })).send().await.is(200);
+    // A rich note is a Yjs document.
+    for (format, engine) in [("plain", engine), ("rich", "yjs")] {
+        let body = json!({ "text": "one\ntwo", "title": "T", "format": format, "room_id": room,
+            "engine": engine });
         let note = ada.writes_note(&hall, body).await;
         hall.advance(60);
         ben.put(&hall, &format!("/notes/{note}"), json!({ "text": "one\n2" })).await.is(200);
@@ -65,70 +71,76 @@ async fn busy_hall() -> Hall {
 
 #[tokio::test]
 async fn what_is_right_is_left_alone() {
-    let hall = busy_hall().await;
-    let before = rows(&hall.store).await;
-    assert_eq!(before.len(), 7);
-    let verified = verify(&hall.store, false).await.unwrap();
-    assert_eq!((verified.wrong, verified.unreadable), (vec![], vec![]));
-    assert_eq!(verified.documents, 7);
-    assert_eq!(verify(&hall.store, true).await.unwrap().wrong, Vec::<String>::new());
-    assert_eq!(rows(&hall.store).await, before);
+    for engine in ["yjs", "automerge"] {
+        let hall = busy_hall(engine).await;
+        let before = rows(&hall.store).await;
+        assert_eq!(before.len(), 7);
+        let verified = verify(&hall.store, false).await.unwrap();
+        assert_eq!((verified.wrong, verified.unreadable), (vec![], vec![]));
+        assert_eq!(verified.documents, 7);
+        assert_eq!(verify(&hall.store, true).await.unwrap().wrong, Vec::<String>::new());
+        assert_eq!(rows(&hall.store).await, before);
+    }
 }
 
 #[tokio::test]
 async fn damaged_rows_are_named_and_made_again() {
-    let hall = busy_hall().await;
-    let before = rows(&hall.store).await;
-    let (notes, todos) = (hall.store.records::<Note>(), hall.store.records::<Todo>());
-    let note = all::<Note>(&hall.store).await.remove(0);
-    let rows_of_todos = all::<Todo>(&hall.store).await;
-    let (lost, changed) = (&rows_of_todos[0], &rows_of_todos[1]);
-    let damage = |row: &mut Note| {
-        row.text = "damaged".into();
-        row.projected_seq = 999;
-        Ok::<_, std::convert::Infallible>(())
-    };
-    notes.update(&note.id, damage).await.unwrap().unwrap().unwrap();
-    todos.delete(&lost.id).await.unwrap();
-    let late = |row: &mut Todo| {
-        row.is_completed = !row.is_completed;
-        row.projected_seq = 999;
-        Ok::<_, std::convert::Infallible>(())
-    };
-    todos.update(&changed.id, late).await.unwrap().unwrap().unwrap();
-    let list = "todos:0123456789abcdef01234567".parse().unwrap();
-    let nobodys = Todo { id: Todo::key(list, lost.todo_id), list, ..lost.clone() };
-    todos.insert(nobodys.clone()).await.unwrap();
+    for engine in ["yjs", "automerge"] {
+        let hall = busy_hall(engine).await;
+        let before = rows(&hall.store).await;
+        let (notes, todos) = (hall.store.records::<Note>(), hall.store.records::<Todo>());
+        let note = all::<Note>(&hall.store).await.remove(0);
+        let rows_of_todos = all::<Todo>(&hall.store).await;
+        let (lost, changed) = (&rows_of_todos[0], &rows_of_todos[1]);
+        let damage = |row: &mut Note| {
+            row.text = "damaged".into();
+            row.projected_seq = 999;
+            Ok::<_, std::convert::Infallible>(())
+        };
+        notes.update(&note.id, damage).await.unwrap().unwrap().unwrap();
+        todos.delete(&lost.id).await.unwrap();
+        let late = |row: &mut Todo| {
+            row.is_completed = !row.is_completed;
+            row.projected_seq = 999;
+            Ok::<_, std::convert::Infallible>(())
+        };
+        todos.update(&changed.id, late).await.unwrap().unwrap().unwrap();
+        let list = "todos:0123456789abcdef01234567".parse().unwrap();
+        let nobodys = Todo { id: Todo::key(list, lost.todo_id), list, ..lost.clone() };
+        todos.insert(nobodys.clone()).await.unwrap();
 
-    let mut wrong =
-        vec![format!("note:{}", note.id), lost.id.clone(), changed.id.clone(), nobodys.id];
-    wrong.sort_unstable();
-    for rebuild in [false, true] {
-        let mut found = verify(&hall.store, rebuild).await.unwrap().wrong;
-        found.sort_unstable();
-        assert_eq!(found, wrong);
+        let mut wrong =
+            vec![format!("note:{}", note.id), lost.id.clone(), changed.id.clone(), nobodys.id];
+        wrong.sort_unstable();
+        for rebuild in [false, true] {
+            let mut found = verify(&hall.store, rebuild).await.unwrap().wrong;
+            found.sort_unstable();
+            assert_eq!(found, wrong);
+        }
+        assert_eq!(rows(&hall.store).await, before);
+        assert_eq!(verify(&hall.store, false).await.unwrap().wrong, Vec::<String>::new());
     }
-    assert_eq!(rows(&hall.store).await, before);
-    assert_eq!(verify(&hall.store, false).await.unwrap().wrong, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn all_rows_can_be_lost() {
-    let hall = busy_hall().await;
-    let before = rows(&hall.store).await;
-    for row in all::<Note>(&hall.store).await {
-        hall.store.records::<Note>().delete(&row.id).await.unwrap();
+    for engine in ["yjs", "automerge"] {
+        let hall = busy_hall(engine).await;
+        let before = rows(&hall.store).await;
+        for row in all::<Note>(&hall.store).await {
+            hall.store.records::<Note>().delete(&row.id).await.unwrap();
+        }
+        for row in all::<Todo>(&hall.store).await {
+            hall.store.records::<Todo>().delete(&row.id).await.unwrap();
+        }
+        for row in all::<ProjectedList>(&hall.store).await {
+            hall.store.records::<ProjectedList>().delete(&row.id).await.unwrap();
+        }
+        for row in all::<RoomState>(&hall.store).await {
+            hall.store.records::<RoomState>().delete(&row.id).await.unwrap();
+        }
+        assert_eq!(rows(&hall.store).await, Vec::<Value>::new());
+        assert_eq!(verify(&hall.store, true).await.unwrap().wrong.len(), before.len());
+        assert_eq!(rows(&hall.store).await, before);
     }
-    for row in all::<Todo>(&hall.store).await {
-        hall.store.records::<Todo>().delete(&row.id).await.unwrap();
-    }
-    for row in all::<ProjectedList>(&hall.store).await {
-        hall.store.records::<ProjectedList>().delete(&row.id).await.unwrap();
-    }
-    for row in all::<RoomState>(&hall.store).await {
-        hall.store.records::<RoomState>().delete(&row.id).await.unwrap();
-    }
-    assert_eq!(rows(&hall.store).await, Vec::<Value>::new());
-    assert_eq!(verify(&hall.store, true).await.unwrap().wrong.len(), before.len());
-    assert_eq!(rows(&hall.store).await, before);
 }

@@ -143,6 +143,35 @@ async fn a_rooms_todos_are_its_members() {
 }
 
 #[tokio::test]
+async fn what_one_is_to_do_is_listed_whoever_made_it_and_only_where_one_is() {
+    let (hall, [ada, ben, eve]) = Hall::with(["ada", "ben", "eve"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    for (who, text, body) in [
+        (&ada, "for Ben", json!({ "room_id": room, "assignee_id": ben.id })),
+        (&ada, "for nobody", json!({ "room_id": room })),
+        (&ben, "for himself", json!({ "assignee_id": ben.id })),
+        (&ben, "for Ada", json!({ "room_id": room, "assignee_id": ada.id })),
+    ] {
+        let mut body = body;
+        body["text"] = json!(text);
+        adds(&hall, who, body).await;
+    }
+    let assigned = async |who| {
+        let mut texts = texts(&hall, who, "/todos?assigned=true").await;
+        texts.sort_unstable();
+        texts
+    };
+    assert_eq!(assigned(&ben).await, ["for Ben", "for himself"]);
+    assert_eq!(assigned(&ada).await, ["for Ada"]);
+    assert_eq!(assigned(&eve).await, Vec::<String>::new());
+    assert_eq!(texts(&hall, &ada, "/todos?assigned=false").await, ["for Ben", "for nobody"]);
+    ada.get(&hall, "/todos?assigned=perhaps").await.refused(422, "invalid");
+    ben.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    assert_eq!(assigned(&ben).await, ["for himself"]);
+}
+
+#[tokio::test]
 async fn ones_own_list_is_ones_own_and_no_room_takes_its_name() {
     let (hall, [ada, eve]) = Hall::with(["ada", "eve"]).await;
     let own: DocumentId = format!("todos:{}", ada.id).parse().unwrap();
@@ -241,4 +270,126 @@ async fn the_rows_are_there_after_a_restart() {
     assert_eq!(texts(&hall, &ada, "/todos").await, ["kept"]);
     ada.put(&hall, &format!("/todos/{id}"), json!({ "text": "and changed" })).await.is(200);
     assert_eq!(texts(&hall, &ada, "/todos").await, ["and changed"]);
+}
+
+#[tokio::test]
+async fn ones_own_list_is_made_with_what_one_has_set_before() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let engine = |answer: &Answer| answer.body["documents"]["todos"]["engine"].clone();
+    let set = async |who: &Person, engine: &str| {
+        let ask = who.ask(&hall, Method::PATCH, "/auth/me/settings");
+        ask.json(json!({ "engine": engine })).send().await
+    };
+    let me = ada.get(&hall, "/auth/me").await.is(200);
+    assert_eq!((engine(&me), &me.body["settings"]["engine"]), (json!("yjs"), &json!("yjs")));
+    assert_eq!(me.body["documents"]["todos"].get("url"), None);
+    // To look at one's list is no use of it.
+    assert_eq!(texts(&hall, &ada, "/todos").await, Vec::<String>::new());
+    for name in ["automerge", "yjs", "automerge"] {
+        assert_eq!(engine(&set(&ada, name).await.is(200)), name);
+    }
+    set(&ada, "word").await.refused(422, "invalid");
+    adds(&hall, &ada, json!({ "text": "read" })).await;
+    set(&ada, "yjs").await.refused(409, "list-in-use");
+    let me = set(&ada, "automerge").await.is(200);
+    assert_eq!(engine(&me), "automerge");
+    let list: DocumentId = format!("todos:{}", ada.id).parse().unwrap();
+    let url = studyhall_schema::wire_id::WireId::from(list).url();
+    assert_eq!(me.body["documents"]["todos"]["url"], url);
+    assert_eq!(hall.login("ada").await.id, ada.id);
+    adds(&hall, &ben, json!({ "text": "in Yjs" })).await;
+    set(&ben, "automerge").await.refused(409, "list-in-use");
+    let hall = hall.restarted(|_| {});
+    assert_eq!(texts(&hall, &ada, "/todos").await, ["read"]);
+    assert_eq!(engine(&ada.get(&hall, "/auth/me").await.is(200)), "automerge");
+}
+
+/// A room whose documents are Automerge's, with these people in it.
+async fn automerge_room(hall: &Hall, ada: &Person, others: &[&Person]) -> String {
+    let body = json!({ "name": "Biology", "engine": "automerge" });
+    let made = ada.post(hall, "/rooms", body).await.is(201);
+    let room = made.text("id");
+    let todos: DocumentId = format!("todos:{room}").parse().unwrap();
+    let state = DocumentId::Room(room.parse().unwrap());
+    for (name, document) in [("todos", todos), ("state", state)] {
+        let url = studyhall_schema::wire_id::WireId::from(document).url();
+        assert_eq!(made.body["documents"][name]["url"], url);
+    }
+    ada.lets_in(hall, &room, others).await;
+    room
+}
+
+#[tokio::test]
+async fn a_list_in_automerge_does_what_a_list_does() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = automerge_room(&hall, &ada, &[&ben]).await;
+    let listing = format!("/rooms/{room}/todos");
+    assert_eq!(texts(&hall, &ben, &listing).await, Vec::<String>::new());
+    let mut ids = Vec::new();
+    for text in ["a", "b", "c"] {
+        let body = json!({ "text": text, "room_id": room, "due_date": "2026-02-01T00:00:00Z" });
+        ids.push(adds(&hall, &ada, body).await);
+    }
+    reorders(&hall, &ben, &ids[2], None).await.is(200);
+    let (a, b) = (format!("/todos/{}", ids[0]), format!("/todos/{}", ids[1]));
+    let done = ben.put(&hall, &format!("{a}/complete"), json!({})).await.is(200);
+    assert_eq!(
+        (&done.body["is_completed"], &done.body["owner_id"]),
+        (&json!(true), &json!(ada.id))
+    );
+    let again = ada.put(&hall, &format!("{a}/complete"), json!({})).await.is(200);
+    assert_eq!(again.body, done.body);
+    let put = json!({ "text": "b, and more", "assignee_id": ben.id, "due_date": null });
+    let put = ben.put(&hall, &b, put).await.is(200);
+    assert_eq!((&put.body["assignee_id"], &put.body["due_date"]), (&json!(ben.id), &Value::Null));
+    assert_eq!(texts(&hall, &ada, &listing).await, ["c", "a", "b, and more"]);
+    // Into a list of the other library and back.
+    let own = ada.put(&hall, &a, json!({ "is_shared": false })).await.is(200);
+    assert_eq!(own.text("document"), format!("todos:{}", ada.id));
+    for field in ["text", "is_completed", "completed_at", "created_at", "due_date", "owner_id"] {
+        assert_eq!(own.body[field], done.body[field], "{field}");
+    }
+    assert_eq!(texts(&hall, &ben, &listing).await, ["c", "b, and more"]);
+    ada.put(&hall, &a, json!({ "text": "A" })).await.is(200);
+    let body = json!({ "is_shared": true, "room_id": room });
+    assert_eq!(
+        ada.put(&hall, &a, body).await.is(200).body["completed_at"],
+        done.body["completed_at"]
+    );
+    assert_eq!(texts(&hall, &ben, &listing).await, ["c", "b, and more", "A"]);
+    ben.delete(&hall, &b).await.is(204);
+    ada.post(&hall, &format!("/trash/{}/restore", ids[1]), json!({})).await.is(204);
+    let hall = hall.restarted(|_| {});
+    assert_eq!(texts(&hall, &ada, &listing).await, ["c", "A", "b, and more"]);
+    let todos: DocumentId = format!("todos:{room}").parse().unwrap();
+    assert_eq!(may(&hall, &ben, todos).await, Permission::Write);
+}
+
+#[tokio::test]
+async fn a_rooms_timer_in_automerge_is_a_timer_and_all_rows_can_be_made_again() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = automerge_room(&hall, &ada, &[&ben]).await;
+    let path = format!("/rooms/{room}/timer");
+    assert_eq!(ben.get(&hall, &path).await.is(200).body["timer"], Value::Null);
+    let started = ada.put(&hall, &path, json!({ "action": "start" })).await.is(200);
+    assert_eq!(started.body["timer"]["phase"], "focus");
+    hall.advance(26 * 60);
+    let ada = hall.login("ada").await;
+    let body = json!({ "action": "skip", "config": { "short_break_s": 60 } });
+    let skipped = ada.put(&hall, &path, body).await.is(200);
+    assert_eq!(skipped.body["timer"]["duration_s"], 60);
+    adds(&hall, &ada, json!({ "text": "read", "room_id": room })).await;
+    let pomodoros = hall.store.records::<studyhall_schema::room_state::Pomodoro>();
+    let page = studyhall_store::Page::of("room")
+        .equal(room.parse::<studyhall_schema::ids::RoomId>().unwrap());
+    assert_eq!(pomodoros.page(page).await.unwrap().items.len(), 1);
+    let found = studyhall_sync::verify(&hall.store, false).await.unwrap();
+    assert_eq!((found.wrong, found.unreadable), (Vec::new(), Vec::new()));
+    let rows = hall.store.records::<studyhall_schema::todo::Todo>();
+    let list: DocumentId = format!("todos:{room}").parse().unwrap();
+    let page = || studyhall_store::Page::of("list").equal(list);
+    let before = rows.page(page()).await.unwrap().items.remove(0);
+    rows.delete(&before.id).await.unwrap();
+    assert_eq!(studyhall_sync::verify(&hall.store, true).await.unwrap().wrong, [before.id.clone()]);
+    assert_eq!(rows.page(page()).await.unwrap().items.remove(0).value, before.value);
 }

@@ -100,9 +100,10 @@ impl Seat {
         // First what is here, as it has never been synced; then all of it.
         seat.feed(Vec::new(), Vec::new()).await?;
         seat.line.flush().await?;
-        seat.line.next().await?;
-        seat.say(script.base.clone()).await?;
-        seat.until_told().await?;
+        if seat.told().await? != seat.heads {
+            seat.say(script.base.clone()).await?;
+            seat.until_told().await?;
+        }
         Ok(seat)
     }
 
@@ -133,15 +134,16 @@ impl Seat {
         self.line.feed(&message.encode()).await
     }
 
+    /// The heads that the server names next.
+    async fn told(&mut self) -> Result<BTreeSet<ChangeHash>> {
+        let message = SyncMessage::decode(&self.line.next().await?)?;
+        Ok(message.heads.into_iter().map(ChangeHash).collect())
+    }
+
     /// Waits until the server's heads are this person's.
     async fn until_told(&mut self) -> Result<()> {
-        loop {
-            let message = SyncMessage::decode(&self.line.next().await?)?;
-            let told: BTreeSet<_> = message.heads.into_iter().map(ChangeHash).collect();
-            if told == self.heads {
-                return Ok(());
-            }
-        }
+        while self.told().await? != self.heads {}
+        Ok(())
     }
 
     /// Plays the own part, if any, and watches everybody until all changes have arrived and the own

@@ -10,7 +10,7 @@ use studyhall_schema::{
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
     room::{NewRoom, Room, RoomSettings, RoomType},
-    user::{Earned, Role, Status, User},
+    user::{Earned, Role, Settings, Status, User},
 };
 use studyhall_store::{
     Store, StoreError,
@@ -48,6 +48,7 @@ fn ada() -> User {
         status: Status::Active,
         created_at: now,
         last_active: now,
+        settings: Settings::default(),
     }
 }
 
