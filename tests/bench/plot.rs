@@ -95,7 +95,7 @@ fn colour(server: Server) -> &'static str {
     match server {
         Server::Studyhall | Server::StudyhallAutomerge => "#1971c2",
         Server::StudyhallHocuspocus => "#4dabf7",
-        Server::YWebsocket | Server::AutomergeSyncServer => "#868e96",
+        Server::YWebsocket | Server::AutomergeSync => "#868e96",
         Server::Hocuspocus | Server::AutomergeRepo => "#adb5bd",
         Server::Hub => "#dee2e6",
         Server::Beside => "#ffd43b",

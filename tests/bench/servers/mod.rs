@@ -41,7 +41,7 @@ pub(crate) enum Server {
     /// This server through `/sync/automerge`.
     StudyhallAutomerge,
     /// `@automerge/automerge-repo-sync-server` 0.2.8, the last one.
-    AutomergeSyncServer,
+    AutomergeSync,
     /// The same on the `@automerge/automerge-repo` of today.
     AutomergeRepo,
 }
@@ -63,7 +63,7 @@ impl Server {
             Self::Hub => "hub without documents",
             Self::Beside => "beside",
             Self::StudyhallAutomerge => "Studyhall, Automerge socket",
-            Self::AutomergeSyncServer => "automerge-repo-sync-server 0.2.8",
+            Self::AutomergeSync => "automerge-repo-sync-server 0.2.8",
             Self::AutomergeRepo => "automerge-repo 2.5.6 + NodeFS",
         }
     }
@@ -74,7 +74,7 @@ impl Server {
 
     pub(crate) fn engine(self) -> Engine {
         match self {
-            Self::StudyhallAutomerge | Self::AutomergeSyncServer | Self::AutomergeRepo => {
+            Self::StudyhallAutomerge | Self::AutomergeSync | Self::AutomergeRepo => {
                 Engine::Automerge
             }
             _ => Engine::Yjs,
@@ -117,7 +117,7 @@ impl Programs {
             }
             Server::YWebsocket
             | Server::Hocuspocus
-            | Server::AutomergeSyncServer
+            | Server::AutomergeSync
             | Server::AutomergeRepo => peers::install(&self.peers)?,
             Server::Beside => {
                 self.beside.as_ref().context("--server beside needs --beside 'COMMAND'")?;
@@ -200,17 +200,14 @@ impl Running {
         let mut gates = Vec::with_capacity(count);
         for _ in 0..count {
             self.made += 1;
-            let (document, url) = match &self.account {
-                Some(account) => {
-                    let document = account.automerge(self.port, kind).await?;
-                    (document, format!("{base}/sync/automerge?ticket={}", account.ticket))
-                }
-                None => {
-                    // With what makes it a UUID, which the peers of the 1.x line insist on.
-                    let mut id: [u8; 12] = StdRng::seed_from_u64(self.made as u64).random();
-                    (id[5], id[7]) = (id[5] & 15 | 64, id[7] & 63 | 128);
-                    (DocumentId::Note(NoteId::from_bytes(id)), format!("{base}/"))
-                }
+            let (document, url) = if let Some(account) = &self.account {
+                let document = account.automerge(self.port, kind).await?;
+                (document, format!("{base}/sync/automerge?ticket={}", account.ticket))
+            } else {
+                // With what makes it a UUID, which the peers of the 1.x line insist on.
+                let mut id: [u8; 12] = StdRng::seed_from_u64(self.made as u64).random();
+                (id[5], id[7]) = (id[5] & 15 | 64, id[7] & 63 | 128);
+                (DocumentId::Note(NoteId::from_bytes(id)), format!("{base}/"))
             };
             gates.push(Gate { url, document: WireId::from(document).to_string() });
         }
@@ -253,7 +250,7 @@ fn command(server: Server, programs: &Programs, port: u16, dir: &Path) -> Result
         }
         Server::YWebsocket => node("y-websocket.cjs"),
         Server::Hocuspocus => node("hocuspocus.js"),
-        Server::AutomergeSyncServer => node("automerge-sync-server.js"),
+        Server::AutomergeSync => node("automerge-sync-server.js"),
         Server::AutomergeRepo => node("automerge-repo.js"),
         Server::Beside => words(programs.beside.as_deref().unwrap_or_default()),
         Server::Hub => {

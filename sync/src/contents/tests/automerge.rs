@@ -170,7 +170,8 @@ async fn of_very_many_the_first_are_shown_and_no_more_are_made() {
 
 /// What the server writes, as changes in hex: `schema/fixtures/automerge.json` has it for TypeScript.
 fn written() -> Value {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex =
+        |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let (at, config) = (Timestamp::from_millis(1_767_225_600_000), TimerConfig::default());
     let mut todos = Hall::default();
     let todo = NewTodo { assignee: Some(ada()), due: Some(at), ..new("read 😀") };
