@@ -44,7 +44,8 @@ impl Turns {
         if !is_heavy {
             return compute();
         }
-        let _turn = self.0.take(1).await;
+        // Seldom, and what waits should be small while it does not.
+        let _turn = Box::pin(self.0.take(1)).await;
         aside(compute)
     }
 }

@@ -191,7 +191,7 @@ impl Node {
         }
         let most = (self.config.inbound_bytes >> 10) / INBOUND_SHARE;
         let kib = u32::try_from((bytes >> 10).min(most)).unwrap_or(u32::MAX);
-        self.inbound.of(person).take(kib).await
+        Box::pin(self.inbound.of(person).take(kib)).await // large in a future, and seldom
     }
 
     /// A document that was loaded takes so much; no when there was no memory for it by then: many may

@@ -90,7 +90,7 @@ async fn people_rooms_and_notes_are_readable_documents() {
         fields(&user),
         ["_id", "email", "username", "password_hash", "display_name", "avatar_url", "xp", "level"]
             .into_iter()
-            .chain(["role", "status", "created_at", "last_active", "_rev"])
+            .chain(["role", "status", "created_at", "last_active", "settings", "_rev"])
             .collect::<Vec<_>>()
     );
     let level = (user.get_i64("xp").ok(), user.get_i64("level").ok());
