@@ -8,14 +8,16 @@ import { until } from "./until.js";
 /** A note and a room of Automerge documents, and a phone at each node. */
 async function two(t) {
   const parts = await installation(t);
-  const { here, ada, ben } = parts;
+  // Two who have no shared room yet: a beginner may make one.
+  const { here, there } = parts;
+  const [ada, ben] = [await here.register("cleo"), (await here.register("dan")).at(there)];
   const room = await ada.roomWith([ben.at(here)], {}, { engine: "automerge" });
   const note = await automergeNote(ada, { room_id: room, is_shared: true });
   const { documents } = await ada.send("GET", `/rooms/${room}`);
   const [one, other] = [await phone(ada), await phone(ben)];
   const notes = [await one.open(note.document_url), await other.open(note.document_url)];
   const lists = [await one.open(documents.todos.url), await other.open(documents.todos.url)];
-  return { ...parts, room, note, one, other, notes, lists };
+  return { ...parts, ada, ben, room, note, one, other, notes, lists };
 }
 
 const text = async (person, note) => (await person.send("GET", `/notes/${note.id}`)).text;

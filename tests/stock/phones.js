@@ -32,7 +32,7 @@ class Phone {
 
   /** For good: an adapter whose socket goes while it opens has nobody who listens to its error. */
   close() {
-    this.adapter.retryInterval = 0;
+    this.adapter.connect = () => {};
     this.adapter.socket?.addEventListener("error", () => {});
     this.adapter.disconnect();
   }

@@ -136,6 +136,11 @@ fn whole(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() <= 1e15 { json!(number as i64) } else { json!(number) }
 }
 
+/// JavaScript writes a whole second with its thousandths.
+fn whole_seconds(value: &Value) -> String {
+    value.to_string().replace(".000Z", "Z")
+}
+
 fn root(maps: &dyn Maps, root: &str) -> Value {
     let keys = maps.keys(root).into_iter();
     keys.map(|key| (key.clone(), maps.value(root, &key).unwrap_or_default())).collect()
@@ -173,8 +178,8 @@ async fn the_same_steps_leave_the_same_list() {
             let document = json!({ "todos": root(maps, "todos"), "moved": root(maps, "moved") });
             (document, TodoList::of(maps).shown().0)
         });
-        assert_eq!(document, case.document, "{}", case.name);
+        assert_eq!(whole_seconds(&document), whole_seconds(&case.document), "{}", case.name);
         let items: Value = items.iter().map(shown).collect();
-        assert_eq!(items, case.shown, "{}", case.name);
+        assert_eq!(whole_seconds(&items), whole_seconds(&case.shown), "{}", case.name);
     }
 }
