@@ -17,12 +17,14 @@ interface Props {
 }
 
 export function Assignee({ todo, name, room, writable, set }: Props) {
-  const people = useParticipants(room).data?.value ?? [];
+  const participants = useParticipants(room);
+  const people = participants.data?.value ?? [];
   const given = todo.assignee_id;
   const whose = given === null ? null : called(people, given);
   if (!writable) return whose && <Face id={given!} name={whose} />;
   return (
-    <Menu position="bottom-end" transitionProps={{ duration: 80 }}>
+    // Somebody may have joined since the room was opened.
+    <Menu position="bottom-end" transitionProps={{ duration: 80 }} onOpen={() => void participants.refetch()}>
       <Menu.Target>
         <ActionIcon
           variant="subtle"
