@@ -152,6 +152,8 @@ test("a todo is given to somebody, due on a day, and both see it; it moves to on
   await ben.seesTodos("Read chapter 4 ✓, Draw the cell, Flash cards");
   await ada.goTo("Todos");
   await ada.seesTodos("Ask about osmosis");
+  const own = async () => (await ada.asks("/todos")).items.filter((todo) => !todo.room_id);
+  await eventually(own, (items) => items.some((todo) => todo.text === "Ask about osmosis"), "its row is in her own list");
   await ada.choose("Ask about osmosis", "Delete");
   await ada.todos.getByText("“Ask about osmosis” was deleted.").waitFor();
   await ada.seesListState("Saved");

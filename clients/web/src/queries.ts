@@ -38,7 +38,8 @@ export function useNotes(room?: string) {
 /** What can be brought back. */
 export function useTrash() {
   const hall = useHall();
-  return useQuery({ queryKey: ["trash"], queryFn: () => hall.trash.list() });
+  // What is deleted in a document is in the trash as soon as its rows follow.
+  return useQuery({ queryKey: ["trash"], queryFn: () => hall.trash.list(), refetchInterval: 2_000 });
 }
 
 /** A note's versions, newest first. */
