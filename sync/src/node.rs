@@ -14,6 +14,7 @@ use studyhall_schema::{
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
 use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Config,
@@ -59,6 +60,8 @@ pub(crate) struct Node {
     pub(crate) asides: AtomicUsize,
     /// Room for large messages that come in.
     pub(crate) large_messages: Arc<Room>,
+    /// The tasks of sockets, until their clients have closed too.
+    pub(crate) connections: TaskTracker,
     /// Room for large frames that were made for one connection or a few.
     pub(crate) large_frames: LargeFrames,
     /// Heavy work of documents.
@@ -102,6 +105,7 @@ impl Node {
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
+            connections: TaskTracker::new(),
             large_messages: Arc::new(Room::new(config.large_messages)),
             large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),

@@ -21,7 +21,6 @@ use axum::{
 use serde::Deserialize;
 use studyhall_schema::access::{AccessError, Caller, Credential, SharedAccess};
 use studyhall_store::Store;
-use tokio::time::Instant;
 
 use crate::{
     Config, Documents,
@@ -29,7 +28,7 @@ use crate::{
     node::Node,
     outbox::Close,
     session,
-    socket::{self, Socket},
+    socket::{self, Connection},
 };
 
 /// Close frames have so long to go out.
@@ -85,9 +84,9 @@ impl Service {
         if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
             tracing::error!("documents were not saved in time; nobody was told that they were");
         }
-        let goodbye = Instant::now() + GOODBYE;
-        while !self.node.sockets.is_empty() && Instant::now() < goodbye {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        self.node.connections.close();
+        if tokio::time::timeout(GOODBYE, self.node.connections.wait()).await.is_err() {
+            tracing::debug!("some clients did not close in time");
         }
     }
 
@@ -142,8 +141,8 @@ async fn yjs(
     let node = service.node.clone();
     // A refusal before the upgrade makes y-websocket 2 wait longer each time; after it, it would not.
     match service.caller(ticket, request.headers()).await {
-        Ok(caller) => upgrade(&service, request, move |socket, gate| {
-            session::yjs::serve(node, socket, gate, caller, name)
+        Ok(caller) => upgrade(&service, request, move |connection| {
+            session::yjs::serve(node, connection, caller, name)
         }),
         Err(AccessError::Invalid) => {
             problem(StatusCode::UNAUTHORIZED, "not-signed-in", "Sign in, or take a new ticket.")
@@ -169,8 +168,8 @@ async fn automerge(
     }
     let node = service.node.clone();
     let caller = service.caller(ticket, request.headers()).await;
-    upgrade(&service, request, move |socket, gate| {
-        session::automerge::serve(node, socket, gate, caller)
+    upgrade(&service, request, move |connection| {
+        session::automerge::serve(node, connection, caller)
     })
 }
 
@@ -181,13 +180,13 @@ async fn no_socket() -> Response {
 
 async fn hocuspocus(State(service): State<Service>, request: Request) -> Response {
     let node = service.node.clone();
-    upgrade(&service, request, |socket, gate| session::hocuspocus::serve(node, socket, gate))
+    upgrade(&service, request, |connection| session::hocuspocus::serve(node, connection))
 }
 
 fn upgrade<F>(
     service: &Service,
     request: Request,
-    serve: impl FnOnce(Socket, Arc<socket::Gate>) -> F + Send + 'static,
+    serve: impl FnOnce(Connection) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
@@ -195,10 +194,13 @@ where
     if let Err(problem) = service.at_the_door(request.headers()) {
         return problem;
     }
-    socket::upgrade(request, &service.node.large_messages, serve).unwrap_or_else(|lacks| {
-        let status = StatusCode::UPGRADE_REQUIRED;
-        problem(status, "not-a-websocket", &format!("Open a WebSocket here: {lacks}."))
-    })
+    let node = &service.node;
+    socket::upgrade(request, &node.large_messages, &node.connections, serve).unwrap_or_else(
+        |lacks| {
+            let status = StatusCode::UPGRADE_REQUIRED;
+            problem(status, "not-a-websocket", &format!("Open a WebSocket here: {lacks}."))
+        },
+    )
 }
 
 /// A refusal before the upgrade (RFC 9457).

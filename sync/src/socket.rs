@@ -22,23 +22,27 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use futures_util::{
+    StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use studyhall_schema::ids::UserId;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep},
 };
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error,
+        Error, Message,
         handshake::server::create_response,
         protocol::{Role, WebSocketConfig},
     },
 };
-use tokio_util::sync::PollSemaphore;
+use tokio_util::{sync::PollSemaphore, task::TaskTracker};
 
 use crate::people::People;
 
@@ -61,6 +65,13 @@ const WITHIN: Duration = Duration::from_secs(20);
 const BUFFER: usize = 2048;
 
 pub(crate) type Socket = WebSocketStream<Intake>;
+
+/// A client's connection: its two halves, and the gate that large messages pass.
+pub(crate) struct Connection {
+    pub(crate) sink: SplitSink<Socket, Message>,
+    pub(crate) stream: SplitStream<Socket>,
+    pub(crate) gate: Arc<Gate>,
+}
 
 /// A node's room for large messages.
 pub(crate) struct Room {
@@ -204,6 +215,14 @@ impl Intake {
     }
 }
 
+impl Intake {
+    /// Reads on until the client has closed, and keeps nothing.
+    pub(crate) async fn ignore(&mut self) {
+        let mut nothing = [0; BUFFER];
+        while let Ok(1..) = self.io.read(&mut nothing).await {}
+    }
+}
+
 impl AsyncRead for Intake {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -255,12 +274,13 @@ impl AsyncWrite for Intake {
     }
 }
 
-/// Switches a request to a WebSocket, which `serve` runs in a task of its own (RFC 6455, 4.2). An error
+/// Switches a request to a WebSocket, which `serve` runs in a task among these (RFC 6455, 4.2). An error
 /// says what the request lacks.
 pub(crate) fn upgrade<F>(
     mut request: Request,
     room: &Arc<Room>,
-    serve: impl FnOnce(Socket, Arc<Gate>) -> F + Send + 'static,
+    tasks: &TaskTracker,
+    serve: impl FnOnce(Connection) -> F + Send + 'static,
 ) -> Result<Response, Error>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -269,7 +289,7 @@ where
     let switching = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let response = create_response(&Request::from_parts(parts, ()))?;
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let Ok(upgraded) = switching.await else { return }; // the client has gone
         let (pieces, wholes) = (node.pieces.clone(), node.wholes.clone());
         let gate = Arc::new(Gate {
@@ -292,7 +312,8 @@ where
             .max_message_size(Some(MESSAGE_BYTES))
             .max_frame_size(Some(MESSAGE_BYTES));
         let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config)).await;
-        serve(socket, gate).await;
+        let (sink, stream) = socket.split();
+        serve(Connection { sink, stream, gate }).await;
     });
     Ok(response.map(|()| Body::empty()).into_response())
 }

@@ -68,8 +68,7 @@ pub(crate) enum Mail {
     Join(Box<Join>),
     Leave(PeerId),
     Permission(PeerId, Permission),
-    /// What a socket read at once for this document.
-    Frames(PeerId, Vec<Inbound>, Option<Taken>),
+    Frames(Box<Frames>),
     Drained(PeerId),
     Edit(Box<Edit>),
     /// Bring the row up to date with the document, then answer.
@@ -89,6 +88,14 @@ pub(crate) struct Join {
     pub(crate) peer: PeerId,
     pub(crate) permission: Permission,
     pub(crate) outlet: Outlet,
+}
+
+/// What a socket read at once for a document. In a box of its own, since a mailbox keeps room for 32 mails.
+pub(crate) struct Frames {
+    pub(crate) peer: PeerId,
+    pub(crate) frames: Vec<Inbound>,
+    /// Its share of the node's room, given back when they were taken.
+    pub(crate) room: Option<Taken>,
 }
 
 /// A REST edit.
@@ -213,7 +220,10 @@ async fn live<E: Engine>(
             tracing::warn!(document = %me.id, owner = %record.owner, "no memory for one more document");
             turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
         }
-        Ok(state) => Actor::<E>::new(node, me, news, &record, state).live(mailbox).await,
+        Ok(state) => {
+            let mut actor = Actor::<E>::new(node, me, news, &record, state);
+            actor.live(mailbox).await;
+        }
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
     }
 }
@@ -272,7 +282,7 @@ impl<E: Engine> Actor<E> {
         actor
     }
 
-    async fn live(mut self, mut mailbox: mpsc::Receiver<Mail>) {
+    async fn live(&mut self, mut mailbox: mpsc::Receiver<Mail>) {
         let mut mails = Vec::new();
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
@@ -338,7 +348,8 @@ impl<E: Engine> Actor<E> {
             if self.ended.is_some() {
                 return;
             }
-            if let Mail::Frames(peer, frames, _room) = mail {
+            if let Mail::Frames(read) = mail {
+                let Frames { peer, frames, room: _room } = *read;
                 for frame in frames {
                     if self.ended.is_some() {
                         return;
@@ -447,7 +458,7 @@ impl<E: Engine> Actor<E> {
     }
 
     /// Nothing is left to do here but to say goodbye.
-    async fn end(mut self, end: End, mut mailbox: mpsc::Receiver<Mail>) {
+    async fn end(&mut self, end: End, mut mailbox: mpsc::Receiver<Mail>) {
         if let Some(seq) = self.upkeep.poisoned
             && let Err(error) = load::quarantine(&self.node.store, self.me.id, seq).await
         {

@@ -21,7 +21,7 @@ use crate::{
     document::Inbound,
     node::Node,
     outbox::{Close, Outbox},
-    socket::{Gate, Socket},
+    socket::Connection,
     wire::{
         Malformed,
         automerge::SyncMessage,
@@ -35,8 +35,7 @@ const SESSIONS: usize = 64;
 /// Somebody who was let in, or why nobody was: a stock client in Node takes no answer but an upgrade.
 pub(crate) async fn serve(
     node: Arc<Node>,
-    socket: Socket,
-    gate: Arc<Gate>,
+    connection: Connection,
     caller: Result<Caller, AccessError>,
 ) {
     let outbox = Arc::new(Outbox::default());
@@ -48,14 +47,15 @@ pub(crate) async fn serve(
                 Ok(caller) => {
                     reader.let_in(caller.user);
                     let caller = Caller { expires_at: None, ..caller };
-                    Session::new(node, outbox, caller).read(reader).await;
+                    return Session::new(node, outbox, caller).read(reader).await;
                 }
                 Err(AccessError::Invalid) => outbox.close(Close::LoginRevoked),
                 Err(AccessError::Unavailable) => outbox.close(Close::TryLater),
             }
+            reader
         }
     };
-    run(socket, gate, outbox, reading).await;
+    run(connection, outbox, reading).await;
 }
 
 struct Session {
@@ -93,7 +93,7 @@ impl Session {
         Self { node, outbox, registered, caller, joined: None, places, said }
     }
 
-    async fn read(mut self, mut reader: Reader) {
+    async fn read(mut self, mut reader: Reader) -> Reader {
         let mut batch = Batch::default();
         loop {
             let done = tokio::select! {
@@ -108,6 +108,7 @@ impl Session {
                 break;
             }
         }
+        reader
     }
 
     /// Frames that follow one another to one document go on as one mail.
@@ -222,7 +223,7 @@ impl Session {
         let Some(place) = self.places.get(&document) else { return Ok(()) };
         let size = messages.iter().map(Inbound::size).sum();
         let room = self.node.room(self.caller.user, size).await;
-        place.seat.tell(Mail::Frames(place.seat.peer, messages, room)).await
+        place.seat.frames(messages, room).await
     }
 
     fn unavailable(&self, document: &str) {

@@ -21,7 +21,7 @@ use crate::{
     document::Inbound,
     node::Node,
     outbox::{Close, Outbox},
-    socket::{Gate, Socket},
+    socket::{Connection, Gate},
     wire::hocuspocus::{Address, Frame, Message, PONG_FRAME, Scope},
 };
 
@@ -34,11 +34,11 @@ const QUEUED_FOR: Duration = Duration::from_mins(1);
 const ASK_BEFORE: Duration = Duration::from_secs(30);
 
 /// Serves one socket until it ends.
-pub(crate) async fn serve(node: Arc<Node>, socket: Socket, gate: Arc<Gate>) {
+pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
     let outbox = Arc::new(Outbox::default());
     let session = Session {
         registered: Registered::new(&node, outbox.clone()),
-        gate: gate.clone(),
+        gate: connection.gate.clone(),
         queued: Queued { node: node.clone(), bytes: 0 },
         node,
         outbox: outbox.clone(),
@@ -46,7 +46,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: Socket, gate: Arc<Gate>) {
         refused: HashSet::new(),
         due: None,
     };
-    run(socket, gate, outbox, |reader| session.read(reader)).await;
+    run(connection, outbox, |reader| session.read(reader)).await;
 }
 
 struct Session {
@@ -121,7 +121,7 @@ struct Attached {
 }
 
 impl Session {
-    async fn read(mut self, mut reader: Reader) {
+    async fn read(mut self, mut reader: Reader) -> Reader {
         let mut batch = Batch::default();
         loop {
             let due = self.due;
@@ -146,6 +146,7 @@ impl Session {
                 break;
             }
         }
+        reader
     }
 
     fn close(&self, why: Close) -> Option<()> {
@@ -210,8 +211,7 @@ impl Session {
             Some(Place::Attached(attached)) => {
                 let bytes = inbound.iter().map(Inbound::size).sum();
                 let room = self.node.room(attached.caller.user, bytes).await;
-                let seat = &attached.seat;
-                let sent = seat.tell(Mail::Frames(seat.peer, inbound, room)).await;
+                let sent = attached.seat.frames(inbound, room).await;
                 sent.map_err(|why| self.outbox.close(why)).ok()
             }
             _ => self.queue(address, inbound),

@@ -34,12 +34,13 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    actor::Mail,
+    actor::{Frames, Mail},
     document::{Inbound, PeerId},
     guard, heavy,
     node::{Node, Opened},
     outbox::{CONTENT_BYTES, Close, Outbox, Outgoing},
-    socket::{Gate, Socket},
+    people::Taken,
+    socket::{Connection, Gate, Socket},
     wire::yjs::SyncMessage,
 };
 pub(crate) use register::{Register, Registered, patrol, watch};
@@ -66,6 +67,8 @@ pub(crate) struct Reader {
     stream: SplitStream<Socket>,
     gate: Arc<Gate>,
     outbox: Arc<Outbox>,
+    /// Nothing more can be made of what comes.
+    is_broken: bool,
 }
 
 /// What was read at once.
@@ -98,6 +101,7 @@ impl Reader {
                     self.take(message, batch)?;
                 }
                 Ok(Some(Err(error))) => {
+                    self.is_broken = true;
                     self.outbox.close(broken(&error));
                     return None;
                 }
@@ -146,6 +150,21 @@ impl Reader {
         Some(())
     }
 
+    /// Waits until the client has closed: what it still sends is no longer listened to.
+    async fn let_out(mut self, sink: SplitSink<Socket, Message>) {
+        while !self.is_broken
+            && let Some(message) = self.stream.next().await
+        {
+            drop(self.gate.delivered());
+            self.is_broken = message.is_err();
+        }
+        if self.is_broken
+            && let Ok(mut socket) = sink.reunite(self.stream)
+        {
+            socket.get_mut().ignore().await;
+        }
+    }
+
     /// Somebody is let in: from now on large messages are read.
     fn let_in(&self, person: UserId) {
         self.gate.open(person);
@@ -174,6 +193,11 @@ impl Seat {
     async fn tell(&self, mail: Mail) -> Result<(), Close> {
         self.document.mailbox.send(mail).await.map_err(|_| Close::Restart)
     }
+
+    /// Hands on what was read at once.
+    async fn frames(&self, frames: Vec<Inbound>, room: Option<Taken>) -> Result<(), Close> {
+        self.tell(Mail::Frames(Box::new(Frames { peer: self.peer, frames, room }))).await
+    }
 }
 
 impl Drop for Seat {
@@ -188,32 +212,39 @@ impl Drop for Seat {
 }
 
 /// Runs a socket: `read` until it ends, while what is queued is written; then says goodbye.
-async fn run<R>(
-    socket: Socket,
-    gate: Arc<Gate>,
-    outbox: Arc<Outbox>,
-    read: impl FnOnce(Reader) -> R,
-) where
-    R: Future<Output = ()>,
+async fn run<R>(connection: Connection, outbox: Arc<Outbox>, read: impl FnOnce(Reader) -> R)
+where
+    R: Future<Output = Reader>,
 {
-    let (mut sink, stream) = socket.split();
-    {
-        let reading = read(Reader { stream, gate, outbox: outbox.clone() });
+    let Connection { mut sink, stream, gate } = connection;
+    let reader = {
+        let reading = read(Reader { stream, gate, outbox: outbox.clone(), is_broken: false });
         let writing = write(&mut sink, &outbox);
         tokio::pin!(reading, writing);
         tokio::select! {
-            () = &mut reading => {
+            reader = &mut reading => {
                 outbox.finish();
                 let _ = tokio::time::timeout(FAREWELL, writing).await; // what is queued, if it goes
+                Some(reader)
             }
             () = &mut writing => {
                 // It was closed from outside, or the client is gone.
                 outbox.close(Close::Silent);
-                let _ = tokio::time::timeout(FAREWELL, reading).await;
+                tokio::time::timeout(FAREWELL, reading).await.ok()
             }
         }
+    };
+    let _ = tokio::time::timeout(FAREWELL, Box::pin(goodbye(sink, reader))).await; // it may be gone
+}
+
+/// Closes a connection when the client has heard why. One that ends while something of the client's was
+/// not read is reset, and what was on its way to the client is lost with it (RFC 1122, 4.2.2.13).
+async fn goodbye(mut sink: SplitSink<Socket, Message>, reader: Option<Reader>) {
+    if sink.close().await.is_ok()
+        && let Some(reader) = reader
+    {
+        reader.let_out(sink).await;
     }
-    let _ = tokio::time::timeout(FAREWELL, sink.close()).await; // the client may be gone
 }
 
 /// Writes what waits until the socket is to be closed or fails.

@@ -96,11 +96,6 @@ impl Register {
         locked(&self.sockets).values().filter(|entry| concerns(entry)).for_each(|entry| act(entry));
     }
 
-    /// Whether every socket has ended.
-    pub(crate) fn is_empty(&self) -> bool {
-        locked(&self.sockets).is_empty()
-    }
-
     /// Closes every socket, one after the other over this time, so that not all come back at once.
     /// A map's order is random.
     pub(crate) async fn close_all(&self, why: Close, over: Duration) {

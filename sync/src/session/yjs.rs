@@ -14,18 +14,12 @@ use crate::{
     document::Inbound,
     node::Node,
     outbox::{Close, Outbox},
-    socket::{Gate, Socket},
+    socket::Connection,
     wire::yjs::YjsFrame,
 };
 
 /// Somebody who was let in, after the upgrade: only a close code can say why a document is not theirs.
-pub(crate) async fn serve(
-    node: Arc<Node>,
-    socket: Socket,
-    gate: Arc<Gate>,
-    caller: Caller,
-    name: String,
-) {
+pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Caller, name: String) {
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
@@ -33,13 +27,16 @@ pub(crate) async fn serve(
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
                     reader.let_in(caller.user);
-                    attached.read(reader).await;
+                    attached.read(reader).await
                 }
-                Err(why) => outbox.close(why),
+                Err(why) => {
+                    outbox.close(why);
+                    reader
+                }
             }
         }
     };
-    run(socket, gate, outbox, reading).await;
+    run(connection, outbox, reading).await;
 }
 
 /// A socket with its document.
@@ -85,7 +82,7 @@ fn refused(error: AccessError) -> Close {
 }
 
 impl Attached {
-    async fn read(mut self, mut reader: Reader) {
+    async fn read(mut self, mut reader: Reader) -> Reader {
         let mut batch = Batch::default();
         loop {
             tokio::select! {
@@ -102,6 +99,7 @@ impl Attached {
                 }
             }
         }
+        reader
     }
 
     async fn pass_on(&self, frames: &mut Vec<Bytes>) -> Option<()> {
@@ -116,7 +114,7 @@ impl Attached {
             }
         }
         let room = self.node.room(self.caller.user, passed.iter().map(Inbound::size).sum()).await;
-        let sent = self.seat.tell(Mail::Frames(self.seat.peer, passed, room)).await;
+        let sent = self.seat.frames(passed, room).await;
         sent.map_err(|why| self.outbox.close(why)).ok()
     }
 

@@ -9,6 +9,7 @@ const server = new Server({
   port: Number(port),
   address: "127.0.0.1",
   quiet: true,
+  timeout: 600000, // the readers of the bench say nothing for longer than its default allows
   stopOnSignals: true,
   extensions: [new SQLite({ database: `${dir}/hocuspocus.sqlite` })],
 });
