@@ -62,7 +62,7 @@ const AT_ONCE: usize = 2;
 /// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
-const BUFFER: usize = 2048;
+const BUFFER: usize = 1024;
 
 pub(crate) type Socket = WebSocketStream<Intake>;
 

@@ -81,9 +81,8 @@ test("F11: flipped bytes: that note answers a problem, it is said, and all else 
   const codes = [];
   const desk = await clients[2].sit(t, ada, hurt);
   desk.provider.on("connection-close", (event) => event && codes.push(event.code));
-  // A socket that still says something while it is closed may lose the reason on the way (1006).
-  await until(() => codes.includes(1013), "its socket is closed: try later");
-  assert.deepEqual(codes.filter((code) => ![1006, 1013].includes(code)), []);
+  await until(() => codes.length > 2, "its socket is closed, each time that it comes back");
+  assert.deepEqual(codes.filter((code) => code !== 1013), [], "try later");
   assert.ok((await counted(hall, "studyhall_store_corrupt_total")) > 0);
   assert.match(hall.said, new RegExp(hurt));
   const there = await clients[1].sit(t, ada, sound);

@@ -7,7 +7,7 @@
 use std::{cell::RefCell, fmt::Write};
 
 use automerge::{
-    ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, ValueRef,
+    ActorId, AutoCommit, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, ValueRef,
     transaction::Transactable,
 };
 use foldhash::HashMap;
@@ -35,7 +35,12 @@ pub(super) fn edit(
 ) -> Result<Option<Vec<u8>>, Refusal> {
     let (doc, owner) = state.content();
     let mut fork = doc.fork().with_actor(ActorId::from(editor(client)));
-    change(&mut AutomergeMaps::of(&mut fork, &owner))?;
+    let mut maps = AutomergeMaps::of(&mut fork, &owner);
+    change(&mut maps)?;
+    if let Some(error) = maps.failed {
+        tracing::warn!(%error, "the library refused what the server writes");
+        return Err(Refusal::Undecodable);
+    }
     Ok(if fork.pending_ops() == 0 { None } else { last_change(&mut fork) })
 }
 
@@ -45,6 +50,8 @@ struct AutomergeMaps<'a> {
     doc: &'a mut AutoCommit,
     owner: Owner<'a>,
     roots: RefCell<HashMap<String, Root>>,
+    /// What the library said of the first write that it did not take.
+    failed: Option<AutomergeError>,
 }
 
 /// What was looked at of a root.
@@ -89,7 +96,7 @@ impl Found {
 
 impl<'a> AutomergeMaps<'a> {
     fn of(doc: &'a mut AutoCommit, owner: Owner<'a>) -> Self {
-        Self { doc, owner, roots: RefCell::default() }
+        Self { doc, owner, roots: RefCell::default(), failed: None }
     }
 
     fn find(&self, object: &ObjId, key: &str) -> Option<Found> {
@@ -139,17 +146,24 @@ impl<'a> AutomergeMaps<'a> {
         }
     }
 
-    /// A root's map, made when it is none.
-    fn root_mut(&mut self, root: &str) -> Option<ObjId> {
-        let known = self.root(root);
-        known.or_else(|| self.doc.put_object(ROOT, root, ObjType::Map).ok())
+    /// What was written; nothing when the library did not take it, which `edit` then says.
+    fn taken<T>(&mut self, written: Result<T, AutomergeError>) -> Option<T> {
+        written.map_err(|error| self.failed.get_or_insert(error)).ok()
+    }
+
+    /// A map, a root's or an entry's, made when it is none.
+    fn map_at(&mut self, object: &ObjId, key: &str) -> Option<ObjId> {
+        let known = self.find(object, key).and_then(|found| found.map().cloned());
+        known.or_else(|| {
+            let made = self.doc.put_object(object, key, ObjType::Map);
+            self.taken(made)
+        })
     }
 
     /// An entry's map, made when it is none.
-    fn map_mut(&mut self, root: &str, key: &str) -> Option<ObjId> {
-        let object = self.root_mut(root)?;
-        let known = self.find(&object, key).and_then(|found| found.map().cloned());
-        known.or_else(|| self.doc.put_object(&object, key, ObjType::Map).ok())
+    fn entry_map(&mut self, root: &str, key: &str) -> Option<ObjId> {
+        let object = self.map_at(&ROOT, root)?;
+        self.map_at(&object, key)
     }
 
     /// An entry was written: it is looked at again.
@@ -198,39 +212,40 @@ impl Maps for AutomergeMaps<'_> {
 }
 
 impl MapsMut for AutomergeMaps<'_> {
-    // Nothing but an object that is not there could be wrong below.
     fn set(&mut self, root: &str, key: &str, value: &Value) {
-        if let Some(object) = self.root_mut(root) {
-            let _ = put(self.doc, &object, key, value);
+        if let Some(object) = self.map_at(&ROOT, root) {
+            let set = put(self.doc, &object, key, value);
+            self.taken(set);
         }
         self.forget(root, key);
     }
 
     fn set_field(&mut self, root: &str, key: &str, field: &str, value: &Value) {
-        if let Some(object) = self.map_mut(root, key) {
-            let _ = put(self.doc, &object, field, value);
+        if let Some(object) = self.entry_map(root, key) {
+            let set = put(self.doc, &object, field, value);
+            self.taken(set);
         }
         self.forget(root, key);
     }
 
     fn set_text(&mut self, root: &str, key: &str, field: &str, text: &str) {
-        if let Some(object) = self.map_mut(root, key) {
+        if let Some(object) = self.entry_map(root, key) {
             let text_of = |found| match found {
                 Found::Object(ObjType::Text, id) => Some(id),
                 _ => None,
             };
             let known = self.find(&object, field).and_then(text_of);
-            let made = || self.doc.put_object(&object, field, ObjType::Text).ok();
-            if let Some(id) = known.or_else(made) {
-                let _ = splice(self.doc, &id, text);
-            }
+            let made = known.map_or_else(|| self.doc.put_object(&object, field, ObjType::Text), Ok);
+            let typed = made.and_then(|id| splice(self.doc, &id, text));
+            self.taken(typed);
         }
         self.forget(root, key);
     }
 
     fn remove(&mut self, root: &str, key: &str) {
         if let Some(object) = self.root(root) {
-            let _ = self.doc.delete(&object, key);
+            let removed = self.doc.delete(&object, key);
+            self.taken(removed);
         }
         self.forget(root, key);
     }
@@ -242,7 +257,7 @@ fn put(
     object: &ObjId,
     key: &str,
     value: &Value,
-) -> Result<(), automerge::AutomergeError> {
+) -> Result<(), AutomergeError> {
     match made_of(value) {
         Ok(scalar) => doc.put(object, key, scalar),
         Err(of) => {
@@ -252,11 +267,7 @@ fn put(
     }
 }
 
-fn fill(
-    doc: &mut AutoCommit,
-    object: &ObjId,
-    value: &Value,
-) -> Result<(), automerge::AutomergeError> {
+fn fill(doc: &mut AutoCommit, object: &ObjId, value: &Value) -> Result<(), AutomergeError> {
     match value {
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::SmallRng};
 use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
@@ -247,7 +247,7 @@ pub struct Document<E: Engine = Yjs> {
     overloaded: bool,
     /// The whole node keeps too much above holes.
     no_asides: bool,
-    random: StdRng,
+    random: SmallRng,
 }
 
 impl<E: Engine> Document<E> {
@@ -276,7 +276,7 @@ impl<E: Engine> Document<E> {
             now: Timestamp::default(),
             overloaded: false,
             no_asides: false,
-            random: StdRng::seed_from_u64(seed),
+            random: SmallRng::seed_from_u64(seed),
         }
     }
 

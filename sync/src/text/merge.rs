@@ -37,19 +37,37 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     String::from_utf16_lossy(&merged)
 }
 
-/// All of `theirs`, and what `mine` has beside it: nobody knows what the writer of `mine` began with.
+/// All lines of `theirs`, and what `mine` has beside them: nobody knows what the writer of `mine` began
+/// with. Where one says all that the other says, it stands for both.
 pub fn both(mine: &str, theirs: &str) -> String {
-    let units: Vec<u16> = theirs.encode_utf16().collect();
-    let mut both = Vec::with_capacity(units.len());
+    let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
+    let (mine, theirs) = (lines(mine), lines(theirs));
+    let mut both = String::new();
+    let mut add = |lines: &str| {
+        if !both.is_empty() && !lines.is_empty() && !both.ends_with('\n') {
+            both.push('\n');
+        }
+        both.push_str(lines);
+    };
     let mut from = 0;
-    for edit in diff::edits(theirs, mine) {
-        let end = (edit.start as usize + edit.deleted as usize).min(units.len());
-        both.extend_from_slice(&units[from..end.max(from)]);
-        both.extend(edit.inserted.encode_utf16());
-        from = end.max(from);
+    for (of_theirs, of_mine) in diff::hunks(&theirs, &mine) {
+        theirs[from..of_theirs.start].iter().copied().for_each(&mut add);
+        from = of_theirs.end;
+        let (theirs, mine) = (theirs[of_theirs].concat(), mine[of_mine].concat());
+        if !says_all(&mine, &theirs) {
+            add(&theirs);
+        }
+        if !says_all(&theirs, &mine) {
+            add(&mine);
+        }
     }
-    both.extend_from_slice(&units[from..]);
-    String::from_utf16_lossy(&both)
+    theirs[from..].iter().copied().for_each(&mut add);
+    both
+}
+
+/// Whether a text has all words of another, in order. Of two that are the same neither has more.
+fn says_all(text: &str, other: &str) -> bool {
+    diff::edits(other, text).iter().all(|edit| edit.deleted == 0)
 }
 
 /// What is shorter may stand in both by chance.
@@ -153,6 +171,16 @@ mod tests {
         let with_ben = "bread, milk and eggs BEN: and butter!";
         assert_eq!(again(with_ben), with_ben, "it was made");
         assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
+    }
+
+    #[test]
+    fn when_nobody_knows_what_was_shown_whole_lines_of_both_stay() {
+        let text = both("# Shopping\n- eggs for Friday\n", "# Shopping\n- milk for Monday\n");
+        assert_eq!(text, "# Shopping\n- milk for Monday\n- eggs for Friday\n");
+        assert_eq!(both("Ada wrote this", "and Ben that"), "and Ben that\nAda wrote this");
+        assert_eq!(both("bread, milk and eggs", "bread"), "bread, milk and eggs");
+        assert_eq!(both("bread\n", "bread, milk\nand Ben\n"), "bread, milk\nand Ben\n");
+        assert_eq!(both("coat", "cat"), "cat\ncoat");
     }
 
     /// Whether what is left of `text` without some letters is `part`.

@@ -161,9 +161,15 @@ impl Load {
                 seat.play(&board, part, &mut tally).await.map(|()| (tally, seat))
             });
         }
-        let ended = timeout(PATIENCE, tasks.join_all()).await.context("changes are missing")?;
+        let mut ended = Vec::with_capacity(people);
+        let all = async {
+            while let Some(done) = tasks.join_next().await {
+                ended.push(done??); // the first failure ends it: the others would wait for ever
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE, all).await.context("changes are missing")??;
         let seconds = started.seconds();
-        let ended: Vec<_> = ended.into_iter().collect::<Result<_>>()?;
         sleep(SETTLE).await;
         let cpu_seconds = server.process().cpu_seconds()? - before;
         let (tallies, seats): (Vec<Tally>, Vec<Seat>) = ended.into_iter().unzip();

@@ -230,7 +230,12 @@ impl Seat {
         let message = SyncMessage::decode(data)?;
         let now = board.since.nanos();
         ensure!(message.need.is_empty(), "the server lacks what it was sent");
-        let brings = !message.changes.is_empty();
+        let places = &self.script.places;
+        let is_news = |hash: &[u8; 32]| {
+            places.get(&ChangeHash(*hash)).is_some_and(|place| !self.known[*place])
+        };
+        // A server of npm's may name heads and bring nothing until it hears from here again.
+        let asks_back = !message.changes.is_empty() || message.heads.iter().any(is_news);
         for (_, change) in &message.changes {
             let place = self.script.places.get(&ChangeHash(change.hash));
             let place = *place.context("a change that nobody made")?;
@@ -251,7 +256,7 @@ impl Seat {
             part.saved = part.saved.max(saved);
             tally.acked = u32::try_from(part.saved)?;
         }
-        if brings {
+        if asks_back {
             self.feed(self.heads(), Vec::new()).await?;
         }
         Ok(())
