@@ -4,6 +4,7 @@
 //! nothing in the core waits.
 
 mod deliver;
+mod mail;
 mod reading;
 mod upkeep;
 mod whole;
@@ -22,9 +23,7 @@ use foldhash::{HashMap, HashMapExt};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{
     Timestamp,
-    access::Permission,
     document::{DocumentRecord, Engine as Library},
-    ids::UserId,
 };
 use studyhall_store::{
     bus::{Lagged, Subscription},
@@ -38,17 +37,17 @@ use tokio::{
 use crate::{
     SyncFault,
     document::{
-        Applied, Automerge, Change, Document, EditFailure, EditId, Effect, Engine, Inbound, Input,
-        Limits, PeerId, Yjs,
+        Applied, Automerge, Document, EditFailure, EditId, Effect, Engine, Input, Limits, PeerId,
+        Yjs,
     },
     heavy::{LARGE, LONG, Turn, Turns},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
-    people::Taken,
     projection::Written,
 };
 pub(crate) use deliver::{Outlet, Wire};
+pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
 use reading::{Reading, hear};
 use upkeep::Upkeep;
 pub(crate) use whole::LargeFrames;
@@ -62,51 +61,6 @@ const EMPTY_BYTES: usize = 8 << 10;
 const HEAVY: u64 = 512 << 20;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
-
-/// What is sent to a document's actor.
-pub(crate) enum Mail {
-    Join(Box<Join>),
-    Leave(PeerId),
-    Permission(PeerId, Permission),
-    Frames(Box<Frames>),
-    Drained(PeerId),
-    Edit(Box<Edit>),
-    /// Bring the row up to date with the document, then answer.
-    Project(RowReply),
-    /// The same, when the log was seen to be ahead of the row: other nodes may have written it.
-    CatchUp(RowReply),
-    /// Leave memory if nobody has it open.
-    Evict,
-    /// The document is gone for good: its connections are closed so.
-    End(Close),
-    /// Write what waits, close everybody with this, and leave memory.
-    Stop(Close, oneshot::Sender<()>),
-}
-
-/// Somebody opens the document.
-pub(crate) struct Join {
-    pub(crate) peer: PeerId,
-    pub(crate) permission: Permission,
-    pub(crate) outlet: Outlet,
-}
-
-/// What a socket read at once for a document. In a box of its own, since a mailbox keeps room for 32 mails.
-pub(crate) struct Frames {
-    pub(crate) peer: PeerId,
-    pub(crate) frames: Vec<Inbound>,
-    /// Its share of the node's room, given back when they were taken.
-    pub(crate) room: Option<Taken>,
-}
-
-/// A REST edit.
-pub(crate) struct Edit {
-    pub(crate) by: UserId,
-    pub(crate) change: Change,
-    pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
-}
-
-/// Who asked for a row that shows what is durable.
-pub(crate) type RowReply = oneshot::Sender<Result<(), SyncFault>>;
 
 /// What ends outside of the actor and comes back to it.
 enum Done<E: Engine> {
@@ -349,13 +303,13 @@ impl<E: Engine> Actor<E> {
                 return;
             }
             if let Mail::Frames(read) = mail {
-                let Frames { peer, frames, room: _room } = *read;
-                for frame in frames {
+                let Frames { peer, messages, room: _room } = *read;
+                for message in messages {
                     if self.ended.is_some() {
                         return;
                     }
-                    let size = frame.size();
-                    if let Some(input) = E::input(peer, frame) {
+                    let size = message.size();
+                    if let Some(input) = E::input(peer, message) {
                         let turns = self.turns.clone();
                         turns.run(size > LONG, || self.feed(input)).await;
                     }

@@ -195,8 +195,8 @@ impl Seat {
     }
 
     /// Hands on what was read at once.
-    async fn frames(&self, frames: Vec<Inbound>, room: Option<Taken>) -> Result<(), Close> {
-        self.tell(Mail::Frames(Box::new(Frames { peer: self.peer, frames, room }))).await
+    async fn frames(&self, messages: Vec<Inbound>, room: Option<Taken>) -> Result<(), Close> {
+        self.tell(Mail::Frames(Box::new(Frames { peer: self.peer, messages, room }))).await
     }
 }
 
