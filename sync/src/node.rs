@@ -25,7 +25,7 @@ use crate::{
     news::{News, NodeId},
     outbox::Close,
     people::{People, Shares, Taken},
-    session::{Register, Senders},
+    session::{Register, Senders, Strangers},
     socket::Room,
 };
 
@@ -70,8 +70,8 @@ pub(crate) struct Node {
     pub(crate) large_puts: Shares,
     /// Room for what waits for its document, in KiB.
     inbound: Shares,
-    /// Bytes that wait on sockets that nobody was let in through.
-    pub(crate) unauthenticated: AtomicUsize,
+    /// What waits on sockets until somebody is let in through them.
+    pub(crate) strangers: Strangers,
     numbers: AtomicU64,
 }
 
@@ -111,7 +111,7 @@ impl Node {
             heavy: Heavy::default(),
             large_puts: Shares::new(1, 1),
             inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
-            unauthenticated: AtomicUsize::new(0),
+            strangers: Strangers::new(config.unauthenticated_bytes),
             config,
             store,
             access,

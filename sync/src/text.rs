@@ -9,6 +9,7 @@ mod diff;
 mod merge;
 mod note;
 mod rich;
+mod words;
 
 use studyhall_schema::{ids::NoteId, note::Format};
 use thiserror::Error;

@@ -25,8 +25,6 @@ use crate::{
     wire::hocuspocus::{Address, Frame, Message, PONG_FRAME, Scope},
 };
 
-/// What may wait for authentication on one socket.
-const QUEUED_BYTES: usize = 16 << 20;
 /// Refused addresses that are remembered.
 const REFUSED: usize = 1024;
 const QUEUED_FOR: Duration = Duration::from_mins(1);
@@ -39,7 +37,6 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
     let session = Session {
         registered: Registered::new(&node, outbox.clone()),
         gate: connection.gate.clone(),
-        queued: Queued { node: node.clone(), bytes: 0 },
         node,
         outbox: outbox.clone(),
         places: HashMap::new(),
@@ -59,40 +56,8 @@ struct Session {
     refused: HashSet<Arc<str>>,
     /// Opens when somebody is let in.
     gate: Arc<Gate>,
-    queued: Queued,
     /// When some place has to be looked at.
     due: Option<Instant>,
-}
-
-/// What waits for authentication on one socket, counted among all that does.
-struct Queued {
-    node: Arc<Node>,
-    bytes: usize,
-}
-
-impl Queued {
-    fn add(&mut self, bytes: usize) -> Result<(), Close> {
-        self.bytes += bytes;
-        let all = self.node.unauthenticated.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if self.bytes > QUEUED_BYTES {
-            Err(Close::TooLarge)
-        } else if all > self.node.config.unauthenticated_bytes {
-            Err(Close::TryLater)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn remove(&mut self, bytes: usize) {
-        self.bytes -= bytes;
-        self.node.unauthenticated.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Queued {
-    fn drop(&mut self) {
-        self.node.unauthenticated.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }
 
 enum Place {
@@ -226,7 +191,8 @@ impl Session {
             return Some(());
         }
         let size: usize = more.iter().map(Inbound::size).sum();
-        if let Err(why) = self.queued.add(size) {
+        let (socket, outbox) = (self.registered.number(), &self.outbox);
+        if let Err(why) = self.node.strangers.add(socket, outbox, size) {
             return self.close(why);
         }
         let until = Instant::now() + QUEUED_FOR;
@@ -243,6 +209,11 @@ impl Session {
             }
         }
         Some(())
+    }
+
+    /// So much does not wait for a token any more.
+    fn no_longer_waits(&self, bytes: usize) {
+        self.node.strangers.remove(self.registered.number(), bytes);
     }
 
     fn wake_at(&mut self, at: Instant) {
@@ -263,7 +234,7 @@ impl Session {
 
     fn leave(&mut self, address: &str) {
         if let Some(Place::Waiting { bytes, .. }) = self.places.remove(address) {
-            self.queued.remove(bytes);
+            self.no_longer_waits(bytes);
         }
         // Two addresses may be of one document.
         if let Ok(id) = Address(address).document().parse()
@@ -336,7 +307,7 @@ impl Session {
         }
         let waited = match self.places.remove(address.0) {
             Some(Place::Waiting { inbound, bytes, .. }) => {
-                self.queued.remove(bytes);
+                self.no_longer_waits(bytes);
                 inbound
             }
             Some(Place::Attached(_)) | None => Vec::new(),
@@ -395,7 +366,7 @@ impl Session {
     fn expire(&mut self, address: &Arc<str>) {
         match self.places.remove(address) {
             Some(Place::Waiting { bytes, .. }) => {
-                self.queued.remove(bytes);
+                self.no_longer_waits(bytes);
                 self.say(address, &Message::PermissionDenied("no-token"));
             }
             Some(Place::Attached(attached)) => {

@@ -7,6 +7,7 @@ pub(crate) mod automerge;
 pub(crate) mod hocuspocus;
 mod register;
 mod senders;
+mod strangers;
 pub(crate) mod yjs;
 
 use std::{sync::Arc, time::Duration};
@@ -45,6 +46,7 @@ use crate::{
 };
 pub(crate) use register::{Register, Registered, patrol, watch};
 pub(crate) use senders::Senders;
+pub(crate) use strangers::Strangers;
 
 /// Frames taken from a socket at once.
 const AT_ONCE: usize = 64;

@@ -59,6 +59,11 @@ impl Registered {
         Self { node: node.clone(), number, entry }
     }
 
+    /// The socket's number on this node.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// From now on changes of this caller's access reach the socket: say so before asking for it.
     /// One socket speaks for few logins: `false` when it has too many.
     pub(crate) fn speaks_for(&self, caller: Caller) -> bool {
@@ -87,6 +92,7 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         locked(&self.node.sockets.sockets).remove(&self.number);
+        self.node.strangers.forget(self.number);
         metrics::gauge!("studyhall_ws_connections").decrement(1.0);
     }
 }

@@ -1,40 +1,166 @@
 //! Three texts become one: what one person made of a base, and what it has become meanwhile.
 
-use super::diff::{self, Edit};
+use std::ops::Range;
 
-/// `theirs` with what `mine` changed of `base`. What both deleted is gone, what both inserted at one
-/// place is there twice, theirs first.
+use super::{
+    diff::{self, Edit},
+    words::{self, Change, changes, is_glued},
+};
+
+/// `theirs` with what `mine` changed of `base`, by whole words. What both deleted is gone, what both
+/// inserted at one place is there twice, theirs first. A word that one deleted and the other changed
+/// stays as the other has it, and so does a line.
 ///
 /// `base` is a guess at what the writer of `mine` began with. Where `mine` shows that they had seen
 /// `theirs` some other way, `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
-    if base == theirs || has_seen(base, mine, theirs) {
+    let their = changes(base, theirs);
+    if their.is_empty() || has_seen((base, mine, theirs), &their) {
         return mine.to_owned();
     }
-    let units: Vec<u16> = base.encode_utf16().collect();
-    let (theirs, mut mine) = (diff::edits(base, theirs), diff::edits(base, mine));
+    let mut my = changes(base, mine);
     // What both have put in place of the same words is there once.
-    mine.retain(|edit| edit.deleted == 0 || !theirs.contains(edit));
-    let mut gone = vec![false; units.len()];
-    for edit in theirs.iter().chain(&mine) {
-        let start = edit.start as usize;
-        let end = (start + edit.deleted as usize).min(gone.len());
-        gone[start.min(end)..end].fill(true);
+    my.retain(|change| change.only_adds() || !is_among(&their, change));
+    let base = Base::new(base);
+    let their = base.whole(their, &my);
+    let my = base.whole(my, &their);
+    base.with(&their, &my)
+}
+
+fn is_among(changes: &[Change], change: &Change) -> bool {
+    let at = changes.partition_point(|other| other.start < change.start);
+    changes.get(at).is_some_and(|other| {
+        (other.start, other.end, &other.inserted) == (change.start, change.end, &change.inserted)
+    })
+}
+
+/// What two people began with, and where its words and lines begin.
+struct Base<'a> {
+    text: &'a str,
+    words: Vec<usize>,
+    lines: Vec<usize>,
+}
+
+impl<'a> Base<'a> {
+    fn new(text: &'a str) -> Self {
+        let words = diff::offsets(&words::words(text));
+        Self { text, words, lines: diff::offsets(&words::lines(text)) }
     }
-    let mut merged = Vec::with_capacity(units.len());
-    let (mut theirs, mut mine) = (theirs.iter().peekable(), mine.iter().peekable());
-    for at in 0..=units.len() {
-        let is_here = |edit: &&Edit<'_>| edit.start as usize <= at;
-        for edits in [&mut theirs, &mut mine] {
-            while let Some(edit) = edits.next_if(is_here) {
-                merged.extend(edit.inserted.encode_utf16());
+
+    /// These changes, those of one word or line that `by` deletes as one change of all of it: what is
+    /// left of it would not be read as what it was.
+    fn whole(&self, changes: Vec<Change>, by: &[Change]) -> Vec<Change> {
+        let torn = changes.iter().filter_map(|change| self.torn(change, by)).collect();
+        let mut whole = Vec::with_capacity(changes.len());
+        let mut changes = changes.into_iter().peekable();
+        for unit in apart(torn) {
+            let is_before = |change: &Change| change.start < unit.start && change.end <= unit.start;
+            while let Some(change) = changes.next_if(is_before) {
+                whole.push(change);
             }
+            let first = changes.peek().map_or(unit.start, |change| change.start);
+            let (start, mut end) = (unit.start.min(first), unit.end);
+            let (mut text, mut from) = (String::new(), start);
+            while let Some(change) = changes.next_if(|change| change.start <= end) {
+                text += &self.text[from..change.start];
+                text += &change.inserted;
+                (from, end) = (change.end, end.max(change.end));
+            }
+            text += &self.text[from..end];
+            whole.push(Change { start, end, inserted: text, at: 0 });
         }
-        if at < units.len() && !gone[at] {
-            merged.push(units[at]);
+        whole.extend(changes);
+        whole
+    }
+
+    /// The word or the line that a change adds to, when `by` deletes it.
+    fn torn(&self, change: &Change, by: &[Change]) -> Option<Range<usize>> {
+        if change.inserted.is_empty() {
+            return None;
+        }
+        let line = self.line_of(change);
+        let word = self.word_of(change);
+        let units = [line.map(|line| (line, true)), word.map(|word| (word, false))];
+        units.into_iter().flatten().find_map(|(unit, is_line)| {
+            let first = by.partition_point(|other| other.end <= unit.start);
+            let meets = |other: &&Change| !other.only_adds() && other.start < unit.end;
+            let deleted =
+                by[first..].iter().take_while(|other| other.start < unit.end).find(meets)?;
+            let is_all = deleted.start <= unit.start && deleted.end >= unit.end;
+            (!is_line || (is_all && deleted.inserted.is_empty())).then_some(unit)
+        })
+    }
+
+    /// The line within which something is changed.
+    fn line_of(&self, change: &Change) -> Option<Range<usize>> {
+        let line = self.lines.partition_point(|start| *start <= change.start).checked_sub(1)?;
+        let line = self.lines[line]..*self.lines.get(line + 1)?;
+        let is_own =
+            change.only_adds() && change.start == line.start && change.inserted.ends_with('\n');
+        (change.end <= line.end && !is_own).then_some(line)
+    }
+
+    /// The word that a change is a part of.
+    fn word_of(&self, change: &Change) -> Option<Range<usize>> {
+        let before = self.text[..change.start].chars().next_back();
+        let after = self.text[change.end..].chars().next();
+        let inserted = &change.inserted;
+        let is_after = is_glued(before, inserted.chars().next());
+        let is_before = is_glued(inserted.chars().next_back(), after);
+        let at = match (is_after, is_before) {
+            (true, _) => change.start.checked_sub(1)?,
+            (_, true) => change.end,
+            _ => return None,
+        };
+        let word = self.words.partition_point(|start| *start <= at).checked_sub(1)?;
+        Some(self.words[word]..*self.words.get(word + 1)?)
+    }
+
+    /// What sets a change apart from one of the other that stands right before it.
+    fn between(&self, before: &str, change: &Change) -> Option<char> {
+        let (before, first) = (before.chars().next_back(), change.inserted.chars().next());
+        let is_line = self.lines.binary_search(&change.start).is_ok()
+            && self.text[change.end..].chars().next().is_none_or(|next| next == '\n');
+        match (before, first) {
+            (Some(before), Some(first)) if before.is_whitespace() || first.is_whitespace() => None,
+            (Some(_), Some(_)) if !change.only_adds() => Some(if is_line { '\n' } else { ' ' }),
+            _ => is_glued(before, first).then_some(' '),
         }
     }
-    String::from_utf16_lossy(&merged)
+
+    /// The text with the changes of both.
+    fn with(&self, their: &[Change], my: &[Change]) -> String {
+        let mut all: Vec<&Change> = their.iter().chain(my).collect();
+        all.sort_by_key(|change| change.start); // theirs first where both begin
+        let mut text = String::with_capacity(self.text.len());
+        let (mut from, mut is_added) = (0, false);
+        for change in all {
+            if from < change.start {
+                text += &self.text[from..change.start];
+                is_added = false;
+            }
+            if is_added {
+                text.extend(self.between(&text, change));
+            }
+            text += &change.inserted;
+            is_added |= !change.inserted.is_empty();
+            from = from.max(change.end);
+        }
+        text + &self.text[from..]
+    }
+}
+
+/// Ranges in order, those that meet as one.
+fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut apart: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match apart.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => apart.push(range),
+        }
+    }
+    apart
 }
 
 /// All lines of `theirs`, and what `mine` has beside them: nobody knows what the writer of `mine` began
@@ -67,22 +193,32 @@ pub fn both(mine: &str, theirs: &str) -> String {
 
 /// Whether a text has all words of another, in order; some may have grown.
 fn says_all(text: &str, other: &str) -> bool {
-    diff::edits(other, text).iter().all(|edit| edit.deleted == 0)
+    changes(other, text).iter().all(Change::only_adds)
 }
 
 /// What is shorter may stand in both by chance.
 const TELLING: usize = 16;
+/// So much of what stands around it tells where something was added.
+const AROUND: usize = 16;
+/// More changes are not looked for.
+const SOUGHT: usize = 500;
 
-/// Whether `mine` has in one piece each what `theirs` has more than `base`, and as often. Less would not
-/// do: two people write alike, and whose words are taken for seen is whose words are gone.
-fn has_seen(base: &str, mine: &str, theirs: &str) -> bool {
+/// Whether `mine` has what `theirs` has more than `base`, each in one piece with what is around it, and
+/// as often. Less would not do: two people write alike, and whose words are taken for seen is whose
+/// words are gone.
+fn has_seen((base, mine, theirs): (&str, &str, &str), their: &[Change]) -> bool {
     let times = |text: &str, part: &str| text.matches(part).count();
     let is_in_mine = |part: &str| {
         let in_mine = times(mine, part);
         part.len() >= TELLING && in_mine > times(base, part) && in_mine >= times(theirs, part)
     };
-    let is_seen = |edit: &Edit<'_>| edit.deleted == 0 && is_in_mine(edit.inserted);
-    is_in_mine(theirs) || diff::edits(base, theirs).iter().all(is_seen)
+    let around = |change: &Change| {
+        let start = theirs.floor_char_boundary(change.at.saturating_sub(AROUND));
+        let end = theirs.ceil_char_boundary(change.at + change.inserted.len() + AROUND);
+        &theirs[start..end]
+    };
+    let is_seen = |change: &Change| change.only_adds() && is_in_mine(around(change));
+    is_in_mine(theirs) || (their.len() <= SOUGHT && their.iter().all(is_seen))
 }
 
 /// Which of these a text has been made from: the one that it differs least from.
@@ -110,7 +246,7 @@ mod tests {
         let bob = "one two three BOB TYPED THIS";
         assert_eq!(merged(base, "ONE two three", bob), "ONE two three BOB TYPED THIS");
         assert_eq!(merged(base, "one three", "one two 2 three"), "one 2 three");
-        assert_eq!(merged("", "mine", "something of theirs"), "something of theirsmine");
+        assert_eq!(merged("", "mine", "something of theirs"), "something of theirs mine");
         assert_eq!(merged("a😀b", "a😀c", "x a😀b"), "x a😀c");
     }
 
@@ -160,6 +296,35 @@ mod tests {
     }
 
     #[test]
+    fn words_that_both_change_stay_as_each_has_them() {
+        let lake = "We meet Monday at the lake.";
+        let ben = "We meet Tuesday at the lake.";
+        assert_eq!(merged(lake, "We meet at the lake.", ben), ben);
+        let ada = "We meet Wednesday at the lake.";
+        assert_eq!(merged(lake, ada, ben), "We meet Tuesday Wednesday at the lake.");
+        let both = merged(lake, "We meet at the lake.", "We meet Mondays at the lake.");
+        assert_eq!(both, "We meet Mondays at the lake.");
+        let list = "- buy bread\n- buy butter\n- buy milk\n";
+        let ben = "- buy bread\n- buy better batteries\n- buy milk\n";
+        assert_eq!(merged(list, "- buy bread\n- buy milk\n", ben), ben);
+        let costs = |number| format!("It costs {number} euros.");
+        assert_eq!(merged(&costs("120"), &costs("125"), &costs("150")), costs("150 125"));
+        assert_eq!(merged("at 10:30.", "at 12:15.", "at 11:45."), "at 11:45. 12:15.");
+        assert_eq!(merged("Anna", "Susanna", "Hannah"), "Hannah\nSusanna");
+        let (exam, talk) =
+            ("The exam is on chapter four.\n", "A talk tomorrow is about nothing.\n");
+        let other = "Everybody knows what is on: no exam.\n";
+        assert_eq!(merged(exam, talk, other), format!("{other}{talk}"));
+    }
+
+    #[test]
+    fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
+        let (base, line) = ("Monday:\nTuesday:\n", "- read chapter four\n");
+        let (ben, ada) = (format!("Monday:\n{line}Tuesday:\n"), format!("{base}{line}"));
+        assert_eq!(merged(base, &ada, &ben), format!("Monday:\n{line}Tuesday:\n{line}"));
+    }
+
+    #[test]
     fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
         assert_eq!(merged("one\ntwo", "ONE\nBEN", "one\nBEN"), "ONE\nBEN");
     }
@@ -190,6 +355,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn words_of_ones_own_survive(
+            base in "(one|two|three|\n|[ab]){0,6}",
+            mine in 0_usize..40,
+            theirs in 0_usize..40,
+            cut in (0_usize..40, 0_usize..40),
+        ) {
+            let typed = |at: usize, word: &str, cut: usize| {
+                let at = at.min(base.len());
+                let end = (at + cut).min(base.len());
+                format!("{}{word}{}", &base[..at], &base[end..])
+            };
+            let (mine, theirs) = (typed(mine, " ADA ", cut.0 % 7), typed(theirs, " BEN ", cut.1 % 7));
+            let text = merged(&base, &mine, &theirs);
+            prop_assert!(text.contains("ADA") && text.contains("BEN"), "{:?}", text);
+        }
+
         #[test]
         fn both_have_all_of_each(mine in "[ab\n \u{1f600}]{0,40}", theirs in "[ab\n \u{1f600}]{0,40}") {
             let text = both(&mine, &theirs);
