@@ -128,9 +128,14 @@ impl Hall {
         &self.clock
     }
 
+    /// From now on it says that it is not ready.
+    pub fn turn_away(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Saves what is accepted and closes the sockets.
     pub async fn drain(&self, patience: Duration) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.turn_away();
         self.sync.drain(patience).await;
     }
 

@@ -10,10 +10,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{admin::Metrics, config::Serve, hall::Hall};
 
-/// What is accepted has so long to be saved at the end.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Requests under way have so long after that.
+/// Requests under way have so long to be answered at the end.
 const REQUESTS: Duration = Duration::from_secs(5);
+/// What is accepted has so long after that to be saved.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Serves until it is told to stop.
 pub fn run(settings: &Serve) -> anyhow::Result<()> {
@@ -36,26 +36,29 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
     let public = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
     tracing::info!("open {} in a browser", settings.public_url()?);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let stopped = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await; // the sender lives to the end
     };
-    let served = tokio::spawn(answer(public, hall.router(), wait(stopped.clone())));
-    let administered =
-        tokio::spawn(answer(admin, hall.admin().merge(metrics.router()), wait(stopped)));
+    let served = tokio::spawn(answer(public, hall.router(), stopped));
+    // Up to the end it says that the others are not to be sent here.
+    tokio::spawn(answer(admin, hall.admin().merge(metrics.router()), std::future::pending()));
     let house = tokio::spawn({
         let hall = hall.clone();
         async move { hall.keep_house().await }
     });
     told_to_stop().await?;
     house.abort();
-    tracing::info!("stopping: saving what is accepted, then closing sockets");
-    hall.drain(PATIENCE).await;
+    tracing::info!(
+        "stopping: requests are answered, what is accepted is saved, sockets are closed"
+    );
+    hall.turn_away();
     stop.send_replace(true);
-    let ended = async { tokio::join!(served, administered) };
-    if tokio::time::timeout(REQUESTS, ended).await.is_err() {
+    // Their documents are open until they are answered.
+    if tokio::time::timeout(REQUESTS, served).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
+    hall.drain(PATIENCE).await;
     hall.close().await;
     Ok(())
 }

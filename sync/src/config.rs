@@ -58,7 +58,7 @@ impl Config {
             large_messages: 128 << 20,
             large_frames: 128 << 20,
             inbound_bytes: 64 << 20,
-            unauthenticated_bytes: 64 << 20,
+            unauthenticated_bytes: 24 << 20,
             poll: None,
             attached: 10_000,
         }

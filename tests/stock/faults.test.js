@@ -66,6 +66,39 @@ test("F15: SIGTERM while people type: 1012 for everybody, exit 0, nothing acknow
   await agree(desks, told);
 });
 
+test("F15: SIGTERM while requests are under way: all are answered, none with 5xx, and what was said is there", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const note = (await ada.note()).slice("note:".length);
+  const [answers, made, put] = [[], [], []];
+  let going = true;
+  const ask = async (person, method, path, body) => {
+    const answer = await person.ask(method, path, body);
+    const said = await answer.json();
+    answers.push(answer.status);
+    return answer.ok ? said : null;
+  };
+  // Until nobody listens any more.
+  const busy = (act) =>
+    (async () => {
+      for (let n = 0; going; n++) await act(n);
+    })().catch(() => {});
+  const people = Array.from({ length: 8 }, (_, k) => [
+    busy(async (n) => (await ask(ada, "PUT", `/notes/${note}`, { text: `put ${k}.${n}` })) && put.push(`${k}.${n}`)),
+    busy(async (n) => made.push((await ask(ben, "POST", "/notes", { title: `${k}.${n}` }))?.id)),
+    busy(() => ask(ben, "GET", "/notes")),
+  ]).flat();
+  await until(() => answers.length > 200, "many are answered");
+  const status = await hall.stop();
+  going = false;
+  await Promise.all(people);
+  assert.equal(status, 0);
+  assert.deepEqual(answers.filter((status) => status >= 500), []);
+  await hall.start();
+  for (const id of made.filter(Boolean)) assert.equal((await ben.send("GET", `/notes/${id}`)).id, id);
+  const { rev } = await ada.send("GET", `/notes/${note}`);
+  assert.ok(rev > 0 && put.length > 0);
+});
+
 // With the records on a server it is that server's disk.
 const skip = process.env.STUDYHALL_STOCK_MONGODB ? "SQLite's disk" : false;
 

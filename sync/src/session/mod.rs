@@ -22,7 +22,10 @@ use studyhall_schema::{
     document::DocumentId,
     ids::UserId,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc::error::TrySendError};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc::error::TrySendError},
+    time::Instant,
+};
 use tokio_tungstenite::tungstenite::{
     self, Message,
     protocol::{
@@ -69,8 +72,22 @@ pub(crate) struct Reader {
     stream: SplitStream<Socket>,
     gate: Arc<Gate>,
     outbox: Arc<Outbox>,
+    silence: Silence,
     /// Nothing more can be made of what comes.
     is_broken: bool,
+}
+
+/// How long the client may say nothing more. Whoever waits for a batch may stop and wait again.
+struct Silence {
+    until: Instant,
+    pinged: bool,
+    progress: usize,
+}
+
+impl Silence {
+    fn new(progress: usize) -> Self {
+        Self { until: Instant::now() + PING, pinged: false, progress }
+    }
 }
 
 /// What was read at once.
@@ -88,18 +105,15 @@ impl Reader {
         batch.bytes = 0;
         batch.room.clear();
         self.outbox.room().await;
-        let mut pinged = false;
-        let mut progress = self.gate.progress();
         while batch.frames.is_empty() {
-            let wait = if pinged { AFTER_PING } else { PING };
-            let next = tokio::time::timeout(wait, self.stream.next());
+            let next = tokio::time::timeout_at(self.silence.until, self.stream.next());
             let next = tokio::select! {
                 next = next => next,
                 () = self.outbox.closing() => return None,
             };
             match next {
                 Ok(Some(Ok(message))) => {
-                    pinged = false;
+                    self.silence = Silence::new(self.gate.progress());
                     self.take(message, batch)?;
                 }
                 Ok(Some(Err(error))) => {
@@ -108,19 +122,7 @@ impl Reader {
                     return None;
                 }
                 Ok(None) => return None,
-                // A large message is on its way, however slowly.
-                Err(_) if self.gate.progress() != progress => {
-                    progress = self.gate.progress();
-                    pinged = false;
-                }
-                Err(_) if pinged => {
-                    self.outbox.close(Close::Silent);
-                    return None;
-                }
-                Err(_) => {
-                    pinged = true;
-                    self.outbox.ping();
-                }
+                Err(_) => self.is_silent()?,
             }
         }
         while batch.frames.len() < AT_ONCE
@@ -130,6 +132,21 @@ impl Reader {
             self.take(message, batch)?;
         }
         if self.outbox.is_closing() { None } else { Some(()) }
+    }
+
+    /// Nothing was said for long: it is asked whether it is there, then given up.
+    fn is_silent(&mut self) -> Option<()> {
+        let progress = self.gate.progress();
+        if progress != self.silence.progress {
+            self.silence = Silence::new(progress); // a large message is on its way, however slowly
+        } else if self.silence.pinged {
+            self.outbox.close(Close::Silent);
+            return None;
+        } else {
+            self.silence = Silence { until: Instant::now() + AFTER_PING, pinged: true, progress };
+            self.outbox.ping();
+        }
+        Some(())
     }
 
     fn take(&self, message: Message, batch: &mut Batch) -> Option<()> {
@@ -220,8 +237,10 @@ where
 {
     let Connection { mut sink, stream, gate } = connection;
     let reader = {
-        let reading = read(Reader { stream, gate, outbox: outbox.clone(), is_broken: false });
+        let silence = Silence::new(gate.progress());
         let writing = write(&mut sink, &outbox);
+        let reader = Reader { stream, gate, outbox: outbox.clone(), silence, is_broken: false };
+        let reading = read(reader);
         tokio::pin!(reading, writing);
         tokio::select! {
             reader = &mut reading => {
