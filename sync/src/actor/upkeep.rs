@@ -25,6 +25,8 @@ const PROJECTION: Duration = Duration::from_millis(500);
 const LINGER: Duration = Duration::from_millis(200);
 /// A failed projection or compaction is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
+/// And so long where the snapshot is not what the document is.
+const HOPELESS: Duration = Duration::from_mins(10);
 /// A log shorter than this is not worth a snapshot while the document is in use.
 const COMPACT_BYTES: usize = 1 << 20;
 /// Updates that a load should not have to apply one by one: so many, and one more for each four bytes of
@@ -324,7 +326,8 @@ impl<E: Engine> Actor<E> {
             }
             Err(fault) => {
                 tracing::warn!(document = %self.me.id, %fault, "a snapshot could not be made");
-                self.upkeep.compact_again = Some(Instant::now() + AGAIN);
+                let wait = if fault == SyncFault::Corrupt { HOPELESS } else { AGAIN };
+                self.upkeep.compact_again = Some(Instant::now() + wait);
             }
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use studyhall_schema::ids::UserId;
-use studyhall_store::log::{Entry, LoggedUpdate};
+use studyhall_store::log::{Entry, LoggedUpdate, Snapshot};
 use studyhall_sync::{document::State, guard, text::new_doc};
 use yrs::{
     Any, Doc, GetString, ReadTxn, StateVector, Text, TextRef, Transact, Update, WriteTxn,
@@ -167,7 +167,11 @@ fn in_batches(all: &[Bytes], sizes: &[usize]) -> [(String, StateVector, String);
         let entry = Entry { seq, batch: seq, at: NOW, updates: updates.collect() };
         frames.extend(state.apply_entry(&entry).unwrap());
     }
-    [told(state.doc()), told(&document(frames)), told(&document([state.full()]))]
+    let snapshot =
+        Snapshot { seq: state.seq(), state: state.full(), authors: Vec::new(), at: NOW };
+    let loaded = State::from_snapshot(&snapshot).unwrap();
+    assert_eq!(loaded.version(), state.version(), "a compaction takes it for what it is");
+    [told(state.doc()), told(&document(frames)), told(loaded.doc())]
 }
 
 #[test]

@@ -271,6 +271,20 @@ impl State {
         full
     }
 
+    /// What there is and what of it is deleted. Not how it is encoded: what many transactions have made is
+    /// merged into fewer blocks when one transaction makes it again.
+    pub fn version(&self) -> Vec<u8> {
+        let snapshot = self.doc.transact().snapshot();
+        let mut vector: Vec<_> = snapshot.state_map.iter().collect();
+        vector.sort_unstable();
+        let mut version = snapshot.delete_set.encode_v1();
+        for (client, clock) in vector {
+            version.extend(client.get().to_le_bytes());
+            version.extend(clock.to_le_bytes());
+        }
+        version
+    }
+
     /// Whether everything that an update deletes is deleted already.
     pub(super) fn has_deleted(&mut self, said: &Said) -> bool {
         self.undeleted(said).next().is_none()
@@ -331,7 +345,7 @@ impl Applied for State {
     }
 
     fn version(&mut self) -> Vec<u8> {
-        self.full().len().to_le_bytes().to_vec()
+        Self::version(self)
     }
 
     fn bytes(&self) -> usize {
