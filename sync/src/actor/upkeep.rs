@@ -156,6 +156,7 @@ impl<E: Engine> Actor<E> {
     pub(super) fn upkeep(&mut self, now: Instant, quiet: bool) {
         let ticked = passed(&mut self.upkeep.tick, now);
         if passed(&mut self.upkeep.expiry, now) || ticked {
+            self.node.overload(&mut self.document);
             self.feed(Input::Tick);
         }
         if passed(&mut self.upkeep.next_poll, now) {

@@ -9,7 +9,7 @@ use super::{
     Document, Effect, PeerId, Refusal,
     commit::Waiting,
     engine::{Applied, Engine},
-    peer::Aside,
+    peer::{Aside, Peer},
 };
 
 /// What the check says of an update.
@@ -71,7 +71,7 @@ impl<E: Engine> Document<E> {
                 refuse(Refusal::DocumentFull);
             }
             Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
-                refuse(Refusal::Overloaded);
+                self.turn_away(peer, Refusal::Overloaded, effects);
             }
             Verdict::Fits | Verdict::Covered
                 if E::contradicts(self, user, &message.scan, &message.update) =>
@@ -93,7 +93,7 @@ impl<E: Engine> Document<E> {
                 E::leave_news(self, &mut message, &mut decoded);
                 let (bytes, memory) = (message.update.len(), E::memory(&message.scan));
                 if let Some(reason) = self.no_room(bytes, memory, effects) {
-                    return effects.push(Effect::Refuse { peer, reason });
+                    return self.turn_away(peer, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, &message) {
                     return effects.push(Effect::Refuse { peer, reason });
@@ -101,6 +101,31 @@ impl<E: Engine> Document<E> {
                 self.accept(user, Some(peer), message.update, message.scan, decoded);
                 self.promise(Some(peer), None, effects);
             }
+        }
+    }
+
+    /// Refuses what a client will not send again by itself; what only lacks room is asked for later.
+    pub(super) fn turn_away(&mut self, peer: PeerId, reason: Refusal, effects: &mut Vec<Effect>) {
+        if reason == Refusal::Overloaded
+            && let Some(known) = self.peers.get_mut(&peer)
+        {
+            known.is_owed = true;
+            self.owes = true;
+        }
+        effects.push(Effect::Refuse { peer, reason });
+    }
+
+    /// Asks for what was refused for want of room, when there is room again.
+    pub(super) fn ask_for_refused(&mut self, effects: &mut Vec<Effect>) {
+        if !self.owes || self.overloaded || self.waiting_bytes > self.limits.waiting_bytes / 2 {
+            return;
+        }
+        self.owes = false;
+        let is_owed = |known: &mut Peer<E>| std::mem::take(&mut known.is_owed);
+        let owed = self.peers.iter_mut().filter_map(|(id, known)| is_owed(known).then_some(*id));
+        let owed: Vec<PeerId> = owed.collect();
+        for peer in owed {
+            E::ask_for_missing(self, peer, effects);
         }
     }
 

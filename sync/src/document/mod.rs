@@ -219,7 +219,7 @@ impl Default for Limits {
 }
 
 /// An open document.
-#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of one another")]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of one another")]
 pub struct Document<E: Engine = Yjs> {
     id: DocumentId,
     limits: Limits,
@@ -245,6 +245,8 @@ pub struct Document<E: Engine = Yjs> {
     now: Timestamp,
     /// The whole node has too much that is not durable.
     overloaded: bool,
+    /// Somebody is to be asked for what was refused.
+    owes: bool,
     /// The whole node keeps too much above holes.
     no_asides: bool,
     random: SmallRng,
@@ -275,6 +277,7 @@ impl<E: Engine> Document<E> {
             told_nearly_full: false,
             now: Timestamp::default(),
             overloaded: false,
+            owes: false,
             no_asides: false,
             random: SmallRng::seed_from_u64(seed),
         }
@@ -303,7 +306,10 @@ impl<E: Engine> Document<E> {
             Input::Unread => self.pause(effects),
             Input::Lagging { peer, lost } => E::lagging(self, peer, lost),
             Input::Drained { peer } => E::drained(self, peer, effects),
-            Input::Tick => E::tick(self, now, effects),
+            Input::Tick => {
+                self.ask_for_refused(effects);
+                E::tick(self, now, effects);
+            }
             of_the_library => E::hear(self, now, of_the_library, effects),
         }
     }
@@ -374,7 +380,8 @@ impl<E: Engine> Document<E> {
 
     /// Whether a tick is needed soon, and whether one is needed at all.
     pub fn wants_tick(&self) -> (bool, bool) {
-        self.engine.wants_tick(&self.state)
+        let (soon, at_all) = self.engine.wants_tick(&self.state);
+        (soon, at_all || self.owes)
     }
 
     /// What is durable and applied.

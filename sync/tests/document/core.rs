@@ -391,7 +391,12 @@ fn too_much_that_waits_is_refused_until_the_store_returns() {
     stage.sends(&ada, ada.types(&"x".repeat(900)));
     let refused = ada.types(&"y".repeat(900));
     assert_eq!(refusal(&stage.sends(&ada, refused.clone())), Some(Refusal::Overloaded));
+    let is_asked = |effects: &[Effect]| effects.iter().any(|it| matches!(it, Effect::Step1 { .. }));
+    assert!(!is_asked(&stage.input(Input::Tick)), "there is no room yet");
     stage.stored();
+    assert!(stage.core.wants_tick().1);
+    assert!(is_asked(&stage.input(Input::Tick)), "a client does not send it again by itself");
+    assert!(!is_asked(&stage.input(Input::Tick)), "once");
     assert!(appended(&stage.sends(&ada, refused)).is_some(), "the same is taken later");
 }
 

@@ -167,8 +167,7 @@ fn in_batches(all: &[Bytes], sizes: &[usize]) -> [(String, StateVector, String);
         let entry = Entry { seq, batch: seq, at: NOW, updates: updates.collect() };
         frames.extend(state.apply_entry(&entry).unwrap());
     }
-    let snapshot =
-        Snapshot { seq: state.seq(), state: state.full(), authors: Vec::new(), at: NOW };
+    let snapshot = Snapshot { seq: state.seq(), state: state.full(), authors: Vec::new(), at: NOW };
     let loaded = State::from_snapshot(&snapshot).unwrap();
     assert_eq!(loaded.version(), state.version(), "a compaction takes it for what it is");
     [told(state.doc()), told(&document(frames)), told(loaded.doc())]
