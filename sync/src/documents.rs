@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
     note::Note,
 };
-use studyhall_store::{StoreError, records::Versioned};
+use studyhall_store::{StoreError, log::Entry, records::Versioned};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -108,6 +109,12 @@ const LARGE_TEXT: usize = 16 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A row is written within a second of its document; when it is later, nobody is at it.
+const LATE: Duration = Duration::from_secs(10);
+
+/// Rows of a list that are looked at side by side.
+const LOOKED_AT: usize = 16;
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -243,6 +250,27 @@ impl Documents {
                 Ok(rows.get(&id).await?)
             }
         }
+    }
+
+    /// The rows of a list. One that is long behind its document, since the node that had it open was
+    /// killed, is brought up to date first.
+    pub async fn listed(&self, rows: Vec<Versioned<Note>>) -> Vec<Versioned<Note>> {
+        let rows = rows.into_iter().map(|row| self.not_late(row));
+        stream::iter(rows).buffered(LOOKED_AT).collect().await
+    }
+
+    async fn not_late(&self, row: Versioned<Note>) -> Versioned<Note> {
+        let document = DocumentId::Note(row.id);
+        let store = &self.node.store;
+        let next = store.log().read(document, row.projected_seq + 1, 1).await.unwrap_or_default();
+        let is_late = |entry: &Entry| self.node.clock.now().since(entry.at) > LATE;
+        if next.first().is_some_and(is_late)
+            && self.catch_up(document).await.is_ok()
+            && let Ok(Some(fresh)) = store.records::<Note>().get(&row.id).await
+        {
+            return fresh;
+        }
+        row
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.

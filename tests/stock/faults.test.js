@@ -66,6 +66,23 @@ test("F15: SIGTERM while people type: 1012 for everybody, exit 0, nothing acknow
   await agree(desks, told);
 });
 
+test("lists show what was saved right before a stop, and soon what was saved before kill -9", async (t) => {
+  const { hall, ada } = await cast(t, ["ada"]);
+  const note = await ada.note({ text: "old" });
+  const listed = async () => (await ada.send("GET", "/notes")).items[0].text;
+  for (const end of ["stop", "kill"]) {
+    const desk = await clients[0].sit(t, ada, note);
+    await desk.synced();
+    desk.write(`${end} `);
+    await desk.saved();
+    await hall[end]();
+    desk.close();
+    if (end === "stop" && !process.env.STUDYHALL_STOCK_MONGODB) assert.match(hall.verify(), /0 rows differed/);
+    await hall.start();
+    await until(async () => (await listed()).includes(`${end} `), () => `the list shows it after ${end}`, 20);
+  }
+});
+
 test("F15: SIGTERM while requests are under way: all are answered, none with 5xx, and what was said is there", async (t) => {
   const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
   const note = (await ada.note()).slice("note:".length);

@@ -168,7 +168,8 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<NoteView>, Fault> {
     let query = paging.of("owner").equal(caller.user);
-    let page = api.store.records::<Note>().page(query).await.map_err(refused)?;
+    let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
+    page.items = api.documents.listed(page.items).await;
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(listed(page))
 }
@@ -184,6 +185,7 @@ pub(super) async fn list_in_room(
     let query: Page<'_> = paging.of("room").equal(room);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
     page.items.retain(|note| note.is_shared || note.owner_id == caller.user);
+    page.items = api.documents.listed(page.items).await;
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(listed(page))
 }

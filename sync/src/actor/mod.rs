@@ -290,7 +290,11 @@ impl<E: Engine> Actor<E> {
         self.schedule();
         recount(&self.node.unsaved, &mut self.unsaved, self.document.unsaved_bytes());
         recount(&self.node.asides, &mut self.asides, self.document.aside_bytes());
-        if self.stopping.is_some() && self.ended.is_none() && !self.document.is_unsaved() {
+        if self.stopping.is_some()
+            && self.ended.is_none()
+            && !self.document.is_unsaved()
+            && self.is_row_written()
+        {
             self.ended = Some(End::Close(Close::Restart));
         }
     }

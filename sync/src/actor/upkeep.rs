@@ -207,6 +207,14 @@ impl<E: Engine> Actor<E> {
         }
     }
 
+    /// Whether the row shows what is durable; writing it begins when it does not.
+    pub(super) fn is_row_written(&mut self) -> bool {
+        if self.upkeep.project.is_some() {
+            self.project();
+        }
+        !self.upkeep.projecting
+    }
+
     fn project(&mut self) {
         if self.upkeep.projecting {
             return;
@@ -293,6 +301,7 @@ impl<E: Engine> Actor<E> {
         self.upkeep.projecting = false;
         match result {
             Ok(Written { seq, overtaken: false }) => self.upkeep.projected_seq = Some(seq),
+            _ if self.stopping.is_some() => {} // the next start does it
             Ok(_) | Err(_) => {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);
             }
