@@ -14,13 +14,17 @@ use crate::{admin::Metrics, config::Serve, hall::Hall};
 const REQUESTS: Duration = Duration::from_secs(5);
 /// What is accepted has so long after that to be saved.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// What nobody waits for any more has so long to end.
+const LEFT: Duration = Duration::from_secs(1);
 
 /// Serves until it is told to stop.
 pub fn run(settings: &Serve) -> anyhow::Result<()> {
     subscribe();
     settings.check()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(settings))
+    let served = runtime.block_on(serve(settings));
+    runtime.shutdown_timeout(LEFT);
+    served
 }
 
 /// Logs as JSON lines, or to be read when a person is watching. `RUST_LOG` chooses what is said.

@@ -278,7 +278,7 @@ for (const [what, write] of Object.entries(mischief)) {
 }
 
 // FerretDB takes some milliseconds a row, and the first 5,000 todos of a list have one each.
-const patience = process.env.STUDYHALL_STOCK_MONGODB ? 120 : 15;
+const patience = process.env.STUDYHALL_STOCK_MONGODB ? 240 : 15;
 
 test("100,000 entries in a list: its first are shown, it can be emptied, others' lists do not notice", async (t) => {
   const { ada, mallory } = await cast(t, ["ada", "mallory"]);

@@ -51,6 +51,8 @@ pub(super) struct Upkeep {
     next_poll: Option<Instant>,
     project: Option<Instant>,
     projecting: bool,
+    /// The document is to end, and what is written now is its last row.
+    is_last: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
     rows: Queue,
@@ -95,6 +97,7 @@ impl Upkeep {
             // The row may be behind what a crash left in the log.
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
+            is_last: false,
             projected_seq: None,
             rows: Queue::default(),
             logs: Queue::default(),
@@ -207,12 +210,17 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    /// Whether the row shows what is durable; writing it begins when it does not.
+    /// Whether the row was written for the last time; that begins when it has to. Others may write on
+    /// meanwhile: they write their rows.
     pub(super) fn is_row_written(&mut self) -> bool {
-        if self.upkeep.project.is_some() {
-            self.project();
+        if self.upkeep.projecting {
+            return false;
         }
-        !self.upkeep.projecting
+        if self.upkeep.project.is_some() && !std::mem::replace(&mut self.upkeep.is_last, true) {
+            self.project();
+            return false;
+        }
+        true
     }
 
     fn project(&mut self) {
@@ -309,7 +317,8 @@ impl<E: Engine> Actor<E> {
         for reply in self.upkeep.rows.end() {
             let _ = reply.send(result.map(drop)); // the request may have gone
         }
-        if self.upkeep.project.is_some_and(|due| due <= Instant::now()) {
+        let is_due = self.upkeep.project.is_some_and(|due| due <= Instant::now());
+        if is_due && self.stopping.is_none() {
             self.project();
         }
     }
