@@ -14,6 +14,8 @@ use crate::{admin::Metrics, config::Serve, hall::Hall};
 const REQUESTS: Duration = Duration::from_secs(5);
 /// What is accepted has so long after that to be saved.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The store has so long to be closed: nothing is lost when it is not.
+const CLOSING: Duration = Duration::from_secs(3);
 /// What nobody waits for any more has so long to end.
 const LEFT: Duration = Duration::from_secs(1);
 
@@ -63,7 +65,9 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
         tracing::warn!("some requests did not end in time");
     }
     hall.drain(PATIENCE).await;
-    hall.close().await;
+    if tokio::time::timeout(CLOSING, hall.close()).await.is_err() {
+        tracing::warn!("the store was left open");
+    }
     Ok(())
 }
 

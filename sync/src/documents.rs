@@ -15,7 +15,7 @@ use studyhall_schema::{
     ids::{NoteId, UserId},
     note::Note,
 };
-use studyhall_store::{StoreError, log::Entry, records::Versioned};
+use studyhall_store::{StoreError, records::Versioned};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -260,17 +260,24 @@ impl Documents {
     }
 
     async fn not_late(&self, row: Versioned<Note>) -> Versioned<Note> {
-        let document = DocumentId::Note(row.id);
-        let store = &self.node.store;
-        let next = store.log().read(document, row.projected_seq + 1, 1).await.unwrap_or_default();
-        let is_late = |entry: &Entry| self.node.clock.now().since(entry.at) > LATE;
-        if next.first().is_some_and(is_late)
-            && self.catch_up(document).await.is_ok()
-            && let Ok(Some(fresh)) = store.records::<Note>().get(&row.id).await
+        if self.is_late(&row).await.unwrap_or(false)
+            && self.catch_up(DocumentId::Note(row.id)).await.is_ok()
+            && let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&row.id).await
         {
             return fresh;
         }
         row
+    }
+
+    /// Whether nobody has brought a row up to date for longer than that takes, or the log lies in a
+    /// snapshot already.
+    async fn is_late(&self, row: &Note) -> Result<bool, SyncFault> {
+        let document = DocumentId::Note(row.id);
+        let next = self.node.store.log().read(document, row.projected_seq + 1, 1).await?;
+        match next.first() {
+            Some(entry) => Ok(self.node.clock.now().since(entry.at) > LATE),
+            None => Ok(!self.ends_at(document, row.projected_seq).await?),
+        }
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.

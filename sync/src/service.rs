@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Close frames have so long to go out.
-const GOODBYE: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(4);
 /// Sockets are closed over so long when the server stops.
 const JITTER: Duration = Duration::from_millis(1500);
 

@@ -169,6 +169,8 @@ test("strangers' large messages are not read at all", async (t) => {
 
 test("large edits of eight people at once all arrive, while others leave theirs half sent", async (t) => {
   const { hall, ada, mallory, goesOn } = await scene(t);
+  const notes = [];
+  while (notes.length < 8) notes.push(await ada.note());
   for (let n = 0; n < 20; n++) {
     const note = await mallory.note();
     const line = await Attack.open(t, mallory, note, "yjs");
@@ -178,7 +180,7 @@ test("large edits of eight people at once all arrive, while others leave theirs 
   }
   const desks = [];
   for (let n = 0; n < 8; n++) {
-    const desk = await clients[n % 2].sit(t, ada, await ada.note());
+    const desk = await clients[n % 2].sit(t, ada, notes[n]);
     await desk.synced();
     desk.doc.transact(() => desk.write("large ".repeat(1 << 20)));
     desks.push(desk);

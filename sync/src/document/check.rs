@@ -9,7 +9,7 @@ use super::{
     Document, Effect, PeerId, Refusal,
     commit::Waiting,
     engine::{Applied, Engine},
-    peer::{Aside, Peer},
+    peer::Aside,
 };
 
 /// What the check says of an update.
@@ -71,7 +71,7 @@ impl<E: Engine> Document<E> {
                 refuse(Refusal::DocumentFull);
             }
             Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
-                self.turn_away(peer, Refusal::Overloaded, effects);
+                self.turn_away(peer, message.update.len(), Refusal::Overloaded, effects);
             }
             Verdict::Fits | Verdict::Covered
                 if E::contradicts(self, user, &message.scan, &message.update) =>
@@ -93,7 +93,7 @@ impl<E: Engine> Document<E> {
                 E::leave_news(self, &mut message, &mut decoded);
                 let (bytes, memory) = (message.update.len(), E::memory(&message.scan));
                 if let Some(reason) = self.no_room(bytes, memory, effects) {
-                    return self.turn_away(peer, reason, effects);
+                    return self.turn_away(peer, bytes, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, &message) {
                     return effects.push(Effect::Refuse { peer, reason });
@@ -105,26 +105,37 @@ impl<E: Engine> Document<E> {
     }
 
     /// Refuses what a client will not send again by itself; what only lacks room is asked for later.
-    pub(super) fn turn_away(&mut self, peer: PeerId, reason: Refusal, effects: &mut Vec<Effect>) {
+    pub(super) fn turn_away(
+        &mut self,
+        peer: PeerId,
+        bytes: usize,
+        reason: Refusal,
+        effects: &mut Vec<Effect>,
+    ) {
         if reason == Refusal::Overloaded
             && let Some(known) = self.peers.get_mut(&peer)
         {
-            known.is_owed = true;
+            known.owed += bytes.max(1);
             self.owes = true;
         }
         effects.push(Effect::Refuse { peer, reason });
     }
 
-    /// Asks for what was refused for want of room, when there is room again.
+    /// Asks for what was refused for want of room, as far as there is room for it now: a client sends all
+    /// of it each time that it is asked.
     pub(super) fn ask_for_refused(&mut self, effects: &mut Vec<Effect>) {
-        if !self.owes || self.overloaded || self.waiting_bytes > self.limits.waiting_bytes / 2 {
+        if !self.owes || self.overloaded {
             return;
         }
-        self.owes = false;
-        let is_owed = |known: &mut Peer<E>| std::mem::take(&mut known.is_owed);
-        let owed = self.peers.iter_mut().filter_map(|(id, known)| is_owed(known).then_some(*id));
-        let owed: Vec<PeerId> = owed.collect();
-        for peer in owed {
+        let (mut waiting, mut asked) = (self.waiting_bytes, Vec::new());
+        for (peer, known) in self.peers.iter_mut().filter(|(_, known)| known.owed > 0) {
+            if waiting == 0 || waiting + known.owed <= self.limits.waiting_bytes {
+                waiting += std::mem::take(&mut known.owed);
+                asked.push(*peer);
+            }
+        }
+        self.owes = self.peers.values().any(|known| known.owed > 0);
+        for peer in asked {
             E::ask_for_missing(self, peer, effects);
         }
     }

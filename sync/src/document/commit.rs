@@ -76,7 +76,7 @@ impl<E: Engine> Document<E> {
     ) {
         let bytes = self.echo_bytes + echo.as_ref().map_or(0, Bytes::len);
         if self.acks.len() >= self.limits.promises || bytes > self.limits.waiting_bytes {
-            self.turn_away(peer, Refusal::Overloaded, effects);
+            self.turn_away(peer, bytes, Refusal::Overloaded, effects);
         } else {
             self.promise(Some(peer), echo, effects);
         }

@@ -14,8 +14,8 @@ pub(super) struct Peer<E: Engine> {
     /// Updates that cannot be judged yet, most of them above a hole, oldest first.
     pub(super) aside: Vec<Aside<E>>,
     pub(super) aside_bytes: usize,
-    /// It was refused something for want of room, which is to be asked for.
-    pub(super) is_owed: bool,
+    /// Bytes that were refused for want of room, and are to be asked for.
+    pub(super) owed: usize,
 }
 
 /// An update that is looked at, or kept aside until it can be judged.
@@ -30,7 +30,7 @@ pub struct Aside<E: Engine> {
 impl<E: Engine> Peer<E> {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
         let link = E::Link::default();
-        Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, is_owed: false }
+        Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, owed: 0 }
     }
 }
 

@@ -203,7 +203,9 @@ async fn an_entry_that_the_library_refuses_goes_to_quarantine_and_the_note_opens
         updates: vec![LoggedUpdate { by: ada(), data: poison.into() }],
     };
     assert_eq!(desk.store.log().append(vec![append]).await, [Outcome::Stored]);
-    desk.documents.node.send(id, Mail::Stop(Close::Restart, oneshot::channel().0)).await;
+    let (done, stopped) = oneshot::channel();
+    desk.documents.node.send(id, Mail::Stop(Close::Restart, done)).await;
+    stopped.await.unwrap();
     desk.documents.put_text(id, ada(), put("precious text, still")).await.unwrap();
     let entries = desk.store.log().read(id, 1, 1 << 20).await.unwrap();
     let moved = entries.iter().find(|entry| entry.batch == 7).unwrap();

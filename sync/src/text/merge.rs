@@ -128,6 +128,11 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// Whether a change is a line of its own.
+    fn is_line(&self, change: &Change) -> bool {
+        change.inserted.ends_with('\n') && self.lines.binary_search(&change.start).is_ok()
+    }
+
     /// The text with the changes of both.
     fn with(&self, their: &[Change], my: &[Change]) -> String {
         let mut all: Vec<&Change> = their.iter().chain(my).collect();
@@ -139,7 +144,9 @@ impl<'a> Base<'a> {
                 text += &self.text[from..change.start];
                 is_added = false;
             }
-            if is_added {
+            if self.is_line(change) && !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n'); // the other has deleted the end of the line before it
+            } else if is_added {
                 text.extend(self.between(&text, change));
             }
             text += &change.inserted;
@@ -315,6 +322,25 @@ mod tests {
             ("The exam is on chapter four.\n", "A talk tomorrow is about nothing.\n");
         let other = "Everybody knows what is on: no exam.\n";
         assert_eq!(merged(exam, talk, other), format!("{other}{talk}"));
+    }
+
+    #[test]
+    fn words_that_nobody_touches_are_whole_and_there_once() {
+        let merge = |base: &str, ada: &str, ben: &str| merged(base, ada, ben);
+        let base = "We bring bread, butter\nand beans\nbananas for all";
+        let ada = "We bring bread, butter\nand green beans\nbananas for all";
+        assert_eq!(
+            merge(base, ada, "We bring bananas for all"),
+            "We bring \nand green beans\nbananas for all"
+        );
+        let base = "I like the sea\nThen there\nthe end";
+        let ada = "I like the sea\nThen there really\nthe end";
+        assert_eq!(merge(base, ada, "I like the end"), "I like the\nThen there really\n end");
+        let base = "B0 B1\u{5b57}\nB2\nB3 B4. B5:\nB6w B7\n";
+        let both = merge(base, &base.replace("B1\u{5b57}", "Q218"), "B0 B3 B4. B5:\nB6w B7\n");
+        assert_eq!(both, "B0 Q218 B3 B4. B5:\nB6w B7\n");
+        let both = merge("Ada Ben\nrest", "Ada\nsecond\nBen\nrest", "Ada\nfirst\nBen\nrest");
+        assert_eq!(both, "Ada\nfirst\n\nsecond\nBen\nrest");
     }
 
     #[test]

@@ -40,12 +40,10 @@ fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found:
     let (left, right) = (words(&old[o.clone()]), words(&new[n.clone()]));
     let (starts_old, starts_new) = (offsets(&left), offsets(&right));
     for (a, b) in joined(diff::hunks(&left, &right)) {
+        let is_word = (a.len() == 1, b.len() == 1);
         let a = o.start + starts_old[a.start]..o.start + starts_old[a.end];
         let b = n.start + starts_new[b.start]..n.start + starts_new[b.end];
-        let (head, tail) = shared(&old[a.clone()], &new[b.clone()]);
-        // A word that has grown, or shrunk, in one place; any other is another word.
-        let is_exact = head + tail == a.len().min(b.len());
-        let (head, tail) = if is_exact { (head, tail) } else { (0, 0) };
+        let (head, tail) = kept((&old[a.clone()], is_word.0), (&new[b.clone()], is_word.1));
         let inserted = new[b.start + head..b.end - tail].to_owned();
         found.push(Change {
             start: a.start + head,
@@ -54,6 +52,36 @@ fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found:
             at: b.start + head,
         });
     }
+}
+
+/// How much of two parts is the same at the beginning and at the end, and was not touched: whole words,
+/// and the rest of one that has grown, or shrunk, in one place. Any other is another word.
+fn kept((old, is_old_word): (&str, bool), (new, is_new_word): (&str, bool)) -> (usize, usize) {
+    let (head, tail) = shared(old, new);
+    if is_old_word && is_new_word && head + tail == old.len().min(new.len()) {
+        return (head, tail);
+    }
+    let is_kept = |at: usize, at_new: usize| is_edge(old, at) && is_edge(new, at_new);
+    let is_head = |at: &usize| is_kept(*at, *at) || (is_old_word && *at == old.len());
+    let mut head = (0..=head).rev().find(is_head).unwrap_or(0);
+    let tail = tail_of(&old[head..], &new[head..]);
+    let is_tail = |size: &usize| {
+        is_kept(old.len() - size, new.len() - size) || (is_old_word && *size == old.len())
+    };
+    let tail = (0..=tail).rev().find(is_tail).unwrap_or(0);
+    if head + tail < old.len() && head + tail < new.len() {
+        // Of words that are replaced the space before them is a part, as it is of words that are added.
+        head = old[..head].trim_end().len();
+    }
+    (head, tail)
+}
+
+/// Whether a text can be cut here without cutting a word.
+fn is_edge(text: &str, at: usize) -> bool {
+    let is_apart = |sign: char| sign.is_whitespace() || stands_alone(sign);
+    text.is_char_boundary(at)
+        && (text[..at].chars().next_back().is_none_or(is_apart)
+            || text[at..].chars().next().is_none_or(is_apart))
 }
 
 /// What is between two changes and smaller than both is the same by chance.
@@ -75,15 +103,21 @@ fn joined(hunks: Vec<Hunk>) -> Vec<Hunk> {
 /// How many bytes two texts share at the beginning, and how many of the rest at the end; all at the end
 /// where one ends with the other.
 fn shared(old: &str, new: &str) -> (usize, usize) {
-    let same = |(a, b): &(char, char)| a == b;
-    let size = |(letter, _): (char, char)| letter.len_utf8();
     if !new.starts_with(old) && !old.starts_with(new) && (new.ends_with(old) || old.ends_with(new))
     {
         return (0, old.len().min(new.len()));
     }
-    let head = old.chars().zip(new.chars()).take_while(same).map(size).sum();
-    let letters = old[head..].chars().rev().zip(new[head..].chars().rev());
-    (head, letters.take_while(same).map(size).sum())
+    let head = same(old.chars().zip(new.chars()));
+    (head, tail_of(&old[head..], &new[head..]))
+}
+
+/// How many bytes two texts share at the end.
+fn tail_of(old: &str, new: &str) -> usize {
+    same(old.chars().rev().zip(new.chars().rev()))
+}
+
+fn same(letters: impl Iterator<Item = (char, char)>) -> usize {
+    letters.take_while(|(a, b)| a == b).map(|(letter, _)| letter.len_utf8()).sum()
 }
 
 pub(super) fn lines(text: &str) -> Vec<&str> {
