@@ -138,23 +138,40 @@ impl<'a> Base<'a> {
         let mut all: Vec<&Change> = their.iter().chain(my).collect();
         all.sort_by_key(|change| change.start); // theirs first where both begin
         let mut text = String::with_capacity(self.text.len());
-        let (mut from, mut is_added) = (0, false);
+        // Up to where all is said, and which part of the base the end of the text stands for.
+        let (mut from, mut at, mut is_added) = (0, 0, false);
         for change in all {
             if from < change.start {
-                text += &self.text[from..change.start];
-                is_added = false;
+                let kept = &self.text[from..change.start];
+                text.extend(joint(&text, kept).filter(|_| from != at));
+                text += kept;
+                (at, is_added) = (change.start, false);
             }
             if self.is_line(change) && !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n'); // the other has deleted the end of the line before it
             } else if is_added {
                 text.extend(self.between(&text, change));
+            } else if at != change.start {
+                text.extend(joint(&text, &change.inserted));
             }
             text += &change.inserted;
-            is_added |= !change.inserted.is_empty();
+            let is_deletion = change.inserted.is_empty();
+            // Who only deletes wants to join what is left, but not to what the other has put there.
+            if !is_deletion || (at == change.start && !is_added) {
+                at = change.end;
+            }
+            is_added |= !is_deletion;
             from = from.max(change.end);
         }
-        text + &self.text[from..]
+        let kept = &self.text[from..];
+        text.extend(joint(&text, kept).filter(|_| from != at));
+        text + kept
     }
+}
+
+/// What keeps two words apart when what was between them is gone.
+fn joint(before: &str, after: &str) -> Option<char> {
+    is_glued(before.chars().next_back(), after.chars().next()).then_some(' ')
 }
 
 /// Ranges in order, those that meet as one.
