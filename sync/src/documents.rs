@@ -253,31 +253,42 @@ impl Documents {
     }
 
     /// The rows of a list. One that is long behind its document, since the node that had it open was
-    /// killed, is brought up to date first.
+    /// killed, is brought up to date first; each is looked at once a minute.
     pub async fn listed(&self, rows: Vec<Versioned<Note>>) -> Vec<Versioned<Note>> {
         let rows = rows.into_iter().map(|row| self.not_late(row));
         stream::iter(rows).buffered(LOOKED_AT).collect().await
     }
 
     async fn not_late(&self, row: Versioned<Note>) -> Versioned<Note> {
-        if self.is_late(&row).await.unwrap_or(false)
-            && self.catch_up(DocumentId::Note(row.id)).await.is_ok()
-            && let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&row.id).await
-        {
-            return fresh;
+        let (current, id) = (&self.node.current, row.id);
+        if current.contains_key(&id) {
+            return row;
+        }
+        match self.lags(&row).await {
+            Ok(None) => current.insert(id, ()),
+            Ok(Some(lag)) if lag > LATE && self.catch_up(DocumentId::Note(id)).await.is_ok() => {
+                if let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&id).await {
+                    return fresh;
+                }
+            }
+            Ok(Some(_)) | Err(_) => {} // somebody is at it, or nobody can be now
         }
         row
     }
 
-    /// Whether nobody has brought a row up to date for longer than that takes, or the log lies in a
-    /// snapshot already.
-    async fn is_late(&self, row: &Note) -> Result<bool, SyncFault> {
+    /// For how long a row has been behind its document.
+    async fn lags(&self, row: &Note) -> Result<Option<Duration>, SyncFault> {
         let document = DocumentId::Note(row.id);
         let next = self.node.store.log().read(document, row.projected_seq + 1, 1).await?;
-        match next.first() {
-            Some(entry) => Ok(self.node.clock.now().since(entry.at) > LATE),
-            None => Ok(!self.ends_at(document, row.projected_seq).await?),
+        if let Some(entry) = next.first() {
+            return Ok(Some(self.node.clock.now().since(entry.at)));
         }
+        // What came after it may lie in a snapshot already.
+        Ok(if self.ends_at(document, row.projected_seq).await? {
+            None
+        } else {
+            Some(Duration::MAX)
+        })
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.

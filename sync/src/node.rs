@@ -6,10 +6,15 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use moka::sync::Cache;
 use studyhall_schema::{
-    access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId,
+    access::SharedAccess,
+    clock::Clock,
+    document::DocumentId,
+    ids::{NoteId, UserId},
     installation::Installation,
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
@@ -37,6 +42,8 @@ fn topic(id: DocumentId) -> String {
 const FULL: usize = 4;
 /// The part of the room for what waits for its document that one person may take.
 const INBOUND_SHARE: usize = 4;
+/// Rows that are known to be current.
+const CURRENT: u64 = 50_000;
 /// Mail of this size takes no room of the node's.
 const SMALL: usize = 8 << 10;
 
@@ -72,6 +79,8 @@ pub(crate) struct Node {
     inbound: Shares,
     /// What waits on sockets until somebody is let in through them.
     pub(crate) strangers: Strangers,
+    /// Notes whose rows were looked at within the last minute, and had all of their documents.
+    pub(crate) current: Cache<NoteId, ()>,
     numbers: AtomicU64,
 }
 
@@ -112,6 +121,10 @@ impl Node {
             large_puts: Shares::new(1, 1),
             inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
             strangers: Strangers::new(config.unauthenticated_bytes),
+            current: Cache::builder()
+                .max_capacity(CURRENT)
+                .time_to_live(Duration::from_mins(1))
+                .build(),
             config,
             store,
             access,
