@@ -128,15 +128,37 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// What a word has grown by stays with it: before what is put there beside it, or after.
+    fn rank(&self, change: &Change) -> u8 {
+        let is_beside = |one: Option<char>, other: Option<char>| {
+            [one, other].iter().all(|sign| sign.is_some_and(|sign| !sign.is_whitespace()))
+        };
+        let (before, after) = self.text.split_at(change.start);
+        let inserted = &change.inserted;
+        if is_beside(before.chars().next_back(), inserted.chars().next()) {
+            0
+        } else if change.only_adds()
+            && is_beside(inserted.chars().next_back(), after.chars().next())
+        {
+            2
+        } else {
+            1
+        }
+    }
+
     /// Whether a change is a line of its own.
     fn is_line(&self, change: &Change) -> bool {
-        change.inserted.ends_with('\n') && self.lines.binary_search(&change.start).is_ok()
+        let begins = |at: &usize| self.lines.binary_search(at).is_ok();
+        let is_whole = change.start < change.end && begins(&change.end);
+        begins(&change.start)
+            && !change.inserted.is_empty()
+            && (is_whole || change.inserted.ends_with('\n'))
     }
 
     /// The text with the changes of both.
     fn with(&self, their: &[Change], my: &[Change]) -> String {
         let mut all: Vec<&Change> = their.iter().chain(my).collect();
-        all.sort_by_key(|change| change.start); // theirs first where both begin
+        all.sort_by_key(|change| (change.start, self.rank(change))); // theirs first where all is the same
         let mut text = String::with_capacity(self.text.len());
         // Up to where all is said, and which part of the base the end of the text stands for.
         let (mut from, mut at, mut is_added) = (0, 0, false);
@@ -361,6 +383,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_word_has_grown_by_stays_with_it() {
+        assert_eq!(merged("10 people", "100 people", "10 nice people"), "100 nice people");
+        let ask = |words: &str| format!("Ask the {words} about it.");
+        let both = merged(&ask("teacher"), &ask("teachers"), &ask("teacher tomorrow"));
+        assert_eq!(both, ask("teachers tomorrow"));
+        assert_eq!(merged("the lake", "the lake?", "the lake\nand"), "the lake?\nand");
+        let list = "- eggs\n- milk\n- bread";
+        let both = merged(list, "- eggs\n- milk", "- eggs\n- milk\n- brown bread");
+        assert_eq!(both, "- eggs\n- milk\n- brown bread");
+    }
+
+    #[test]
     fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
         let (base, line) = ("Monday:\nTuesday:\n", "- read chapter four\n");
         let (ben, ada) = (format!("Monday:\n{line}Tuesday:\n"), format!("{base}{line}"));
@@ -378,7 +412,7 @@ mod tests {
         let again = |now: &str| merged(nearest([base, put].into_iter(), now).unwrap(), put, now);
         let with_ben = "bread, milk and eggs BEN: and butter!";
         assert_eq!(again(with_ben), with_ben, "it was made");
-        assert_eq!(again("bread BEN: and butter!"), "bread BEN: and butter!, milk and eggs");
+        assert_eq!(again("bread BEN: and butter!"), "bread, milk and eggs BEN: and butter!");
     }
 
     #[test]

@@ -123,11 +123,22 @@ pub(super) fn delete(connection: &Connection, table: &Table, id: &[u8]) -> Resul
     Ok(connection.prepare_cached(&table.delete)?.execute([id])? > 0)
 }
 
+/// So many broken records are passed over in a page.
+const BROKEN: usize = 64;
+
 pub(super) fn scan(connection: &Connection, table: &Table, scan: &Scan) -> Result<Vec<Row>, Fault> {
-    let (sql, parameters) = table.scan(scan)?;
+    // Rows are stepped through one by one: those beyond the limit are read only in place of broken ones.
+    let (sql, parameters) = table.scan(&Scan { limit: scan.limit + BROKEN, ..scan.clone() })?;
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map(params_from_iter(parameters), |row| Ok(read(table, row)))?;
-    rows.map(|row| row?).collect()
+    let whole = rows.filter_map(|row| match row.map_err(Fault::from).flatten() {
+        Err(Fault::Store(broken @ StoreError::Corrupt(_))) => {
+            Fault::Store(broken).told(); // one broken record keeps nobody from the others
+            None
+        }
+        row => Some(row),
+    });
+    whole.take(scan.limit).collect()
 }
 
 pub(super) fn count(
