@@ -23,7 +23,8 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     my.retain(|change| change.only_adds() || !is_among(&their, change));
     let base = Base::new(base);
     let their = base.whole(their, &my);
-    let my = base.whole(my, &their);
+    let mut my = base.whole(my, &their);
+    my.retain(|change| change.only_adds() || !is_among(&their, change));
     base.with(&their, &my)
 }
 
@@ -80,12 +81,19 @@ impl<'a> Base<'a> {
         }
         let line = self.line_of(change);
         let word = self.word_of(change);
-        let units = [line.map(|line| (line, true)), word.map(|word| (word, false))];
+        let units = [line.map(|line| (line, true)), word.clone().map(|word| (word, false))];
         units.into_iter().flatten().find_map(|(unit, is_line)| {
-            let first = by.partition_point(|other| other.end <= unit.start);
-            let meets = |other: &&Change| !other.only_adds() && other.start < unit.end;
-            let deleted =
-                by[first..].iter().take_while(|other| other.start < unit.end).find(meets)?;
+            let first = by.partition_point(|other| other.end < unit.start);
+            let mut near = by[first..].iter().take_while(|other| other.start <= unit.end);
+            // A word that both let grow is two words.
+            let grows = |other: &Change| other.only_adds() && self.word_of(other) == word;
+            if !is_line && near.clone().any(grows) {
+                return Some(unit);
+            }
+            let meets = |other: &&Change| {
+                !other.only_adds() && other.start < unit.end && other.end > unit.start
+            };
+            let deleted = near.find(meets)?;
             let is_all = deleted.start <= unit.start && deleted.end >= unit.end;
             (!is_line || (is_all && deleted.inserted.is_empty())).then_some(unit)
         })
@@ -128,21 +136,22 @@ impl<'a> Base<'a> {
         }
     }
 
-    /// What a word has grown by stays with it: before what is put there beside it, or after.
+    /// What a word has grown by stays with it, then what is put right beside it: before what stands apart,
+    /// or after.
     fn rank(&self, change: &Change) -> u8 {
         let is_beside = |one: Option<char>, other: Option<char>| {
             [one, other].iter().all(|sign| sign.is_some_and(|sign| !sign.is_whitespace()))
         };
         let (before, after) = self.text.split_at(change.start);
-        let inserted = &change.inserted;
-        if is_beside(before.chars().next_back(), inserted.chars().next()) {
-            0
-        } else if change.only_adds()
-            && is_beside(inserted.chars().next_back(), after.chars().next())
-        {
-            2
-        } else {
-            1
+        let (before, after) = (before.chars().next_back(), after.chars().next());
+        let mut inserted = change.inserted.chars();
+        let (first, last) = (inserted.clone().next(), inserted.next_back());
+        match change.only_adds() {
+            _ if is_glued(before, first) => 0,
+            _ if is_beside(before, first) => 1,
+            true if is_glued(last, after) => 4,
+            true if is_beside(last, after) => 3,
+            _ => 2,
         }
     }
 
@@ -389,6 +398,14 @@ mod tests {
         let both = merged(&ask("teacher"), &ask("teachers"), &ask("teacher tomorrow"));
         assert_eq!(both, ask("teachers tomorrow"));
         assert_eq!(merged("the lake", "the lake?", "the lake\nand"), "the lake?\nand");
+        assert_eq!(merged("see page 12", "see page 123", "see page 12."), "see page 123.");
+        let costs = |what: &str| format!("costs {what} euro");
+        assert_eq!(merged(&costs("5"), &costs("5.50"), &costs("5 or 6")), costs("5.50 or 6"));
+        assert_eq!(merged(&costs("5"), &costs("500"), &costs("50")), costs("50 500"));
+        let both = merged("Call Ann", "Call Anne and Ben", "Call Anna and Cy");
+        assert_eq!(both, "Call Anna and Cy Anne and Ben");
+        assert_eq!(merged("page 12", "page 125", "page 312"), "page 312 125");
+        assert_eq!(merged("a ship", "a ships", "a ships"), "a ships");
         let list = "- eggs\n- milk\n- bread";
         let both = merged(list, "- eggs\n- milk", "- eggs\n- milk\n- brown bread");
         assert_eq!(both, "- eggs\n- milk\n- brown bread");
