@@ -284,11 +284,8 @@ impl Documents {
             return Ok(Some(self.node.clock.now().since(entry.at)));
         }
         // What came after it may lie in a snapshot already.
-        Ok(if self.ends_at(document, row.projected_seq).await? {
-            None
-        } else {
-            Some(Duration::MAX)
-        })
+        let is_all = self.is_compacted_to(document, row.projected_seq).await?;
+        Ok((!is_all).then_some(Duration::MAX))
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.
@@ -297,7 +294,12 @@ impl Documents {
         if !store.log().read(id, seq + 1, 1).await?.is_empty() {
             return Ok(false);
         }
-        let record = store.records::<DocumentRecord>().get(&id).await?;
+        self.is_compacted_to(id, seq).await
+    }
+
+    /// Whether a document's snapshot has nothing after this.
+    async fn is_compacted_to(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
+        let record = self.node.store.records::<DocumentRecord>().get(&id).await?;
         Ok(record.is_none_or(|record| record.snapshot_seq <= seq))
     }
 
