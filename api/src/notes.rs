@@ -151,9 +151,11 @@ pub(crate) async fn revise(
             return Err(Fault::Forbidden { code: "not-the-owner", detail });
         }
         let share = move |record: &mut DocumentRecord| record.is_shared = is_shared;
+        let changed = AccessChange::DocumentChanged(document);
+        let planned = api.accounts.plan(changed).await?;
         let revised = api.documents.revise_record(document, share).await;
         // Even after a failure, whose outcome may not be known: asking again harms nobody.
-        api.accounts.announce(AccessChange::DocumentChanged(document));
+        planned.announce(changed);
         revised?.ok_or(Fault::NotFound)?;
     }
     let Some(text) = change.text else { return show(api, caller, id).await };
@@ -233,8 +235,9 @@ pub(crate) async fn delete(
     let bury = move |record: &mut DocumentRecord| {
         record.deleted_at.get_or_insert(now);
     };
+    let planned = api.accounts.plan(AccessChange::DocumentDeleted(document)).await?;
     let buried = api.documents.revise_record(document, bury).await;
-    api.accounts.announce(match &buried {
+    planned.announce(match &buried {
         Ok(_) => AccessChange::DocumentDeleted(document),
         Err(_) => AccessChange::DocumentChanged(document), // it may be deleted: ask
     });

@@ -1,8 +1,8 @@
 //! What happens to rooms: the record's compare-and-set decides, then the listing's index, the caches
 //! and the sockets follow.
 
+use futures_util::future::try_join_all;
 use std::sync::Arc;
-
 use studyhall_schema::{
     access::AccessChange,
     ids::{RoomId, UserId},
@@ -177,6 +177,11 @@ pub(crate) async fn revise(
         return Err(Fault::Forbidden { code: "level-too-low", detail });
     }
     let before = open_room(api, id).await?;
+    let planned = if change.members_can_edit_notes == Some(false) {
+        try_join_all(members(&before).map(|change| api.accounts.plan(change))).await?
+    } else {
+        Vec::new()
+    };
     let changed = if let Some(rev) = expected.0 {
         let mut room = before.value.clone();
         room.revise(by, change)?;
@@ -187,16 +192,17 @@ pub(crate) async fn revise(
         updated.map_err(Fault::from).and_then(|found| found.ok_or(Fault::NotFound)?)
     };
     // Even after a failure, whose outcome may not be known: asking again harms nobody.
-    rights_changed(api, changed.as_ref().unwrap_or(&before));
+    api.accounts.room_changed(id);
+    for (planned, change) in planned.into_iter().zip(members(&before)) {
+        planned.announce(change);
+    }
+    members(changed.as_ref().unwrap_or(&before)).for_each(|change| api.accounts.announce(change));
     changed
 }
 
-/// What members may do with the room's notes may have changed: their sockets ask again.
-fn rights_changed(api: &Api, room: &Room) {
-    api.accounts.room_changed(room.id);
-    for one in &room.participants {
-        api.accounts.announce(AccessChange::UserChanged(one.user_id));
-    }
+/// What members may do with the room's notes changes: their sockets ask again.
+fn members(room: &Room) -> impl Iterator<Item = AccessChange> {
+    room.participants.iter().map(|one| AccessChange::UserChanged(one.user_id))
 }
 
 /// Joins a room: by its id when it is public, else by a code that leads to it.
@@ -247,10 +253,12 @@ async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, F
 
 /// Leaves a room; the sockets on its documents follow.
 pub(crate) async fn leave(api: &Api, user: UserId, id: RoomId) -> Result<(), Fault> {
+    let changed = AccessChange::UserChanged(user);
+    let planned = api.accounts.plan(changed).await?;
     let leave = |room: &mut Room| room.leave(user);
     let left = records(api).update(&id, leave).await;
     api.accounts.room_changed(id);
-    api.accounts.announce(AccessChange::UserChanged(user));
+    planned.announce(changed);
     left?.ok_or(RoomFault::NotFound)??;
     forget_member(api, id, user).await;
     Ok(())

@@ -21,6 +21,12 @@ pub struct SpreadChange {
     pub node: AccessChangeId,
     /// What changed.
     pub change: AccessChange,
+    /// Whether it is only about to: what it tells of is written after it.
+    #[serde(default)]
+    pub is_planned: bool,
+    /// The row that planned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<AccessChangeId>,
 }
 
 impl Record for SpreadChange {

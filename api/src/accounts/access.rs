@@ -124,6 +124,10 @@ impl Access for Accounts {
     ) -> BoxFuture<'_, Result<Permission, AccessError>> {
         Box::pin(async move {
             let Resource::Document(id) = resource;
+            // A node that died may have ended the login and told nobody.
+            if !self.standing_login(caller).await? {
+                return Err(AccessError::Invalid);
+            }
             Ok(self.document_permission(caller.user, id).await?)
         })
     }

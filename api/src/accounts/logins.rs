@@ -161,6 +161,8 @@ impl Accounts {
     /// Ends a login and its sockets. Whose it was.
     pub(crate) async fn revoke(&self, login: LoginId) -> Result<Option<UserId>, Fault> {
         let now = self.clock().now();
+        let revoked = AccessChange::LoginRevoked(login);
+        let planned = self.plan(revoked).await?;
         let logins = self.0.store.records::<Login>();
         let ended = logins
             .update(&login, |login| {
@@ -168,7 +170,7 @@ impl Accounts {
                 Ok::<_, Refusal>(())
             })
             .await?;
-        self.announce(AccessChange::LoginRevoked(login));
+        planned.announce(revoked);
         Ok(ended.and_then(Result::ok).map(|login| login.user_id))
     }
 

@@ -21,7 +21,7 @@ use studyhall_schema::{
     audit::{AuditEntry, Event},
     clock::Clock,
     document::{DocumentId, DocumentRecord},
-    ids::{AuditId, LoginId, RoomId, UserId},
+    ids::{AccessChangeId, AuditId, LoginId, RoomId, UserId},
     login::Login,
     room::Room,
     user::User,
@@ -31,7 +31,11 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::{keys::Jwks, registration::NewUser};
 use self::{
-    keys::Keys, passwords::Passwords, remembered::Remembered, spread::Spread, tickets::Tickets,
+    keys::Keys,
+    passwords::Passwords,
+    remembered::Remembered,
+    spread::{Spread, Told},
+    tickets::Tickets,
 };
 use crate::{config::Config, fault::Fault, limits::Limits, secrets::PurposeKey};
 
@@ -71,6 +75,19 @@ pub(crate) struct Origin {
     pub(crate) address: String,
     pub(crate) device: String,
     pub(crate) request_id: String,
+}
+
+/// A change that other nodes know to be coming.
+pub(crate) struct Planned {
+    accounts: Accounts,
+    plan: Option<AccessChangeId>,
+}
+
+impl Planned {
+    /// What it has become, as [`Accounts::announce`] does.
+    pub(crate) fn announce(self, change: AccessChange) {
+        self.accounts.told(change, self.plan);
+    }
 }
 
 /// Somebody who has just signed in, or again.
@@ -131,10 +148,24 @@ impl Accounts {
 
     /// Forgets what a change makes stale, then tells whoever holds sockets, here and on other nodes.
     pub(crate) fn announce(&self, change: AccessChange) {
+        self.told(change, None);
+    }
+
+    fn told(&self, change: AccessChange, plan: Option<AccessChangeId>) {
         self.change(change);
         if let Some(spread) = self.0.spread.get() {
-            spread.tell(change);
+            spread.tell(Told { change, plan });
         }
+    }
+
+    /// Writes that something is about to be taken from somebody, so that other nodes look for it even when
+    /// this one dies before it announces it. Comes before the record is changed.
+    pub(crate) async fn plan(&self, change: AccessChange) -> Result<Planned, Fault> {
+        let plan = match self.0.spread.get() {
+            Some(spread) => Some(spread.plan(self, change).await?),
+            None => None,
+        };
+        Ok(Planned { accounts: self.clone(), plan })
     }
 
     /// A change that another node made: which room it is about is not told.

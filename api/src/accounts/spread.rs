@@ -1,24 +1,26 @@
 //! Changes of access between nodes: told on the bus at once, and kept in `access_changes`, which every
 //! node reads twice a second, so that losing the bus delays nothing much.
 //!
-//! A change is written after what it tells of. Must not know what a change means to a socket.
+//! A change is written after what it tells of. What takes something from somebody is written before as well,
+//! as a plan: its node may die in between, and until a plan is settled the others look whether it has come
+//! true. Must not know what a change means to a socket.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use studyhall_schema::{
-    Timestamp, access::AccessChange, access_change::SpreadChange, ids::AccessChangeId,
+    Timestamp,
+    access::AccessChange,
+    access_change::SpreadChange,
+    document::{DocumentId, DocumentRecord},
+    ids::{AccessChangeId, LoginId},
+    login::Login,
 };
 use studyhall_store::{Page, StoreError};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::Accounts;
+use crate::fault::Fault;
 
 const TOPIC: &str = "access";
 /// How often what others wrote is read.
@@ -34,18 +36,48 @@ const ROWS: usize = 1000;
 /// A pause before a write that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// A change to be told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) change: AccessChange,
+    /// The row that planned it.
+    pub(super) plan: Option<AccessChangeId>,
+}
+
 /// Where changes of this node go to be told to others.
 #[derive(Debug, Clone)]
-pub(super) struct Spread(mpsc::Sender<AccessChange>);
+pub(super) struct Spread {
+    node: AccessChangeId,
+    changes: mpsc::Sender<Told>,
+}
 
 impl Spread {
     /// Tells other nodes, soon.
-    pub(super) fn tell(&self, change: AccessChange) {
-        if self.0.try_send(change).is_err() {
-            tracing::error!(?change, "a change of access is told late: too many wait");
-            let (changes, change) = (self.0.clone(), change);
-            tokio::spawn(async move { changes.send(change).await });
+    pub(super) fn tell(&self, told: Told) {
+        if self.changes.try_send(told).is_err() {
+            tracing::error!(?told, "a change of access is told late: too many wait");
+            let changes = self.changes.clone();
+            tokio::spawn(async move { changes.send(told).await });
         }
+    }
+
+    /// Writes that a change is about to be made.
+    pub(super) async fn plan(
+        &self,
+        accounts: &Accounts,
+        change: AccessChange,
+    ) -> Result<AccessChangeId, Fault> {
+        let row =
+            SpreadChange { is_planned: true, ..self.row(accounts, Told { change, plan: None }) };
+        let id = row.id;
+        accounts.0.store.records().insert(row).await?;
+        Ok(id)
+    }
+
+    fn row(&self, accounts: &Accounts, Told { change, plan }: Told) -> SpreadChange {
+        let (clock, node) = (accounts.clock(), self.node);
+        let id = AccessChangeId::new(clock);
+        SpreadChange { id, at: clock.now(), node, change, is_planned: false, plan }
     }
 }
 
@@ -55,24 +87,41 @@ impl Accounts {
     pub fn join_nodes(&self) {
         let node = AccessChangeId::new(self.clock());
         let (changes, waiting) = mpsc::channel(WAITING);
-        if self.0.spread.set(Spread(changes)).is_err() {
+        let spread = Spread { node, changes };
+        if self.0.spread.set(spread.clone()).is_err() {
             return;
         }
-        tokio::spawn(tell(self.clone(), node, waiting));
+        tokio::spawn(tell(self.clone(), spread, waiting));
         tokio::spawn(Ears::new(self.clone(), node).listen());
+        tokio::spawn(clear_away(self.clone()));
+    }
+
+    /// Looks whether what another node has planned has come true.
+    async fn look_for(&self, change: AccessChange) -> Result<(), Fault> {
+        match change {
+            AccessChange::LoginRevoked(login) if !self.has_ended(login).await? => {}
+            AccessChange::DocumentDeleted(id) if !self.is_deleted(id).await? => {}
+            change => self.heard(change),
+        }
+        Ok(())
+    }
+
+    async fn has_ended(&self, login: LoginId) -> Result<bool, Fault> {
+        let login = self.0.store.records::<Login>().get(&login).await?;
+        Ok(login.is_none_or(|login| login.revoked_at.is_some()))
+    }
+
+    async fn is_deleted(&self, id: DocumentId) -> Result<bool, Fault> {
+        let record = self.0.store.records::<DocumentRecord>().get(&id).await?;
+        Ok(record.is_none_or(|record| record.deleted_at.is_some()))
     }
 }
 
-/// Writes and tells what this node changes, and clears away what is old.
-async fn tell(accounts: Accounts, node: AccessChangeId, mut changes: mpsc::Receiver<AccessChange>) {
+/// Writes and tells what this node changes.
+async fn tell(accounts: Accounts, spread: Spread, mut changes: mpsc::Receiver<Told>) {
     let rows = accounts.0.store.records::<SpreadChange>();
-    if let Err(error) = clear(&accounts).await {
-        tracing::debug!(%error, "what nodes that are gone had written stays");
-    }
-    let mut written: VecDeque<(Instant, AccessChangeId)> = VecDeque::new();
-    while let Some(change) = changes.recv().await {
-        let clock = accounts.clock();
-        let row = SpreadChange { id: AccessChangeId::new(clock), at: clock.now(), node, change };
+    while let Some(told) = changes.recv().await {
+        let row = spread.row(&accounts, told);
         match serde_json::to_vec(&row) {
             Ok(news) => accounts.0.store.bus().publish(TOPIC, Bytes::from(news)),
             Err(error) => tracing::error!(%error, "a change of access has no JSON"),
@@ -87,12 +136,16 @@ async fn tell(accounts: Accounts, node: AccessChangeId, mut changes: mpsc::Recei
                 }
             }
         }
-        written.push_back((Instant::now(), row.id));
-        while let Some((_, old)) = written.pop_front_if(|(at, _)| at.elapsed() > KEPT) {
-            if let Err(error) = rows.delete(&old).await {
-                tracing::debug!(%error, "an old change of access stays");
-            }
+    }
+}
+
+/// Clears away old rows, now and then.
+async fn clear_away(accounts: Accounts) {
+    loop {
+        if let Err(error) = clear(&accounts).await {
+            tracing::debug!(%error, "old changes of access stay");
         }
+        tokio::time::sleep(KEPT).await;
     }
 }
 
@@ -100,10 +153,15 @@ async fn tell(accounts: Accounts, node: AccessChangeId, mut changes: mpsc::Recei
 async fn clear(accounts: &Accounts) -> Result<(), StoreError> {
     let rows = accounts.0.store.records::<SpreadChange>();
     let old = AccessChangeId::first_of(accounts.clock().now() - KEPT);
-    for row in rows.page(Page::of("_id").before(old).limit(ROWS)).await?.items {
-        rows.delete(&row.value.id).await?;
+    loop {
+        let page = rows.page(Page::of("_id").before(old).limit(ROWS)).await?;
+        for row in page.items {
+            rows.delete(&row.value.id).await?;
+        }
+        if page.next_cursor.is_none() {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// What hears other nodes.
@@ -143,15 +201,17 @@ impl Ears {
         }
     }
 
-    async fn read(&mut self) -> Result<(), StoreError> {
+    async fn read(&mut self) -> Result<(), Fault> {
         let now = self.accounts.clock().now();
         let from = AccessChangeId::first_of(self.read_at - OVERLAP);
         let rows = self.accounts.0.store.records::<SpreadChange>();
-        let mut cursor = None;
+        let (mut cursor, mut planned) = (None, Vec::new());
         loop {
             let page = Page::of("_id").after(from).limit(ROWS).cursor(cursor);
             let page = rows.page(page).await?;
-            page.items.iter().for_each(|row| self.hear(&row.value));
+            for row in page.items {
+                if row.is_planned { planned.push(row.value) } else { self.hear(&row) }
+            }
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
@@ -160,12 +220,18 @@ impl Ears {
         self.read_at = now;
         let old = now - KEPT;
         self.heard.retain(|_, at| *at > old);
+        for row in planned {
+            if row.node != self.node && !self.heard.contains_key(&row.id) {
+                self.accounts.look_for(row.change).await?;
+            }
+        }
         Ok(())
     }
 
     fn hear(&mut self, row: &SpreadChange) {
         let now = self.accounts.clock().now();
         if row.node != self.node && self.heard.insert(row.id, now).is_none() {
+            self.heard.extend(row.plan.map(|plan| (plan, now)));
             self.accounts.heard(row.change);
         }
     }
