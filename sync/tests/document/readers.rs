@@ -1,9 +1,12 @@
 //! People who read more slowly than others write.
 
 use studyhall_store::log::{Entry, LoggedUpdate};
-use studyhall_sync::document::{Effect, Input, Lost, State};
+use studyhall_sync::{
+    document::{Effect, Input, Lost, State},
+    guard::{self, Run},
+};
 
-use crate::cast::{NOW, cast, shown};
+use crate::cast::{NOW, appended, cast, shown};
 
 #[test]
 fn a_slow_reader_gets_one_difference_without_a_hole() {
@@ -53,4 +56,21 @@ fn a_slow_reader_gets_what_a_document_that_was_loaded_again_has_more() {
     let [Effect::Difference { update, .. }] = &drained[..] else { panic!("{drained:?}") };
     ben.hears(update);
     assert_eq!(ben.reads(), "abc");
+}
+
+#[test]
+fn nobody_is_sent_again_what_was_there_before() {
+    let (mut stage, ada, ben) = cast();
+    stage.sends(&ada, ada.types("abc"));
+    ada.types("def");
+    // Ada's line dies, and what she sends next begins before what is being stored.
+    assert!(appended(&stage.sends(&ada, ada.all())).is_none());
+    for (start, end) in [(0, 3), (3, 6)] {
+        let stored = stage.stored();
+        let update = shown(&stored).expect("it is shown");
+        let scan = guard::update_v1(update).expect("the server sends updates");
+        assert_eq!(scan.inserts.as_slice(), [Run { client: 1001, start, end }]);
+        ben.hears(update);
+    }
+    assert_eq!(ben.reads(), "abcdef");
 }

@@ -141,7 +141,12 @@ impl State {
         for update in updates {
             transaction.apply_update(update)?;
         }
-        let frame = alone.unwrap_or_else(|| transaction.encode_update_v1().into());
+        // yjs cannot put what it has had, and has let go since, in front of what is new in one item.
+        let is_new = |(client, start): &(u64, u32)| {
+            transaction.insert_set().contains(&ID::new(ClientID::new(*client), *start))
+        };
+        let frame = alone.filter(|_| starts.iter().all(is_new));
+        let frame = frame.unwrap_or_else(|| transaction.encode_update_v1().into());
         if let Some(deleted) = &mut self.deleted {
             for (client, ranges) in transaction.delete_set().iter() {
                 for range in ranges.iter() {
