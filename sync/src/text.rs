@@ -9,6 +9,7 @@ mod diff;
 mod merge;
 mod note;
 mod rich;
+mod seen;
 mod words;
 
 use studyhall_schema::{ids::NoteId, note::Format};
@@ -20,8 +21,9 @@ use yrs::{
 
 use self::rich::Blocks;
 pub use self::{
-    merge::{both, merged, nearest},
+    merge::merged,
     note::NoteText,
+    seen::{both, nearest},
 };
 
 const CONTENT: &str = "content";

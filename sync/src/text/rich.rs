@@ -20,6 +20,40 @@ use super::{
 const TEXT_BLOCKS: [&str; 3] = ["paragraph", "heading", "codeBlock"];
 const HARD_BREAK: &str = "hardBreak";
 
+/// What an element may hold. An editor deletes what its schema does not allow, with all text in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Blocks, and one at least.
+    Blocks,
+    /// Items, and one at least.
+    List,
+    /// A paragraph, then blocks.
+    Item,
+    /// A part of something whose shape nobody knows here, such as a table.
+    Fixed { holds_blocks: bool },
+}
+
+impl Kind {
+    fn of(tag: &str) -> Self {
+        match tag {
+            "blockquote" => Self::Blocks,
+            "bulletList" | "orderedList" | "taskList" | "bullet_list" | "ordered_list" => {
+                Self::List
+            }
+            "listItem" | "taskItem" | "list_item" => Self::Item,
+            "tableCell" | "tableHeader" | "table_cell" | "table_header" | "detailsContent" => {
+                Self::Fixed { holds_blocks: true }
+            }
+            _ => Self::Fixed { holds_blocks: false },
+        }
+    }
+
+    /// Whether a paragraph may be put before, or after, what is in it.
+    fn takes_paragraphs(self) -> bool {
+        matches!(self, Self::Blocks | Self::Item | Self::Fixed { holds_blocks: true })
+    }
+}
+
 /// What can hold children.
 #[derive(Clone)]
 enum Holder {
@@ -32,6 +66,14 @@ impl Holder {
         match self {
             Self::Fragment(fragment) => fragment.as_ref(),
             Self::Element(element) => element.as_ref(),
+        }
+    }
+
+    /// `None` of the whole note.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Fragment(_) => None,
+            Self::Element(element) => Some(Kind::of(element.tag())),
         }
     }
 
@@ -270,23 +312,26 @@ impl Blocks {
         text
     }
 
-    /// Edits the blocks so that they read as `new`. Blocks whose lines stay are not touched.
+    /// Edits the blocks so that they read as `new`. Blocks whose lines stay are not touched; one that cannot
+    /// go stays as an empty line.
     pub(super) fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) -> Result<(), EditError> {
         let plan = self.plan(new);
         // From the last to the first, so that places before stay valid.
         for (block, lines) in self.blocks.iter().zip(&plan.of_block).rev() {
-            let (container, index) = block.place;
+            let (container, index) = self.for_paragraphs(block.place);
             for text in lines.after.iter().rev() {
                 self.containers[container].holder.insert_paragraph(txn, index + 1, text);
             }
             let kept = lines.own.join("\n");
-            if lines.own.is_empty() {
-                self.remove(txn, block.place);
+            if lines.own.is_empty()
+                && let Some((container, index)) = self.removable(txn, block.place)
+            {
+                self.containers[container].holder.remove(txn, index);
             } else if kept != block.text {
                 block.edit(txn, &kept);
             }
         }
-        let (container, index) = plan.start;
+        let (container, index) = self.for_paragraphs(plan.start);
         let holder = &self.containers.get(container).ok_or(EditError::Content)?.holder;
         for text in plan.before.iter().rev() {
             holder.insert_paragraph(txn, index, text);
@@ -294,15 +339,34 @@ impl Blocks {
         Ok(())
     }
 
-    /// Removes a block, and containers around it that would stay behind empty.
-    fn remove(&self, txn: &mut TransactionMut<'_>, mut place: (usize, u32)) {
+    /// The place beside which a paragraph may be: this, or that of a container around it.
+    fn for_paragraphs(&self, mut place: (usize, u32)) -> (usize, u32) {
+        while let Some(container) = self.containers.get(place.0)
+            && let (Some(kind), Some(outer)) = (container.holder.kind(), container.place)
+            && !kind.takes_paragraphs()
+        {
+            place = outer;
+        }
+        place
+    }
+
+    /// What has to be removed so that a block is gone and what is left is in order: the block, or the
+    /// containers as well that would stay behind empty. `None` where it has to stay.
+    fn removable(&self, txn: &TransactionMut<'_>, mut place: (usize, u32)) -> Option<(usize, u32)> {
         loop {
             let container = &self.containers[place.0];
-            container.holder.remove(txn, place.1);
-            let is_empty = container.holder.branch().len() == 0;
-            match container.place {
-                Some(outer) if is_empty => place = outer,
-                _ => return,
+            let is_last = container.holder.branch().len() == 1;
+            match (container.holder.kind(), container.place) {
+                (Some(Kind::Fixed { holds_blocks }), _) if is_last || !holds_blocks => return None,
+                (Some(_), Some(outer)) if is_last => place = outer,
+                (Some(Kind::Item), _) if place.1 == 0 => {
+                    let next = children(container.holder.branch(), txn).into_iter().nth(1);
+                    let is_paragraph = next.is_some_and(
+                        |next| matches!(&next, Out::YXmlElement(next) if next.tag().as_ref() == "paragraph"),
+                    );
+                    return is_paragraph.then_some(place);
+                }
+                _ => return Some(place),
             }
         }
     }

@@ -32,11 +32,16 @@ fn text(doc: &Doc, format: Format) -> String {
 
 /// Edits the note to read as `new`, and says whether anything had to change.
 fn put(doc: &Doc, format: Format, new: &str) -> bool {
+    let is_changed = write(doc, format, new);
+    assert_eq!(text(doc, format), new);
+    is_changed
+}
+
+fn write(doc: &Doc, format: Format, new: &str) -> bool {
     let update = diff_update(&state(doc), REST, format, new).unwrap();
     if let Some(update) = &update {
         apply(doc, update);
     }
-    assert_eq!(text(doc, format), new);
     update.is_some()
 }
 
@@ -214,6 +219,87 @@ fn new_lines_become_paragraphs_and_lost_lines_go_with_their_block() {
     assert_eq!(shape(&doc), ["paragraph(first)", "horizontalRule()"]);
     put(&doc, Format::Rich, "");
     put(&doc, Format::Rich, "again\n\n");
+}
+
+/// A note that holds elements with elements in them, each with its text.
+fn tree(of: &[Node]) -> Doc {
+    fn grow(holder: &impl XmlFragment, txn: &mut TransactionMut<'_>, nodes: &[Node]) {
+        for Node(tag, text, inner) in nodes {
+            let element = holder.push_back(txn, XmlElementPrelim::empty(*tag));
+            if !text.is_empty() {
+                element.push_back(txn, XmlTextPrelim::new(*text));
+            }
+            grow(&element, txn, inner);
+        }
+    }
+    let doc = new_doc(6);
+    let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);
+    grow(&fragment, &mut doc.transact_mut(), of);
+    doc
+}
+
+struct Node(&'static str, &'static str, Vec<Node>);
+
+fn line(text: &'static str) -> Node {
+    Node("paragraph", text, vec![])
+}
+
+/// An editor deletes an item that does not begin with a paragraph, and all that is in it.
+#[test]
+fn what_is_left_of_a_list_is_one_that_editors_keep() {
+    let item = |inner| Node("listItem", "", inner);
+    let list = |items| Node("bulletList", "", items);
+    let children = || list(vec![item(vec![line("one")]), item(vec![line("two")])]);
+    let note = || tree(&[list(vec![item(vec![line("parent"), children()])]), line("other")]);
+    let lost_parent = note();
+    write(&lost_parent, Format::Rich, "one\ntwo\nother");
+    assert_eq!(
+        shape(&lost_parent),
+        [
+            "bulletList(listItem(paragraph(),bulletList(listItem(paragraph(one)),listItem(paragraph(two)))))",
+            "paragraph(other)"
+        ]
+    );
+    let lost_children = note();
+    put(&lost_children, Format::Rich, "parent\nother");
+    assert_eq!(shape(&lost_children)[0], "bulletList(listItem(paragraph(parent)))");
+    let lost_all = note();
+    put(&lost_all, Format::Rich, "other");
+    assert_eq!(shape(&lost_all), ["paragraph(other)"]);
+    let quote = Node("blockquote", "", vec![line("quoted")]);
+    let quoted = tree(&[list(vec![item(vec![line("first"), quote])])]);
+    write(&quoted, Format::Rich, "quoted");
+    assert_eq!(shape(&quoted), ["bulletList(listItem(paragraph(),blockquote(paragraph(quoted))))"]);
+    let two = tree(&[list(vec![item(vec![line("first"), line("second")])])]);
+    put(&two, Format::Rich, "second");
+    assert_eq!(shape(&two), ["bulletList(listItem(paragraph(second)))"]);
+}
+
+#[test]
+fn tables_and_what_nobody_knows_keep_their_shape() {
+    let cell = |text| Node("tableCell", "", vec![line(text)]);
+    let rows = vec![Node("tableRow", "", vec![cell("a"), cell("b")])];
+    let table = tree(&[Node("table", "", rows), line("end")]);
+    write(&table, Format::Rich, "b\nend");
+    assert_eq!(shape(&table)[0], "table(tableRow(tableCell(paragraph()),tableCell(paragraph(b))))");
+    let details = vec![
+        Node("detailsSummary", "summary", vec![]),
+        Node("detailsContent", "", vec![line("inside")]),
+    ];
+    let details = tree(&[Node("details", "", details), line("end")]);
+    write(&details, Format::Rich, "summary\ninside\nmore\nend");
+    assert_eq!(
+        shape(&details)[..2],
+        [
+            "details(detailsSummary(summary),detailsContent(paragraph(inside),paragraph(more)))",
+            "paragraph(end)"
+        ]
+    );
+    write(&details, Format::Rich, "inside\nmore\nend");
+    assert_eq!(
+        shape(&details)[0],
+        "details(detailsSummary(),detailsContent(paragraph(inside),paragraph(more)))"
+    );
 }
 
 #[test]

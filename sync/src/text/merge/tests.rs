@@ -1,0 +1,263 @@
+//! What two people make of one text.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::{super::words::words, *};
+
+#[test]
+fn both_peoples_changes_survive() {
+    let base = "one two three";
+    let bob = "one two three BOB TYPED THIS";
+    assert_eq!(merged(base, "ONE two three", bob), "ONE two three BOB TYPED THIS");
+    assert_eq!(merged(base, "one three", "one two 2 three"), "one 2 three");
+    assert_eq!(merged("", "mine", "something of theirs"), "something of theirs\nmine");
+    assert_eq!(merged("a😀b", "a😀c", "x a😀b"), "x a😀c");
+}
+
+#[test]
+fn who_began_with_what_is_there_now_gets_what_they_wrote() {
+    let theirs = "what Ben typed while Ada looked on";
+    assert_eq!(merged("", &format!("{theirs}!"), theirs), format!("{theirs}!"));
+    let typed = "completely new text typed in the editor";
+    let put = format!("{typed}, and more");
+    assert_eq!(merged("one two three", &put, typed), put);
+}
+
+#[test]
+fn who_writes_what_looks_alike_takes_nothing_from_the_other() {
+    let (base, ben) = ("Plan:", "Plan:\n- eggs for Monday");
+    let both = merged(base, "Plan:\n- eggs for Friday", ben);
+    assert!(both.contains("- eggs for Monday") && both.contains("- eggs for Friday"), "{both}");
+    let both = merged(base, "Plan:\nIn the first week I will read all and agree", "Plan: I agree");
+    assert!(both.contains(" I agree") && both.contains("I will read"), "{both}");
+}
+
+#[test]
+fn what_the_base_has_already_is_no_sign_that_the_others_change_was_seen() {
+    let line = "--------------------\n";
+    let base = format!("Monday\n{line}Bread\n");
+    let both = merged(&base, &format!("Monday\n{line}Bread and milk\n"), &format!("{base}{line}"));
+    assert_eq!(both, format!("Monday\n{line}Bread and milk\n{line}"));
+    let (plan, number) = ("The plan: we meet and go home\n", "Ben's number is 555-1234");
+    let base = format!("{plan}{number}");
+    assert_eq!(merged(&base, &format!("Hello. {base}"), plan), format!("Hello. {plan}"));
+    let base = format!("{number}\n{plan}");
+    assert_eq!(merged(&base, &format!("{base}We eat at 8."), plan), format!("{plan}We eat at 8."));
+}
+
+#[test]
+fn who_both_write_on_after_a_word_leave_that_word_once() {
+    for base in ["Plan:", "A long title with many words, to do:", "\u{4eca}\u{65e5}\u{306f}"] {
+        let (ben, ada) = ("\nBen can come after the 20th", "\n- We rent the house by the lake");
+        let both = merged(base, &format!("{base}{ada}"), &format!("{base}{ben}"));
+        assert_eq!(both, format!("{base}{ben}{ada}"));
+    }
+}
+
+#[test]
+fn words_that_both_change_stay_as_each_has_them() {
+    let lake = "We meet Monday at the lake.";
+    let ben = "We meet Tuesday at the lake.";
+    assert_eq!(merged(lake, "We meet at the lake.", ben), ben);
+    let ada = "We meet Wednesday at the lake.";
+    assert_eq!(merged(lake, ada, ben), "We meet Tuesday Wednesday at the lake.");
+    let both = merged(lake, "We meet at the lake.", "We meet Mondays at the lake.");
+    assert_eq!(both, "We meet Mondays at the lake.");
+    let list = "- buy bread\n- buy butter\n- buy milk\n";
+    let ben = "- buy bread\n- buy better batteries\n- buy milk\n";
+    assert_eq!(merged(list, "- buy bread\n- buy milk\n", ben), ben);
+    let costs = |number| format!("It costs {number} euros.");
+    assert_eq!(merged(&costs("120"), &costs("125"), &costs("150")), costs("150 125"));
+    assert_eq!(merged("at 10:30.", "at 12:15.", "at 11:45."), "at 11:45 12:15.");
+    assert_eq!(merged("Anna", "Susanna", "Hannah"), "Hannah\nSusanna");
+    let (exam, talk) = ("The exam is on chapter four.\n", "A talk tomorrow is about nothing.\n");
+    let other = "Everybody knows what is on: no exam.\n";
+    assert_eq!(merged(exam, talk, other), format!("{other}{talk}"));
+}
+
+#[test]
+fn words_that_nobody_touches_are_whole_and_there_once() {
+    let merge = |base: &str, ada: &str, ben: &str| merged(base, ada, ben);
+    let base = "We bring bread, butter\nand beans\nbananas for all";
+    let ada = "We bring bread, butter\nand green beans\nbananas for all";
+    assert_eq!(
+        merge(base, ada, "We bring bananas for all"),
+        "We bring \nand green beans\nbananas for all"
+    );
+    let base = "I like the sea\nThen there\nthe end";
+    let ada = "I like the sea\nThen there really\nthe end";
+    assert_eq!(merge(base, ada, "I like the end"), "I like the\nThen there really\n end");
+    let base = "B0 B1\u{5b57}\nB2\nB3 B4. B5:\nB6w B7\n";
+    let both = merge(base, &base.replace("B1\u{5b57}", "Q218"), "B0 B3 B4. B5:\nB6w B7\n");
+    assert_eq!(both, "B0 Q218 B3 B4. B5:\nB6w B7\n");
+    let both = merge("Ada Ben\nrest", "Ada\nsecond\nBen\nrest", "Ada\nfirst\nBen\nrest");
+    assert_eq!(both, "Ada\nfirst\n\nsecond\nBen\nrest");
+}
+
+#[test]
+fn what_a_word_has_grown_by_stays_with_it() {
+    assert_eq!(merged("10 people", "100 people", "10 nice people"), "100 nice people");
+    let ask = |words: &str| format!("Ask the {words} about it.");
+    let both = merged(&ask("teacher"), &ask("teachers"), &ask("teacher tomorrow"));
+    assert_eq!(both, ask("teachers tomorrow"));
+    assert_eq!(merged("the lake", "the lake?", "the lake\nand"), "the lake?\nand");
+    assert_eq!(merged("see page 12", "see page 123", "see page 12."), "see page 123.");
+    let costs = |what: &str| format!("costs {what} euro");
+    assert_eq!(merged(&costs("5"), &costs("5.50"), &costs("5 or 6")), costs("5.50 or 6"));
+    assert_eq!(merged(&costs("5"), &costs("500"), &costs("50")), costs("50 500"));
+    let both = merged("Call Ann", "Call Anne and Ben", "Call Anna and Cy");
+    assert_eq!(both, "Call Anna and Cy Anne and Ben");
+    assert_eq!(merged("page 12", "page 125", "page 312"), "page 312 125");
+    assert_eq!(merged("a ship", "a ships", "a ships"), "a ships");
+    let list = "- eggs\n- milk\n- bread";
+    let both = merged(list, "- eggs\n- milk", "- eggs\n- milk\n- brown bread");
+    assert_eq!(both, "- eggs\n- milk\n- brown bread");
+}
+
+#[test]
+fn what_one_has_written_is_in_one_piece() {
+    for (base, ada, ben, both) in [
+        ("We meet Mon", "So: We meet Mon", "We meet Monday\n", "So: We meet Monday\n"),
+        ("Hello world", "Hi Hello world", "Hello world and more\n", "Hi Hello world and more\n"),
+        ("a", "a\nb", "a\n", "a\nb"),
+        (
+            "milk today\nbread\n",
+            "first\nmilk today\nbread\n",
+            "eggs today\nbread\n",
+            "first\neggs today\nbread\n",
+        ),
+        (
+            "Intro\nWe go.",
+            "Intro\n\n## Who\nWe go.",
+            "Intro\nThey go.",
+            "Intro\n\n## Who\nThey go.",
+        ),
+        (
+            "We meet Monday at",
+            "We meet on Monday at",
+            "We meet Tuesday at",
+            "We meet on Tuesday at",
+        ),
+        (
+            "Ann comes, Ben stays.",
+            "Ann never comes, Ben stays.",
+            "Ann sleeps, Ben stays.",
+            "Ann never sleeps, Ben stays.",
+        ),
+        ("is $5.", "is about $5.", "is $6.", "is about $6."),
+        ("a cafe", "a cafes", "a cafe\u{301}", "a cafe\u{301} cafes"),
+        (
+            "我们明天在湖边见面。",
+            "我们星期一在湖边见面。",
+            "我们后天在湖边见面。",
+            "我们后天星期一在湖边见面。",
+        ),
+        ("of 🇩🇪", "of 🇫🇷", "of 🇩🇰", "of 🇩🇰🇫🇷"),
+        ("by 👩", "by 👩\u{200d}🔬", "by 👩\u{200d}💻", "by 👩\u{200d}💻👩\u{200d}🔬"),
+        ("at 10", "at 10:15", "at 10:30", "at 10:30 10:15"),
+        ("- a\n- b\n- c", "- a\n- b", "- a\n- b\n- x\n- c", "- a\n- b\n- x"),
+        ("- a\n- b\n- c\n", "- a\n- c\n", "- a\n- b\n- x\n- c\n", "- a\n- x\n- c\n"),
+        ("one\ntwo\n", "one\n", "one\ntwo, with more\n", "one\ntwo, with more\n"),
+        ("a\n\nb", "a\nb", "a\ntyped here\nb", "a\ntyped here\nb"),
+        ("of bread\n", "of bread", "of bread\nmilk", "of bread\nmilk"),
+        ("of bread ", "of bread", "of bread (and milk)", "of bread (and milk)"),
+        ("", "- milk", "- bread", "- bread\n- milk"),
+        ("Plan:\n\nEnd", "Plan:\nmilk.\nEnd", "Plan:\nbread.\nEnd", "Plan:\nbread.\nmilk.\nEnd"),
+    ] {
+        assert_eq!(merged(base, ada, ben), both);
+    }
+}
+
+#[test]
+fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
+    let (base, line) = ("Monday:\nTuesday:\n", "- read chapter four\n");
+    let (ben, ada) = (format!("Monday:\n{line}Tuesday:\n"), format!("{base}{line}"));
+    assert_eq!(merged(base, &ada, &ben), format!("Monday:\n{line}Tuesday:\n{line}"));
+}
+
+#[test]
+fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
+    assert_eq!(merged("one\ntwo", "ONE\nBEN", "one\nBEN"), "ONE\nBEN");
+}
+
+#[test]
+fn a_put_that_may_be_in_there_already_is_put_once() {
+    let (base, put) = ("bread", "bread, milk and eggs");
+    let again =
+        |now: &str| merged(super::super::nearest([base, put].into_iter(), now).unwrap(), put, now);
+    let with_ben = "bread, milk and eggs BEN: and butter!";
+    assert_eq!(again(with_ben), with_ben, "it was made");
+    assert_eq!(again("bread BEN: and butter!"), "bread, milk and eggs BEN: and butter!");
+}
+
+const WORD: &str = "[a-c]{1,2}|10|字|[.,(]|\n|- ";
+const PROSE: &str = "((aa|b|cab|10:30|e\u{301}|字字|\\(c\\)|-)[ \n.,]{0,2} ?){0,8}";
+
+/// Where a text is changed, how much of it goes, and whether something comes.
+fn cuts() -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
+    prop::collection::vec((0_usize..40, 0_usize..12, 0_usize..12), 0..4)
+}
+
+fn rewritten(base: &str, cuts: &[(usize, usize, usize)], words: &[String]) -> String {
+    let mut text = base.to_owned();
+    for &(at, size, word) in cuts {
+        let start = text.floor_char_boundary(at.min(text.len()));
+        let end = text.floor_char_boundary((start + size).min(text.len()));
+        text.replace_range(start..end, words.get(word).map_or("", String::as_str));
+    }
+    text
+}
+
+/// How often each word is there. Signs at the edges of a line may be there once more.
+fn counted(text: &str) -> HashMap<String, usize> {
+    let mut counted = HashMap::new();
+    for word in words(text).into_iter().filter(|word| !word.starts_with(is_mark)) {
+        *counted.entry(word.to_owned()).or_default() += 1;
+    }
+    counted
+}
+
+proptest! {
+    #[test]
+    fn words_of_ones_own_survive(
+        base in "(one|two|three|\n|[ab]){0,6}",
+        mine in 0_usize..40,
+        theirs in 0_usize..40,
+        cut in (0_usize..40, 0_usize..40),
+    ) {
+        let typed = |at: usize, word: &str, cut: usize| {
+            let at = at.min(base.len());
+            let end = (at + cut).min(base.len());
+            format!("{}{word}{}", &base[..at], &base[end..])
+        };
+        let (mine, theirs) = (typed(mine, " ADA ", cut.0 % 7), typed(theirs, " BEN ", cut.1 % 7));
+        let text = merged(&base, &mine, &theirs);
+        prop_assert!(text.contains("ADA") && text.contains("BEN"), "{:?}", text);
+    }
+
+    #[test]
+    fn no_word_is_torn_or_lost(
+        base in PROSE, mine in cuts(), theirs in cuts(), words in prop::collection::vec(WORD, 8),
+    ) {
+        let (mine, theirs) = (rewritten(&base, &mine, &words), rewritten(&base, &theirs, &words));
+        let text = merged(&base, &mine, &theirs);
+        let [base_words, mine, theirs, text_words] =
+            [&base, &mine, &theirs, &text].map(|text| counted(text));
+        for (word, times) in &text_words {
+            let known = [&mine, &theirs].map(|words| words.get(word).unwrap_or(&0));
+            prop_assert!(*times <= known[0] + known[1], "{:?} in {:?}", word, text);
+        }
+        for (word, times) in mine.iter().chain(&theirs) {
+            let added = times.saturating_sub(*base_words.get(word).unwrap_or(&0));
+            prop_assert!(text_words.get(word).unwrap_or(&0) >= &added, "{:?} in {:?}", word, text);
+        }
+    }
+
+    #[test]
+    fn who_changed_nothing_changes_nothing(base in ".{0,40}", other in ".{0,40}") {
+        prop_assert_eq!(merged(&base, &base, &other), other.clone());
+        prop_assert_eq!(merged(&base, &other, &base), other);
+    }
+}

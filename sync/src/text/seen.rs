@@ -1,0 +1,134 @@
+//! What the writer of a text had seen when they wrote it: found out from the texts. Must not know documents.
+
+use super::{
+    diff::{self, Edit},
+    words::{Change, changes, is_glued},
+};
+
+/// All lines of `theirs`, and what `mine` has beside them: nobody knows what the writer of `mine` began
+/// with. Where one says all that the other says, it stands for both.
+pub fn both(mine: &str, theirs: &str) -> String {
+    let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
+    let (mine, theirs) = (lines(mine), lines(theirs));
+    let mut both = String::new();
+    let mut add = |lines: &str| {
+        if !both.is_empty() && !lines.is_empty() && !both.ends_with('\n') {
+            both.push('\n');
+        }
+        both.push_str(lines);
+    };
+    let mut from = 0;
+    for (of_theirs, of_mine) in diff::hunks(&theirs, &mine) {
+        theirs[from..of_theirs.start].iter().copied().for_each(&mut add);
+        from = of_theirs.end;
+        let (theirs, mine) = (theirs[of_theirs].concat(), mine[of_mine].concat());
+        if !says_all(&mine, &theirs) {
+            add(&theirs);
+        }
+        if !says_all(&theirs, &mine) {
+            add(&mine);
+        }
+    }
+    theirs[from..].iter().copied().for_each(&mut add);
+    both
+}
+
+/// Whether a text has all words of another, in order; some may have grown.
+fn says_all(text: &str, other: &str) -> bool {
+    changes(other, text).iter().all(|change| {
+        let (now, before) = (&change.inserted, &other[change.start..change.end]);
+        now.starts_with(before) || now.ends_with(before)
+    })
+}
+
+/// What is shorter may stand in both by chance.
+const TELLING: usize = 16;
+/// So much of what stands around it tells where something was added.
+const AROUND: usize = 16;
+/// Longer words may be cut.
+const WORD: usize = 64;
+/// More changes are not looked for.
+const SOUGHT: usize = 500;
+
+/// Whether `mine` has what `theirs` has more than `base`, each in one piece with what is around it, and
+/// as often. Less would not do: two people write alike, and whose words are taken for seen is whose
+/// words are gone.
+pub(super) fn has_seen((base, mine, theirs): (&str, &str, &str), their: &[Change]) -> bool {
+    let times = |text: &str, part: &str| {
+        let is_whole =
+            |at: &usize| !is_glued(&text[..*at], part) && !is_glued(part, &text[at + part.len()..]);
+        text.match_indices(part).map(|(at, _)| at).filter(is_whole).count()
+    };
+    let is_in_mine = |part: &str| {
+        let in_mine = times(mine, part);
+        part.len() >= TELLING && in_mine > times(base, part) && in_mine >= times(theirs, part)
+    };
+    let around = |change: &Change| {
+        let start = theirs.floor_char_boundary(change.at.saturating_sub(AROUND));
+        let end = theirs.ceil_char_boundary(change.at + change.inserted.len() + AROUND);
+        &theirs[word_start(theirs, start)..word_end(theirs, end)]
+    };
+    let is_seen = |change: &Change| change.only_adds() && is_in_mine(around(change));
+    is_in_mine(theirs) || (their.len() <= SOUGHT && their.iter().all(is_seen))
+}
+
+/// Where the word that a text is cut in begins.
+fn word_start(text: &str, at: usize) -> usize {
+    let (before, after) = text.split_at(at);
+    let starts = before.char_indices().rev().map(|(start, _)| start);
+    let is_start = |start: &usize| *start == 0 || !is_glued(&text[..*start], &text[*start..]);
+    if is_glued(before, after) { starts.take(WORD).find(is_start).unwrap_or(at) } else { at }
+}
+
+/// Where it ends.
+fn word_end(text: &str, at: usize) -> usize {
+    let (before, after) = text.split_at(at);
+    let ends = after.char_indices().map(|(end, sign)| at + end + sign.len_utf8());
+    let is_end = |end: &usize| !is_glued(&text[..*end], &text[*end..]);
+    if is_glued(before, after) { ends.take(WORD).find(is_end).unwrap_or(at) } else { at }
+}
+
+/// Which of these a text has been made from: the one that it differs least from.
+pub fn nearest<'a>(bases: impl ExactSizeIterator<Item = &'a str>, text: &str) -> Option<&'a str> {
+    let is_only = bases.len() == 1;
+    bases.min_by_key(|base| if is_only { 0 } else { distance(base, text) })
+}
+
+/// How much is deleted and inserted between two texts.
+fn distance(old: &str, new: &str) -> u64 {
+    let size =
+        |edit: &Edit<'_>| u64::from(edit.deleted) + u64::from(diff::utf16_len(edit.inserted));
+    diff::edits(old, new).iter().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn when_nobody_knows_what_was_shown_whole_lines_of_both_stay() {
+        let text = both("# Shopping\n- eggs for Friday\n", "# Shopping\n- milk for Monday\n");
+        assert_eq!(text, "# Shopping\n- milk for Monday\n- eggs for Friday\n");
+        assert_eq!(both("Ada wrote this", "and Ben that"), "and Ben that\nAda wrote this");
+        assert_eq!(both("bread, milk and eggs", "bread"), "bread, milk and eggs");
+        assert_eq!(both("bread\n", "bread, milk\nand Ben\n"), "bread, milk\nand Ben\n");
+        assert_eq!(both("the ships sail", "the ship"), "the ships sail", "a word has grown");
+    }
+
+    /// Whether what is left of `text` without some letters is `part`.
+    fn holds(text: &str, part: &str) -> bool {
+        let mut letters = text.chars();
+        part.chars().all(|letter| letters.any(|other| other == letter))
+    }
+
+    proptest! {
+        #[test]
+        fn both_have_all_of_each(mine in "[ab\n \u{1f600}]{0,40}", theirs in "[ab\n \u{1f600}]{0,40}") {
+            let text = both(&mine, &theirs);
+            prop_assert!(holds(&text, &mine) && holds(&text, &theirs), "{:?}", text);
+            prop_assert_eq!(both(&mine, &mine), mine);
+        }
+    }
+}
