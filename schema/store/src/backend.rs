@@ -43,6 +43,7 @@ impl Collection {
 /// A record as it is kept; the backend may have added fields of its own, such as `_rev`.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
+    /// 0 in a list where it cannot be read: nothing is replaced at that.
     pub(crate) rev: u64,
     pub(crate) document: RawDocumentBuf,
 }

@@ -168,7 +168,8 @@ impl<T: Record> Records<T> {
     }
 
     /// A page in the order of an index. Stable under inserts: no record that stays is missed or
-    /// shown twice. `Invalid` when the index is not declared or the cursor is of another query.
+    /// shown twice. A record that cannot be read is passed over: it keeps nobody from the others.
+    /// `Invalid` when the index is not declared or the cursor is of another query.
     pub async fn page(&self, query: Page<'_>) -> Result<PageOf<T>, StoreError> {
         let collection = self.ensure().await?;
         let checked = page::check(collection, query)?;
@@ -182,8 +183,14 @@ impl<T: Record> Records<T> {
             Some(last) if more => Some(checked.cursor_after(last)?),
             _ => None,
         };
-        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(PageOf { items, next_cursor })
+        let items = rows.iter().filter_map(|row| match read(row) {
+            Ok(item) => Some(item),
+            Err(error) => {
+                tracing::error!(%error, "passed over in a list");
+                None
+            }
+        });
+        Ok(PageOf { items: items.collect(), next_cursor })
     }
 
     /// How many records have these first keys in an index.

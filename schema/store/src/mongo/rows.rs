@@ -166,7 +166,8 @@ pub(super) async fn scan(
     let mut cursor = deadline.read(find.max_time(deadline.left())).await?;
     let mut found = Vec::new();
     while deadline.read(cursor.advance()).await? {
-        found.push(row(collection, cursor.current().to_owned())?);
+        let document = cursor.current().to_owned();
+        found.push(Row { rev: revision(&document).unwrap_or(0), document });
     }
     Ok(found)
 }
@@ -191,9 +192,13 @@ fn with_rev(record: &RawDocument, rev: u64) -> RawDocumentBuf {
 }
 
 fn row(collection: Collection, document: RawDocumentBuf) -> Result<Row, StoreError> {
-    let rev = number(&document, "_rev").and_then(|rev| u64::try_from(rev).ok());
+    let rev = revision(&document);
     let rev = rev.ok_or_else(|| corrupt(format!("a record of {} has no _rev", collection.name)))?;
     Ok(Row { rev, document })
+}
+
+fn revision(document: &RawDocument) -> Option<u64> {
+    number(document, "_rev").and_then(|rev| u64::try_from(rev).ok())
 }
 
 /// A whole number, whatever a person who looked with a shell has made of it.

@@ -13,7 +13,7 @@ use studyhall_schema::{
     user::{Earned, Role, Settings, Status, User},
 };
 use studyhall_store::{
-    Store, StoreError,
+    Page, Store, StoreError,
     log::{Outcome, Snapshot},
 };
 
@@ -313,6 +313,32 @@ async fn a_record_that_a_person_has_changed_is_read() {
     notes.update_one(doc! {}, doc! { "$unset": { "_rev": 1 } }).await.unwrap();
     let read = documents.get(&hall::note_id(1)).await;
     assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_a_person_has_broken_keeps_nobody_from_the_others() {
+    let home = Home::mongodb();
+    let store = home.open().await;
+    for number in 1..=5 {
+        store.records().insert(hall::note(number)).await.unwrap();
+    }
+    let notes = shell(&home).await.collection::<Document>("documents");
+    let of = |number| doc! { "_id": hall::note_id(number).to_string() };
+    let broken = doc! { "$set": { "owner": "somebody", "created_at": false } };
+    notes.update_one(of(2), broken).await.unwrap();
+    notes.update_one(of(4), doc! { "$unset": { "_rev": 1 } }).await.unwrap();
+    let documents = store.records::<DocumentRecord>();
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = documents.page(Page::of("_id").limit(2).cursor(cursor)).await.unwrap();
+        seen.extend(page.items.into_iter().map(|item| item.id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [1, 3, 4, 5].map(hall::note_id));
+    assert!(matches!(documents.get(&hall::note_id(2)).await, Err(StoreError::Corrupt(_))));
 }
 
 #[tokio::test]
