@@ -112,10 +112,17 @@ pub trait Access: Send + Sync + 'static {
     /// Lets somebody in.
     fn authenticate(&self, credential: Credential) -> BoxFuture<'_, Result<Caller, AccessError>>;
 
-    /// What `caller` may do with `resource`.
+    /// What `caller` may do with `resource`; `Invalid` when the sign-in has ended.
     fn permission(
         &self,
         caller: Caller,
+        resource: Resource,
+    ) -> BoxFuture<'_, Result<Permission, AccessError>>;
+
+    /// What a person may do with `resource`, signed in or not: for what is done on their behalf.
+    fn permission_of(
+        &self,
+        user: UserId,
         resource: Resource,
     ) -> BoxFuture<'_, Result<Permission, AccessError>>;
 

@@ -117,9 +117,12 @@ test("a PUT that was answered 503 and was not made is made when it is put again"
   const path = `/notes/${note.slice("note:".length)}`;
   await ada.send("GET", path);
   const desk = await clients[0].sit(t, ben, note);
-  await desk.synced();
+  const hers = await clients[1].sit(t, ada, note);
+  await Promise.all([desk.synced(), hers.synced()]);
   await hall.holdJournal();
   desk.doc.getMap("pictures").set("one", new Uint8Array(4.1 * (1 << 20))); // nothing more may wait
+  desk.awareness.setLocalStateField("said", "after it");
+  await hers.notices("said", "after it");
   const put = async () => (await ada.ask("PUT", path, { text: "Plan:\n- eggs for Friday" })).status;
   await until(async () => (await put()) === 503, "there is no room for it");
   await hall.releaseJournal();

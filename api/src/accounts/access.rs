@@ -123,12 +123,22 @@ impl Access for Accounts {
         resource: Resource,
     ) -> BoxFuture<'_, Result<Permission, AccessError>> {
         Box::pin(async move {
-            let Resource::Document(id) = resource;
             // A node that died may have ended the login and told nobody.
             if !self.standing_login(caller).await? {
                 return Err(AccessError::Invalid);
             }
-            Ok(self.document_permission(caller.user, id).await?)
+            self.permission_of(caller.user, resource).await
+        })
+    }
+
+    fn permission_of(
+        &self,
+        user: UserId,
+        resource: Resource,
+    ) -> BoxFuture<'_, Result<Permission, AccessError>> {
+        Box::pin(async move {
+            let Resource::Document(id) = resource;
+            Ok(self.document_permission(user, id).await?)
         })
     }
 

@@ -46,6 +46,14 @@ impl Access for Nobody {
         Box::pin(async { Ok(Permission::None) })
     }
 
+    fn permission_of(
+        &self,
+        _: UserId,
+        _: Resource,
+    ) -> BoxFuture<'_, Result<Permission, AccessError>> {
+        Box::pin(async { Ok(Permission::None) })
+    }
+
     fn changes(&self) -> Box<dyn AccessChanges> {
         Box::new(Self)
     }
