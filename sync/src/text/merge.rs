@@ -27,8 +27,8 @@ pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
     let piece = |by| move |(change, is_line)| Piece { change, is_line, by };
     let their = their.into_iter().flat_map(|change| pieces(base, change)).map(piece(By::Them));
     let my = my.into_iter().flat_map(|change| pieces(base, change)).map(piece(By::Me));
-    Merge { base, text: String::with_capacity(theirs.len()), from: 0, owes_break: false }
-        .with(their.chain(my).collect())
+    let text = String::with_capacity(theirs.len());
+    Merge { base, theirs, mine, text, from: 0, owes_break: false }.with(their.chain(my).collect())
 }
 
 /// A line that is added after a line break is as well one that is added before it. Where the other deletes
@@ -47,13 +47,15 @@ fn turn(base: &str, changes: &mut [Change], by: &[Change]) {
         let Some(other) = by.get(near).filter(|other| is_within(other)) else { continue };
         if other.start + 1 == at && base[..at].ends_with('\n') {
             if let Some(line) = change.inserted.strip_suffix('\n') {
-                (change.inserted, change.start, change.end) = (format!("\n{line}"), at - 1, at - 1);
+                (change.inserted, change.at) = (format!("\n{line}"), change.at - 1);
+                (change.start, change.end) = (at - 1, at - 1);
             }
         } else if at + 1 == other.end
             && base[at..].starts_with('\n')
             && let Some(line) = change.inserted.strip_prefix('\n')
         {
-            (change.inserted, change.start, change.end) = (format!("{line}\n"), at + 1, at + 1);
+            (change.inserted, change.at) = (format!("{line}\n"), change.at + 1);
+            (change.start, change.end) = (at + 1, at + 1);
         }
     }
 }
@@ -141,10 +143,12 @@ fn groups(base: &str, mut pieces: Vec<Piece>) -> Vec<Group> {
 /// The text as it grows.
 struct Merge<'a> {
     base: &'a str,
+    theirs: &'a str,
+    mine: &'a str,
     text: String,
     /// Up to where in the base all is said.
     from: usize,
-    /// Whether a line was said last that one of them deleted, with what set it apart.
+    /// Whether a whole line was said last, and what set it apart may be deleted.
     owes_break: bool,
 }
 
@@ -158,8 +162,11 @@ impl Merge<'_> {
             let is_kept_line = group.pieces.iter().any(|piece| piece.is_line)
                 && group.pieces.iter().any(|piece| !piece.change.only_deletes());
             match other {
-                Some(other) => self.side_by_side(said(self.base, &group), said(self.base, &other)),
-                None => self.say(&said(self.base, &group)),
+                Some(other) => self.side_by_side(self.said(&group), self.said(&other)),
+                None => {
+                    let said = self.said(&group);
+                    self.put(&said);
+                }
             }
             self.owes_break |= is_kept_line;
             self.from = group.range.end;
@@ -179,35 +186,68 @@ impl Merge<'_> {
         let ends_line = self.text.is_empty() || self.text.ends_with('\n');
         if mem::take(&mut self.owes_break) && !ends_line && first != '\n' {
             self.text.push('\n');
+            if said.trim().is_empty() {
+                return; // space between words of one line
+            }
         } else if is_glued(&self.text, said) {
             self.text.push(' ');
         }
         self.text += said;
     }
 
+    fn said(&self, group: &Group) -> Said {
+        let text = said(self.base, group);
+        let [Piece { change, by, .. }] = group.pieces.as_slice() else {
+            return Said { text, begins_line: false, ends_line: false };
+        };
+        let own = if *by == By::Them { self.theirs } else { self.mine };
+        let (before, after) = (&own[..change.at], &own[change.at + text.len()..]);
+        let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
+        let is_lines = change.only_adds()
+            && (begins || before.is_empty() || before.ends_with('\n'))
+            && (ends || after.is_empty() || after.starts_with('\n'));
+        Said { begins_line: is_lines && !begins, ends_line: is_lines && !ends, text }
+    }
+
+    fn put(&mut self, said: &Said) {
+        if said.begins_line && !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.say(&said.text);
+        self.owes_break |= said.ends_line;
+    }
+
     /// What both have added here.
-    fn side_by_side(&mut self, theirs: String, mine: String) {
+    fn side_by_side(&mut self, theirs: Said, mine: Said) {
         let is_space_of = |space: &str, other: &str| {
             space.trim().is_empty() && (other.starts_with(space) || other.ends_with(space))
         };
-        if is_space_of(&mine, &theirs) {
-            return self.say(&theirs);
+        if is_space_of(&mine.text, &theirs.text) {
+            return self.put(&theirs);
         }
-        if is_space_of(&theirs, &mine) {
-            return self.say(&mine);
+        if is_space_of(&theirs.text, &mine.text) {
+            return self.put(&mine);
         }
         let around = self.base.split_at(self.from);
-        let mut both = [theirs, mine].map(|said| (rank(around, &said), said));
+        let mut both = [theirs, mine].map(|said| (rank(around, &said.text), said));
         both.sort_by_key(|(rank, _)| *rank);
         let [(_, first), (rank, second)] = both;
-        self.say(&first);
+        self.put(&first);
         if rank > 0 {
             let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
                 && (around.1.is_empty() || around.1.starts_with('\n'));
-            self.text.extend(between(&self.text, &second, is_empty_line));
+            self.text.extend(between(&self.text, &second.text, is_empty_line));
         }
-        self.say(&second);
+        self.put(&second);
     }
+}
+
+/// What is said in place of a part of the base.
+struct Said {
+    text: String,
+    /// Whether it is lines of their own that begin, and end, where one of their writer's lines does.
+    begins_line: bool,
+    ends_line: bool,
 }
 
 /// Of what is added at one place: what belongs to the word before it comes first, what belongs to the one
