@@ -14,6 +14,7 @@ use yrs::{
 use super::{
     EditError,
     diff::{edits, hunks, utf16_len},
+    lines::become_of,
 };
 
 /// Elements that are blocks even when they hold nothing.
@@ -390,29 +391,37 @@ impl Blocks {
         let mut last = None;
         let (mut at_old, mut at_new) = (0, 0);
         let end = (old_lines.len()..old_lines.len(), new_lines.len()..new_lines.len());
-        for (old, changed) in hunks(&old_lines, &new_lines).into_iter().chain([end]) {
-            // Lines that stay, then lines that change into one another, then new ones.
-            let same = old.start - at_old;
-            let pairs = old.len().min(changed.len());
-            for step in 0..same + pairs {
-                let owner = owners[at_old + step];
-                plan.of_block[owner].own.push(new_lines[at_new + step]);
-                last = Some(owner);
-            }
-            for line in &new_lines[changed.start + pairs..changed.end] {
-                match last {
-                    // Inside a block of several lines.
-                    Some(block) if owners.get(old.end) == Some(&block) => {
-                        plan.of_block[block].own.push(line);
+        for hunk in hunks(&old_lines, &new_lines).into_iter().chain([end]) {
+            let stays = (at_old..hunk.0.start).zip(at_new..hunk.1.start);
+            let stays = stays.map(|(old, new)| (Some(old), Some(new)));
+            for line in stays.chain(become_of(&old_lines, &new_lines, &hunk)) {
+                match line {
+                    (Some(old), new) => {
+                        let owner = owners[old];
+                        plan.of_block[owner].own.extend(new.map(|new| new_lines[new]));
+                        last = Some(old);
                     }
-                    Some(block) => plan.of_block[block].after.push(line),
-                    None => plan.before.push(line),
+                    (None, Some(new)) => plan.add(new_lines[new], last, &owners),
+                    (None, None) => {}
                 }
             }
-            (at_old, at_new) = (old.end, changed.end);
+            (at_old, at_new) = (hunk.0.end, hunk.1.end);
         }
         plan.start = self.blocks.first().map_or((0, 0), |block| block.place);
         plan
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// A new line behind an old one: inside a block of several lines, or after the block.
+    fn add(&mut self, line: &'a str, last: Option<usize>, owners: &[usize]) {
+        match last {
+            Some(last) if owners.get(last + 1) == Some(&owners[last]) => {
+                self.of_block[owners[last]].own.push(line);
+            }
+            Some(last) => self.of_block[owners[last]].after.push(line),
+            None => self.before.push(line),
+        }
     }
 }
 

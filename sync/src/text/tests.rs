@@ -303,6 +303,13 @@ fn tables_and_what_nobody_knows_keep_their_shape() {
 }
 
 #[test]
+fn a_line_that_is_put_before_another_takes_none_of_its_block() {
+    let note = tree(&[Node("heading", "Title", vec![]), line("text")]);
+    put(&note, Format::Rich, "Intro\nTitle two\ntext");
+    assert_eq!(shape(&note), ["paragraph(Intro)", "heading(Title two)", "paragraph(text)"]);
+}
+
+#[test]
 fn code_keeps_its_lines_in_one_block() {
     let doc = new_doc(6);
     let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);

@@ -263,7 +263,6 @@ fn word_by_word(old: &str, part: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// The words of a text.
-#[cfg(test)]
 pub(super) fn words(text: &str) -> Vec<&str> {
     Words::of(text).texts
 }
