@@ -211,7 +211,7 @@ fn refine<'a>(grain: Grain, (old, new): (&str, &'a str), start: u32, found: &mut
 }
 
 /// As many lines (or words) in place of others are each in place of one.
-pub(super) fn one_by_one((old, new): Hunk) -> Vec<Hunk> {
+fn one_by_one((old, new): Hunk) -> Vec<Hunk> {
     if old.len() == new.len() {
         old.zip(new).map(|(old, new)| (old..old + 1, new..new + 1)).collect()
     } else {
@@ -237,7 +237,7 @@ fn grown<'a>((old, new): (&str, &'a str), start: u32) -> Option<Edit<'a>> {
 }
 
 /// Where each token starts, and where the last one ends.
-pub(super) fn offsets(tokens: &[&str]) -> Vec<usize> {
+fn offsets(tokens: &[&str]) -> Vec<usize> {
     let mut at = 0;
     let starts = tokens.iter().map(|token| {
         at += token.len();

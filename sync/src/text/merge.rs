@@ -124,18 +124,18 @@ fn groups(base: &str, mut pieces: Vec<Piece>) -> Vec<Group> {
     for piece in pieces {
         let start = piece.change.start;
         // What was added right here, by one or by both, may be of the line that is deleted now.
-        let here = groups.iter().rev().take_while(|group| group.range.end >= start).count().min(2);
-        let of = groups.len() - here;
-        match groups[of..].iter().position(|group| group.meets(&piece, base)) {
-            Some(at) => {
-                let mut group = groups.remove(of + at);
-                group.take(piece);
-                groups.push(group);
-            }
-            None => {
-                groups.push(Group { range: start..piece.change.end, pieces: vec![piece] });
-            }
+        let here = groups.iter().rev().take_while(|group| group.range.end >= start).count();
+        let here = groups.split_off(groups.len() - here);
+        let (met, others): (Vec<_>, Vec<_>) =
+            here.into_iter().partition(|group| group.meets(&piece, base));
+        groups.extend(others);
+        let mut met = met.into_iter();
+        let new = Group { range: start..start, pieces: Vec::new() };
+        let mut group = met.next().unwrap_or(new);
+        for piece in met.flat_map(|group| group.pieces).chain([piece]) {
+            group.take(piece);
         }
+        groups.push(group);
     }
     groups
 }
@@ -156,18 +156,19 @@ impl Merge<'_> {
     fn with(mut self, pieces: Vec<Piece>) -> String {
         let mut groups = groups(self.base, pieces).into_iter().peekable();
         while let Some(group) = groups.next() {
-            let is_other = |next: &Group| next.only_adds() && next.range == group.range;
-            let other = if group.only_adds() { groups.next_if(is_other) } else { None };
             self.keep(group.range.start);
+            if group.only_adds() {
+                let mut added = vec![self.said(&group)];
+                let is_here = |next: &Group| next.only_adds() && next.range == group.range;
+                while let Some(next) = groups.next_if(is_here) {
+                    added.push(self.said(&next));
+                }
+                self.side_by_side(added);
+                continue;
+            }
             let is_kept_line = group.pieces.iter().any(|piece| piece.is_line)
                 && group.pieces.iter().any(|piece| !piece.change.only_deletes());
-            match other {
-                Some(other) => self.side_by_side(self.said(&group), self.said(&other)),
-                None => {
-                    let said = self.said(&group);
-                    self.put(&said);
-                }
-            }
+            self.say(&said(self.base, &group));
             self.owes_break |= is_kept_line;
             self.from = group.range.end;
         }
@@ -195,18 +196,19 @@ impl Merge<'_> {
         self.text += said;
     }
 
+    /// What an addition says.
     fn said(&self, group: &Group) -> Said {
+        let by = group.pieces[0].by;
         let text = said(self.base, group);
-        let [Piece { change, by, .. }] = group.pieces.as_slice() else {
-            return Said { text, begins_line: false, ends_line: false };
+        let [Piece { change, .. }] = group.pieces.as_slice() else {
+            return Said { by, text, begins_line: false, ends_line: false };
         };
-        let own = if *by == By::Them { self.theirs } else { self.mine };
+        let own = if by == By::Them { self.theirs } else { self.mine };
         let (before, after) = (&own[..change.at], &own[change.at + text.len()..]);
         let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
-        let is_lines = change.only_adds()
-            && (begins || before.is_empty() || before.ends_with('\n'))
+        let is_lines = (begins || before.is_empty() || before.ends_with('\n'))
             && (ends || after.is_empty() || after.starts_with('\n'));
-        Said { begins_line: is_lines && !begins, ends_line: is_lines && !ends, text }
+        Said { by, begins_line: is_lines && !begins, ends_line: is_lines && !ends, text }
     }
 
     fn put(&mut self, said: &Said) {
@@ -217,33 +219,36 @@ impl Merge<'_> {
         self.owes_break |= said.ends_line;
     }
 
-    /// What both have added here.
-    fn side_by_side(&mut self, theirs: Said, mine: Said) {
-        let is_space_of = |space: &str, other: &str| {
-            space.trim().is_empty() && (other.starts_with(space) || other.ends_with(space))
-        };
-        if is_space_of(&mine.text, &theirs.text) {
-            return self.put(&theirs);
-        }
-        if is_space_of(&theirs.text, &mine.text) {
-            return self.put(&mine);
-        }
+    /// What is added at one place, theirs and mine.
+    fn side_by_side(&mut self, mut added: Vec<Said>) {
+        let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
+        // Space that the other has put here too.
+        added.retain(|space| {
+            let is_in = |(by, text): &(By, String)| {
+                *by != space.by
+                    && (text.starts_with(&space.text) || text.ends_with(&space.text))
+                    && (*by == By::Them || *text != space.text)
+            };
+            !space.text.trim().is_empty() || !texts.iter().any(is_in)
+        });
         let around = self.base.split_at(self.from);
-        let mut both = [theirs, mine].map(|said| (rank(around, &said.text), said));
-        both.sort_by_key(|(rank, _)| *rank);
-        let [(_, first), (rank, second)] = both;
-        self.put(&first);
-        if rank > 0 {
-            let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
-                && (around.1.is_empty() || around.1.starts_with('\n'));
-            self.text.extend(between(&self.text, &second.text, is_empty_line));
+        let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
+            && (around.1.is_empty() || around.1.starts_with('\n'));
+        added.sort_by_key(|one| rank(around, &one.text));
+        let mut before = None;
+        for one in added {
+            if before.is_some_and(|by| by != one.by) && rank(around, &one.text) > 0 {
+                self.text.extend(between(&self.text, &one.text, is_empty_line));
+            }
+            self.put(&one);
+            before = Some(one.by);
         }
-        self.put(&second);
     }
 }
 
-/// What is said in place of a part of the base.
+/// An addition.
 struct Said {
+    by: By,
     text: String,
     /// Whether it is lines of their own that begin, and end, where one of their writer's lines does.
     begins_line: bool,
@@ -262,7 +267,7 @@ fn rank((before, after): (&str, &str), added: &str) -> u8 {
     match () {
         () if is_beside(before.chars().next_back(), first) => 0,
         () if is_beside(last, after.chars().next()) => 4,
-        () if is_space(first) => 1,
+        () if is_space(first) && !before.is_empty() && !before.ends_with('\n') => 1,
         () if is_space(last) => 3,
         () => 2,
     }

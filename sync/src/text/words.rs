@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::diff::{self, Hunk, offsets};
+use super::{
+    diff::{self, Hunk},
+    lines::alike,
+};
 
 /// A part of the old text, in bytes, and what stands in its place. It cuts no word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +32,12 @@ impl Change {
     }
 }
 
-/// The changes that make `new` of `old`, in order and apart from each other.
+/// The changes that make `new` of `old`, in order; one may begin where the one before it ends.
 pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
-    let (old_lines, new_lines) = (lines(old), lines(new));
-    let (starts_old, starts_new) = (offsets(&old_lines), offsets(&new_lines));
+    let (left, right) = (Tokens::lines(old), Tokens::lines(new));
     let mut found = Vec::new();
-    for (o, n) in diff::hunks(&old_lines, &new_lines).into_iter().flat_map(diff::one_by_one) {
-        let (o, n) =
-            (starts_old[o.start]..starts_old[o.end], starts_new[n.start]..starts_new[n.end]);
+    let hunks = diff::hunks(&left.texts, &right.texts);
+    for (o, n) in left.line_regions(&right, hunks) {
         within((old, o), (new, n), &mut found);
     }
     found
@@ -44,22 +45,11 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
 
 /// The changes within two parts that differ: words, with the space around them, and space alone.
 fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found: &mut Vec<Change>) {
-    let (left, right) = (Words::of(&old[o.clone()]), Words::of(&new[n.clone()]));
-    let mut compare = |(a, b): Hunk| {
-        let (a, b) = (left.with_space(a), right.with_space(b));
+    let (left, right) = (Tokens::words(&old[o.clone()]), Tokens::words(&new[n.clone()]));
+    let hunks = joined(diff::hunks(&left.texts, &right.texts));
+    for (a, b) in left.regions(&right, hunks) {
         let (a, b) = (o.start + a.start..o.start + a.end, n.start + b.start..n.start + b.end);
         found.extend(trimmed((old, a), (new, b)));
-    };
-    let (mut i, mut j) = (0, 0);
-    for (a, b) in joined(diff::hunks(&left.texts, &right.texts)) {
-        for gap in 0..a.start - i {
-            compare((i + gap..i + gap, j + gap..j + gap));
-        }
-        (i, j) = (a.end + 1, b.end + 1);
-        compare((a, b));
-    }
-    for gap in 0..(left.texts.len() + 1).saturating_sub(i) {
-        compare((i + gap..i + gap, j + gap..j + gap));
     }
 }
 
@@ -98,60 +88,135 @@ fn joined(hunks: Vec<Hunk>) -> Vec<Hunk> {
     joined
 }
 
-fn lines(text: &str) -> Vec<&str> {
-    text.split_inclusive('\n').collect()
-}
-
-/// The words of a text, without the space between them, and where each begins and ends.
-struct Words<'a> {
+/// The words of a text, or its lines, without the space between them, and where each begins and ends. Empty
+/// lines are space.
+struct Tokens<'a> {
     texts: Vec<&'a str>,
     places: Vec<Range<usize>>,
-    length: usize,
+    text: &'a str,
 }
 
-impl<'a> Words<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut words = Self { texts: Vec::new(), places: Vec::new(), length: text.len() };
+impl<'a> Tokens<'a> {
+    fn lines(text: &'a str) -> Self {
+        let mut lines = Self { texts: Vec::new(), places: Vec::new(), text };
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            let start = at + (line.len() - line.trim_start().len());
+            lines.add(start..start + line.trim().len());
+            at += line.len();
+        }
+        lines
+    }
+
+    fn words(text: &'a str) -> Self {
+        let mut words = Self { texts: Vec::new(), places: Vec::new(), text };
         let mut at = 0;
         for run in text.split(char::is_whitespace) {
-            words.run(text, at..at + run.len());
+            words.run(at..at + run.len());
             at += run.len();
             at += text[at..].chars().next().map_or(0, char::len_utf8);
         }
         words
     }
 
-    /// The words of what stands without space between.
-    fn run(&mut self, text: &'a str, run: Range<usize>) {
-        let mut from = run.start;
-        for (at, sign) in text[run.clone()].grapheme_indices(true) {
-            if sign.starts_with(stands_alone) {
-                let at = run.start + at;
-                self.segment(text, from..at);
-                from = at + sign.len();
-                self.add(text, at..from);
+    /// What to compare where two lists of tokens differ in these hunks: the space between those that are the
+    /// same, and the hunks with the space around them.
+    fn regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Hunk> {
+        let gap = |(i, j): (usize, usize)| (self.with_space(i..i), other.with_space(j..j));
+        let mut found = Vec::new();
+        let (mut i, mut j) = (0, 0);
+        for (a, b) in hunks {
+            found.extend((i..a.start).zip(j..b.start).map(gap));
+            (i, j) = (a.end + 1, b.end + 1);
+            found.push((self.with_space(a), other.with_space(b)));
+        }
+        found.extend((i..=self.texts.len()).zip(j..=other.texts.len()).map(gap));
+        found
+    }
+
+    /// The same of lines, with what is in those that have become one another.
+    fn line_regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Hunk> {
+        let mut apart: Vec<Hunk> = Vec::new();
+        let mut pairs: Vec<Hunk> = Vec::new();
+        for hunk in hunks {
+            let (in_pairs, rest) = self.paired(other, &hunk);
+            let whole = [(self.with_space(hunk.0.clone()), other.with_space(hunk.1.clone()))];
+            let rest_space =
+                rest.iter().map(|(a, b)| (self.with_space(a.clone()), other.with_space(b.clone())));
+            let by_line: Vec<Hunk> = in_pairs.iter().cloned().chain(rest_space).collect();
+            // Lines that were joined, or split, have little in common with any one, and all with all.
+            if self.changed(other, &whole) * 4 < self.changed(other, &by_line) * 3 {
+                apart.push(hunk);
+            } else {
+                pairs.extend(in_pairs);
+                apart.extend(rest);
             }
         }
-        self.segment(text, from..run.end);
+        let mut found = self.regions(other, apart);
+        found.extend(pairs);
+        found.sort_by_key(|(old, _)| (old.start, old.end));
+        found
+    }
+
+    /// What is in the lines of a hunk that have become one another, and the lines between.
+    fn paired(&self, other: &Self, (a, b): &Hunk) -> (Vec<Hunk>, Vec<Hunk>) {
+        let (mut pairs, mut rest) = (Vec::new(), Vec::new());
+        let (mut i, mut j) = (a.start, b.start);
+        let inside = |(i, j): (usize, usize)| (self.places[i].clone(), other.places[j].clone());
+        let alike = alike(&self.texts, &other.texts, &(a.clone(), b.clone()));
+        for (at_a, at_b) in alike.into_iter().chain([(a.end, b.end)]) {
+            if at_a - i == at_b - j {
+                pairs.extend((i..at_a).zip(j..at_b).map(inside));
+            } else {
+                rest.push((i..at_a, j..at_b));
+            }
+            pairs.extend((at_a < a.end).then(|| inside((at_a, at_b))));
+            (i, j) = (at_a + 1, at_b + 1);
+        }
+        (pairs, rest)
+    }
+
+    /// How many words are others in these parts.
+    fn changed(&self, other: &Self, parts: &[Hunk]) -> usize {
+        let changed = |(a, b): &Hunk| -> usize {
+            let (left, right) = (words(&self.text[a.clone()]), words(&other.text[b.clone()]));
+            let size = |(a, b): &Hunk| a.len() + b.len();
+            diff::hunks(&left, &right).iter().map(size).sum()
+        };
+        parts.iter().map(changed).sum()
+    }
+
+    /// The words of what stands without space between.
+    fn run(&mut self, run: Range<usize>) {
+        let mut from = run.start;
+        for (at, sign) in self.text[run.clone()].grapheme_indices(true) {
+            if sign.starts_with(stands_alone) {
+                let at = run.start + at;
+                self.segment(from..at);
+                from = at + sign.len();
+                self.add(at..from);
+            }
+        }
+        self.segment(from..run.end);
     }
 
     /// The signs at the edges, and what is between them.
-    fn segment(&mut self, text: &'a str, segment: Range<usize>) {
-        let inner = &text[segment.clone()];
+    fn segment(&mut self, segment: Range<usize>) {
+        let inner = &self.text[segment.clone()];
         let start = segment.start + inner.find(|sign| !is_mark(sign)).unwrap_or(inner.len());
         let end = start + inner.trim_matches(is_mark).len();
-        for (at, sign) in text[segment.start..start].char_indices() {
-            self.add(text, segment.start + at..segment.start + at + sign.len_utf8());
+        for (at, sign) in self.text[segment.start..start].char_indices() {
+            self.add(segment.start + at..segment.start + at + sign.len_utf8());
         }
-        self.add(text, start..end);
-        for (at, sign) in text[end..segment.end].char_indices() {
-            self.add(text, end + at..end + at + sign.len_utf8());
+        self.add(start..end);
+        for (at, sign) in self.text[end..segment.end].char_indices() {
+            self.add(end + at..end + at + sign.len_utf8());
         }
     }
 
-    fn add(&mut self, text: &'a str, place: Range<usize>) {
+    fn add(&mut self, place: Range<usize>) {
         if !place.is_empty() {
-            self.texts.push(&text[place.clone()]);
+            self.texts.push(&self.text[place.clone()]);
             self.places.push(place);
         }
     }
@@ -159,7 +224,7 @@ impl<'a> Words<'a> {
     /// Where these words are, with the space before them and after them.
     fn with_space(&self, words: Range<usize>) -> Range<usize> {
         let start = words.start.checked_sub(1).map_or(0, |before| self.places[before].end);
-        let end = self.places.get(words.end).map_or(self.length, |after| after.start);
+        let end = self.places.get(words.end).map_or(self.text.len(), |after| after.start);
         start..end
     }
 }
@@ -187,14 +252,17 @@ pub(super) fn is_glued(before: &str, after: &str) -> bool {
         return false;
     }
     let together = format!("{before}{after}");
-    let (mut words, more) = (Words::of(before), Words::of(after));
+    let (mut words, more) = (Tokens::words(before), Tokens::words(after));
     words.texts.extend(more.texts);
-    words.texts != Words::of(&together).texts
+    words.texts != Tokens::words(&together).texts
 }
 
-/// A deletion as one for each line that is deleted whole, and for each word of others; any other change
-/// as it is. With each: whether it is a line.
+/// A deletion as one for each line that is deleted whole, and for each word of others; an addition as what
+/// belongs to the line that is there and what does not. With each: whether it is a line that is deleted.
 pub(super) fn pieces(old: &str, change: Change) -> Vec<(Change, bool)> {
+    if change.only_adds() {
+        return added(old, change).into_iter().map(|change| (change, false)).collect();
+    }
     if !change.only_deletes() {
         return vec![(change, false)];
     }
@@ -238,9 +306,25 @@ pub(super) fn pieces(old: &str, change: Change) -> Vec<(Change, bool)> {
     pieces
 }
 
+fn added(old: &str, mut change: Change) -> Vec<Change> {
+    let text = &change.inserted;
+    let (before, after) = old.split_at(change.start);
+    let cut = if !before.is_empty() && !before.ends_with('\n') {
+        text.find('\n').filter(|cut| *cut > 0)
+    } else if !after.is_empty() && !after.starts_with('\n') {
+        text.rfind('\n').map(|last| last + 1).filter(|cut| *cut < text.len())
+    } else {
+        None
+    };
+    let Some(cut) = cut else { return vec![change] };
+    let rest = Change { inserted: text[cut..].to_owned(), at: change.at + cut, ..change };
+    change.inserted.truncate(cut);
+    vec![change, rest]
+}
+
 /// The words of a part, each with the space before it, or after it where the part begins with a word.
 fn word_by_word(old: &str, part: Range<usize>) -> Vec<Range<usize>> {
-    let words = Words::of(&old[part.clone()]);
+    let words = Tokens::words(&old[part.clone()]);
     let leads = words.places.first().is_some_and(|first| first.start == 0);
     let cuts: Vec<usize> = if leads {
         words.places.iter().skip(1).map(|word| word.start).collect()
@@ -264,7 +348,7 @@ fn word_by_word(old: &str, part: Range<usize>) -> Vec<Range<usize>> {
 
 /// The words of a text.
 pub(super) fn words(text: &str) -> Vec<&str> {
-    Words::of(text).texts
+    Tokens::words(text).texts
 }
 
 #[cfg(test)]
@@ -312,7 +396,7 @@ mod tests {
         };
         let line = |text: &str| (text.to_owned(), true);
         let word = |text: &str| (text.to_owned(), false);
-        assert_eq!(parts("a\nb\nc\n", "a\n"), [line("b\n"), line("c\n")]);
+        assert_eq!(parts("a\nb\nc\n", "c\n"), [line("a\n"), line("b\n")]);
         assert_eq!(parts("a\nb c\nd", "a"), [line("\nb c"), line("\nd")]);
         assert_eq!(parts("a b c\nd", "a\nd"), [word(" b"), word(" c")]);
         assert_eq!(parts("a b c", "c"), [word("a "), word("b ")]);

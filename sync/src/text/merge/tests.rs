@@ -163,8 +163,48 @@ fn what_one_has_written_is_in_one_piece() {
         ("a\n\nb", "a\nb", "a\ntyped here\nb", "a\ntyped here\nb"),
         ("of bread.\n\n", "of bread.", "of bread.\n\nMilk\n", "of bread.\nMilk\n"),
         ("# Plan\n- a\n\n", "# Plan\n- a", "# Plan\n- a\n\n## Next", "# Plan\n- a\n## Next"),
-        ("Title\nkc kd\n", "Title kc kd\n", "Title\n- new\nkc kd\n", "Title \n- new\nkc kd\n"),
+        ("Title\nkc kd\n", "Title kc kd\n", "Title\n- new\nkc kd\n", "Title\n- new\nkc kd\n"),
         ("a\nb\n", "a b\n", "a c\nb\n", "a c b\n"),
+        ("of bread\n", "of bread now", "of bread\nMilk\n", "of bread now\nMilk"),
+        ("Plan\n\n", "Plan\n- some eggs", "Plan\n\n- milk", "Plan\n- some eggs\n- milk"),
+        ("\nOne line\n", "One line\n\nMore\n", "\nOne long line\n", "One long line\n\nMore\n"),
+        (
+            "# Title\n\nOne line\n",
+            "One line\n\nMore\n",
+            "# Title\n\nOne long line\n",
+            "One long line\n\nMore\n",
+        ),
+        (
+            "Ann:\nCarl:\n",
+            "Ann: maybe\nCarl:\n",
+            "Ann: yes\nBen: no\nCarl:\n",
+            "Ann: yes maybe\nBen: no\nCarl:\n",
+        ),
+        ("Buy milk\n\n", "Buy milk today\n\n", "Buy milk \n\n\n", "Buy milk today\n\n\n"),
+        (
+            "Old first\nKeep me\nOld last\n",
+            "Keep me",
+            "Old first!\nKeep me\nOld last\n",
+            "Old first!\nKeep me",
+        ),
+        (
+            "- a Ann\n- b bread\n",
+            "- a Ann\n- c Carl\n- b bread and milk\n",
+            "- a Ann\n- b some bread\n",
+            "- a Ann\n- c Carl\n- b some bread and milk\n",
+        ),
+        (
+            "# Old\n\nWe meet.\n",
+            "# Old\n\nWe meet at six.\n",
+            "We meet.\n\nBring bread.\n",
+            "We meet at six.\n\nBring bread.\n",
+        ),
+        (
+            "We meet\n\n- eggs\n",
+            "We meet at six\n- eggs\n",
+            "We meet\n- milk\n- eggs\n",
+            "We meet at six\n- milk\n- eggs\n",
+        ),
         ("of bread\n", "of bread", "of bread\nmilk", "of bread\nmilk"),
         ("of bread ", "of bread", "of bread (and milk)", "of bread (and milk)"),
         ("", "- milk", "- bread", "- bread\n- milk"),
@@ -221,6 +261,93 @@ fn counted(text: &str) -> HashMap<String, usize> {
         *counted.entry(word.to_owned()).or_default() += 1;
     }
     counted
+}
+
+/// What somebody does to a line.
+#[derive(Debug, Clone)]
+enum Edit {
+    Replaces(usize),
+    Adds(usize),
+    Cuts(usize),
+    Ends,
+    Deletes,
+    Rewrites,
+    Follows,
+    Indents,
+}
+
+fn edit() -> impl Strategy<Value = Option<(bool, Edit)>> {
+    let edit = prop_oneof![
+        (0_usize..5).prop_map(Edit::Replaces),
+        (0_usize..6).prop_map(Edit::Adds),
+        (0_usize..5).prop_map(Edit::Cuts),
+        Just(Edit::Ends),
+        Just(Edit::Deletes),
+        Just(Edit::Rewrites),
+        Just(Edit::Follows),
+        Just(Edit::Indents),
+    ];
+    prop::option::weighted(0.6, (any::<bool>(), edit))
+}
+
+impl Edit {
+    /// The lines that come of one.
+    fn of(&self, number: usize, line: &[String]) -> Vec<String> {
+        let mut words = line.to_vec();
+        let new = format!("new{number}");
+        match *self {
+            Self::Replaces(at) => words[at % line.len()] = new,
+            Self::Adds(at) => words.insert(at % (line.len() + 1), new),
+            Self::Cuts(at) if line.len() > 1 => drop(words.remove(at % line.len())),
+            Self::Cuts(_) => {}
+            Self::Ends => words[line.len() - 1].push('!'),
+            Self::Deletes => return Vec::new(),
+            Self::Rewrites => words = vec![new.clone(), "and".into(), format!("more{number}")],
+            Self::Follows => return vec![line.join(" "), new],
+            Self::Indents => return vec![format!("  {}", line.join(" "))],
+        }
+        vec![words.join(" ")]
+    }
+}
+
+proptest! {
+    #[test]
+    fn changes_in_different_lines_are_all_made(
+        lines in prop::collection::vec((1_usize..6, edit(), any::<bool>()), 2..9),
+        trims in prop::option::of(any::<bool>()),
+    ) {
+        let base: Vec<(Vec<String>, bool)> = (0..)
+            .zip(&lines)
+            .map(|(number, (words, _, gap)): (usize, _)| {
+                ((0..*words).map(|word| format!("w{number}x{word}")).collect(), *gap)
+            })
+            .collect();
+        let text = |is_made: &dyn Fn(bool) -> bool| {
+            let mut text = String::new();
+            for (number, ((_, edit, _), (words, gap))) in lines.iter().zip(&base).enumerate() {
+                let made = match edit {
+                    Some((by, edit)) if is_made(*by) => edit.of(number, words),
+                    _ => vec![words.join(" ")],
+                };
+                text.extend(made.iter().flat_map(|line| [line.as_str(), "\n"]));
+                text.push_str(if *gap && number > 0 && !made.is_empty() { "\n" } else { "" });
+            }
+            let is_trimmed = trims.is_some_and(is_made);
+            if is_trimmed { text.trim_end().to_owned() } else { text }
+        };
+        let [base, mine, theirs, both] = [
+            text(&|_| false),
+            text(&|by| by),
+            text(&|by| !by),
+            text(&|_| true),
+        ];
+        let merged = merged(&base, &mine, &theirs);
+        let said = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+            lines.map(str::to_owned).collect()
+        };
+        prop_assert_eq!(said(&merged), said(&both), "{:?} {:?} {:?}", base, mine, theirs);
+    }
 }
 
 proptest! {
