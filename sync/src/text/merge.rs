@@ -79,13 +79,13 @@ impl Piece {
     /// Whether what is added is added to the line that this deletes.
     fn is_line_of(&self, added: &Change, base: &str) -> bool {
         let (start, end) = (self.change.start, self.change.end);
-        let begins_line = start == 0 || base[..start].ends_with('\n');
-        self.is_line
-            && if begins_line {
-                added.start == start && !added.inserted.ends_with('\n')
-            } else {
-                added.start == end && !added.inserted.starts_with('\n')
-            }
+        let is_at_start = (start == 0 || base[..start].ends_with('\n'))
+            && added.start == start
+            && !added.inserted.ends_with('\n');
+        let is_at_end = !base[start..end].ends_with('\n')
+            && added.start == end
+            && !added.inserted.starts_with('\n');
+        self.is_line && (is_at_start || is_at_end)
     }
 }
 
@@ -168,6 +168,8 @@ impl Merge<'_> {
             }
             let is_kept_line = group.pieces.iter().any(|piece| piece.is_line)
                 && group.pieces.iter().any(|piece| !piece.change.only_deletes());
+            let begins_line = self.base[..group.range.start].ends_with('\n');
+            self.begin_line_if(is_kept_line && begins_line);
             self.say(&said(self.base, &group));
             self.owes_break |= is_kept_line;
             self.from = group.range.end;
@@ -212,11 +214,15 @@ impl Merge<'_> {
     }
 
     fn put(&mut self, said: &Said) {
-        if said.begins_line && !self.text.is_empty() && !self.text.ends_with('\n') {
-            self.text.push('\n');
-        }
+        self.begin_line_if(said.begins_line);
         self.say(&said.text);
         self.owes_break |= said.ends_line;
+    }
+
+    fn begin_line_if(&mut self, has_to: bool) {
+        if has_to && !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
     }
 
     /// What is added at one place, theirs and mine.
@@ -234,9 +240,16 @@ impl Merge<'_> {
         let around = self.base.split_at(self.from);
         let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
             && (around.1.is_empty() || around.1.starts_with('\n'));
-        added.sort_by_key(|one| rank(around, &one.text));
+        let (theirs, mine): (Vec<_>, Vec<_>) =
+            added.into_iter().partition(|one| one.by == By::Them);
+        let (mut theirs, mut mine) = (theirs.into_iter().peekable(), mine.into_iter().peekable());
         let mut before = None;
-        for one in added {
+        loop {
+            let is_theirs = match (theirs.peek(), mine.peek()) {
+                (Some(one), Some(other)) => rank(around, &one.text) <= rank(around, &other.text),
+                (theirs, _) => theirs.is_some(),
+            };
+            let Some(one) = (if is_theirs { theirs.next() } else { mine.next() }) else { return };
             if before.is_some_and(|by| by != one.by) && rank(around, &one.text) > 0 {
                 self.text.extend(between(&self.text, &one.text, is_empty_line));
             }

@@ -53,17 +53,23 @@ fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found:
     }
 }
 
-/// Two parts that may differ, without the space that both have at the end, then at the beginning.
-fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Option<Change> {
+/// Two parts that may differ, without the space that both have at the end, then at the beginning. What is put
+/// in place of space alone is put before it.
+fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Vec<Change> {
     let (left, right) = (&old[a.clone()], &new[b.clone()]);
     if left == right {
-        return None;
+        return Vec::new();
     }
     let tail = space(left.chars().rev().zip(right.chars().rev()));
     let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
     let head = space(left.chars().zip(right.chars()));
+    let (start, end, at) = (a.start + head, a.end - tail, b.start + head);
     let inserted = right[head..].to_owned();
-    Some(Change { start: a.start + head, end: a.end - tail, inserted, at: b.start + head })
+    if left[head..].trim().is_empty() && !inserted.trim().is_empty() && start < end {
+        let after = Change { start, end, inserted: String::new(), at: at + inserted.len() };
+        return vec![Change { start, end: start, inserted, at }, after];
+    }
+    vec![Change { start, end, inserted, at }]
 }
 
 /// How many bytes of space are the same.
@@ -268,7 +274,7 @@ pub(super) fn pieces(old: &str, change: Change) -> Vec<(Change, bool)> {
     }
     let (start, end, at) = (change.start, change.end, change.at);
     let begins_line = start == 0 || old[..start].ends_with('\n');
-    let ends_line = end == old.len() || (!begins_line && old[end..].starts_with('\n'));
+    let ends_line = end == old.len() || old[end..].starts_with('\n');
     let deleted = &old[start..end];
     let mut parts: Vec<(Range<usize>, bool)> = Vec::new();
     if begins_line {
