@@ -166,13 +166,21 @@ test("operations on what is not there never reach anybody", async (t) => {
 });
 
 test("nobody sends as somebody else: not as their peer, not as their actor", async (t) => {
-  const { mallory, note, here, goesOn } = await scene(t);
+  const { mallory, note, here, there, goesOn } = await scene(t);
   const peer = here.phone.repo.networkSubsystem.peerId;
   const taken = await Line.open(t, mallory, note.document_url, peer);
   await taken.closed(1002);
   assert.equal(taken.frames.at(-1).type, "error");
-  const forged = await Line.open(t, mallory, note.document_url);
-  forged.frame({ type: "ephemeral", documentId: forged.document, data: cbor.encode(1), senderId: peer });
+  const heard = [];
+  there.handle.on("ephemeral-message", ({ message }) => heard.push(message));
+  const forged = await Line.in(t, mallory, note.document_url);
+  const say = (words, fields) =>
+    forged.frame({ type: "ephemeral", documentId: forged.document, data: cbor.encode(words), sessionId: words, count: 1, ...fields });
+  say("as Ada", { senderId: peer });
+  say("as Mallory", {});
+  await until(() => heard.length > 0, "Ben hears Mallory");
+  assert.deepEqual(heard, ["as Mallory"]);
+  forged.frame({ type: "sync", documentId: forged.document, data: forged.messages[0], senderId: peer });
   await forged.closed(1002);
   // A change by Ada's actor that Ada has not made.
   const line = await Line.in(t, mallory, note.document_url);

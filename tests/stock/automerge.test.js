@@ -189,9 +189,10 @@ test("what is said to others and not kept reaches them once", async (t) => {
   const third = await (await phone(ada)).open(note.document_url);
   here.write("?");
   await Promise.all([there.reads("?"), third.reads("?")]); // all are there
-  const heard = [];
+  const [heard, gone] = [[], []];
   for (const sheet of [there, third]) {
     sheet.handle.on("ephemeral-message", ({ message }) => heard.push(message));
+    sheet.phone.repo.networkSubsystem.on("peer-disconnected", (peer) => gone.push(peer));
   }
   here.handle.broadcast({ cursor: 1 });
   here.handle.broadcast({ cursor: 2 });
@@ -199,6 +200,8 @@ test("what is said to others and not kept reaches them once", async (t) => {
   here.write("!");
   await Promise.all([there.reads("?!"), third.reads("?!")]);
   assert.deepEqual(heard.map(({ cursor }) => cursor).sort(), [1, 1, 2, 2]);
+  // A stock client sends back what it hears, under the name of who said it: that costs nobody their socket.
+  assert.deepEqual(gone, []);
 });
 
 test("a rich note is a Yjs document", async (t) => {

@@ -130,9 +130,11 @@ impl Session {
                         SyncMessage::decode(&data).map_err(|bad| self.not_taken(document, bad))?;
                     self.add(&mut going, document, Inbound::Sync(Box::new(message))).await?;
                 }
+                // A stock client passes on to all its peers what it hears, under the name of who said it:
+                // so what others said comes back to here, and goes no further.
                 Frame::Ephemeral(said) => {
-                    self.is_from(said.sender)?;
-                    if self.is_new(&said) {
+                    let joined = self.joined.as_ref().ok_or(Close::Protocol)?;
+                    if *joined.client.name == *said.sender && self.is_new(&said) {
                         let message = Inbound::Ephemeral(frame.clone());
                         self.add(&mut going, said.document, message).await?;
                     }
