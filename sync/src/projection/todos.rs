@@ -46,18 +46,21 @@ pub(super) async fn write(
     if followed(store, record.id).await? > seq {
         return Ok(false);
     }
-    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
-    let put = fresh.into_iter().map(|row| put(store, row));
-    stream::iter(put).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let missing = missing.into_iter().map(|row| put(store, row, true));
+    stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let stale = stale.into_iter().map(|row| put(store, row, false));
+    stream::iter(stale).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let gone = gone.into_iter().filter(|row| row.projected_seq <= seq);
     let gone = gone.map(|row| discard(store, row, &list.hidden));
     stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
 }
 
-/// What a list's rows lack, and which are too many.
+/// What a list's rows lack, which say something else, and which are too many.
 struct Difference {
-    fresh: Vec<Todo>,
+    missing: Vec<Todo>,
+    stale: Vec<Todo>,
     gone: Vec<Versioned<Todo>>,
 }
 
@@ -69,15 +72,16 @@ async fn difference(
 ) -> Result<Difference, SyncFault> {
     let items = if record.deleted_at.is_some() { &[] } else { items };
     let mut rows = rows(store, record.id).await?;
-    let mut fresh = Vec::new();
+    let (mut missing, mut stale) = (Vec::new(), Vec::new());
     for item in items {
         let row = row(record, seq, item);
         match rows.remove(&item.id) {
             Some(known) if is_same(&known, &row) => {}
-            _ => fresh.push(row),
+            Some(_) => stale.push(row),
+            None => missing.push(row),
         }
     }
-    Ok(Difference { fresh, gone: rows.into_values().collect() })
+    Ok(Difference { missing, stale, gone: rows.into_values().collect() })
 }
 
 /// Which rows of a list are not what they should be; with `rebuild` all are made so.
@@ -88,8 +92,9 @@ pub(super) async fn verify(
     list: &Content,
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
-    let Difference { fresh, gone } = difference(store, record, seq, &list.items).await?;
-    let wrong = fresh.iter().map(|row| &row.id).chain(gone.iter().map(|row| &row.id));
+    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let wrong = missing.iter().chain(&stale).map(|row| &row.id);
+    let wrong = wrong.chain(gone.iter().map(|row| &row.id));
     let mut wrong: Vec<_> = wrong.cloned().collect();
     wrong.sort_unstable();
     if rebuild {
@@ -141,27 +146,31 @@ fn is_same(known: &Todo, fresh: &Todo) -> bool {
     Todo { projected_seq: known.projected_seq, ..fresh.clone() } == *known
 }
 
-/// Writes a row unless a later one is there.
-async fn put(store: &Store, row: Todo) -> Result<(), StoreError> {
+/// Writes a row unless a later one is there. To try first what the rows looked like saves a look.
+async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), StoreError> {
     let rows = store.records::<Todo>();
-    for _ in 0..2 {
-        let updated = rows.update(&row.id, |known| {
-            if known.projected_seq <= row.projected_seq {
-                known.clone_from(&row);
+    for _ in 0..3 {
+        if is_missing {
+            match rows.insert(row.clone()).await {
+                Err(StoreError::Duplicate { .. }) => {}
+                inserted => {
+                    inserted?;
+                    // What is back is in the trash no more.
+                    return store.records::<Trashed>().delete(&row.id).await.map(drop);
+                }
             }
-            Ok::<_, std::convert::Infallible>(())
-        });
-        if updated.await?.is_some() {
-            return Ok(());
-        }
-        match rows.insert(row.clone()).await {
-            Err(StoreError::Duplicate { .. }) => {}
-            inserted => {
-                inserted?;
-                // What is back is in the trash no more.
-                return store.records::<Trashed>().delete(&row.id).await.map(drop);
+        } else {
+            let updated = rows.update(&row.id, |known| {
+                if known.projected_seq <= row.projected_seq {
+                    known.clone_from(&row);
+                }
+                Ok::<_, std::convert::Infallible>(())
+            });
+            if updated.await?.is_some() {
+                return Ok(());
             }
         }
+        is_missing = !is_missing;
     }
     Err(StoreError::Conflict)
 }
