@@ -77,6 +77,15 @@ pub(crate) struct Listed<T> {
     pub(crate) next_cursor: Option<String>,
 }
 
+impl<T> Listed<T> {
+    pub(crate) fn of<R: Into<T>>(
+        rows: impl IntoIterator<Item = R>,
+        next_cursor: Option<String>,
+    ) -> Self {
+        Self { items: rows.into_iter().map(Into::into).collect(), next_cursor }
+    }
+}
+
 impl<T: Serialize> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
         Json(self).into_response()

@@ -72,7 +72,7 @@ pub(super) async fn list_versions(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<VersionView>, Fault> {
     let (versions, next_cursor) = history::list(&api, caller, id, paging).await?;
-    Ok(Listed { items: versions.into_iter().map(Into::into).collect(), next_cursor })
+    Ok(Listed::of(versions, next_cursor))
 }
 
 /// Show a version of a note.

@@ -92,7 +92,7 @@ pub(super) async fn list_codes(
 ) -> Result<Listed<InviteCodeView>, Fault> {
     let page = invites::of_room(&api, caller.user, id, paging).await?;
     let view = |row: studyhall_store::Versioned<InviteCode>| InviteCodeView::new(&row, None);
-    Ok(Listed { items: page.items.into_iter().map(view).collect(), next_cursor: page.next_cursor })
+    Ok(Listed::of(page.items.into_iter().map(view), page.next_cursor))
 }
 
 /// Take a code back.

@@ -9,7 +9,7 @@ use studyhall_schema::{
     ids::{NoteId, RoomId, UserId},
     note::{Format, Note},
 };
-use studyhall_store::{Page, PageOf, Versioned};
+use studyhall_store::{Page, Versioned};
 use utoipa::ToSchema;
 
 use super::{
@@ -131,11 +131,6 @@ pub(super) fn shown(note: Versioned<Note>) -> Shown<NoteView> {
     Shown::new(note.into(), rev)
 }
 
-fn listed(page: PageOf<Note>) -> Listed<NoteView> {
-    let items = page.items.into_iter().map(Into::into).collect();
-    Listed { items, next_cursor: page.next_cursor }
-}
-
 /// Make a note.
 #[utoipa::path(post, path = "/api/v1/notes", tag = "notes",
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255)),
@@ -171,7 +166,7 @@ pub(super) async fn list(
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
     page.items = api.documents.listed(page.items).await;
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
-    Ok(listed(page))
+    Ok(Listed::of(page.items, page.next_cursor))
 }
 
 /// A page of a room's notes that the caller may open. Others' unshared ones are passed over, so that a
@@ -187,7 +182,7 @@ pub(super) async fn list_in_room(
     page.items.retain(|note| note.is_shared || note.owner_id == caller.user);
     page.items = api.documents.listed(page.items).await;
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
-    Ok(listed(page))
+    Ok(Listed::of(page.items, page.next_cursor))
 }
 
 /// Show a note.

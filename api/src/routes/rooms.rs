@@ -268,7 +268,7 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<RoomView>, Fault> {
     let (rooms, next_cursor) = rooms::of_user(&api, caller.user, paging).await?;
-    Ok(Listed { items: rooms.into_iter().map(Into::into).collect(), next_cursor })
+    Ok(Listed::of(rooms, next_cursor))
 }
 
 /// Show a room.
@@ -340,8 +340,7 @@ pub(super) async fn participants(
     Path(id): Path<RoomId>,
 ) -> Result<Listed<ParticipantView>, Fault> {
     let room = rooms::show(&api, caller.user, id).await?.value;
-    let items = room.participants.into_iter().map(Into::into).collect();
-    Ok(Listed { items, next_cursor: None })
+    Ok(Listed::of(room.participants, None))
 }
 
 /// List a room's notes: the shared ones, and one's own.

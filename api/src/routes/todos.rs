@@ -198,8 +198,7 @@ pub(super) async fn list_of_room(
     todos::follow(api, list).await?;
     let query = paging.of("list").equal(list);
     let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
-    let items = page.items.into_iter().map(Into::into).collect();
-    Ok(Listed { items, next_cursor: page.next_cursor })
+    Ok(Listed::of(page.items, page.next_cursor))
 }
 
 /// Show a todo.

@@ -69,7 +69,7 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<TrashedView>, Fault> {
     let (items, next_cursor) = trash::list(&api, caller.user, paging).await?;
-    Ok(Listed { items: items.into_iter().map(Into::into).collect(), next_cursor })
+    Ok(Listed::of(items, next_cursor))
 }
 
 /// Bring something back.
