@@ -1,17 +1,10 @@
 /** One person and a server that is not always there; and what signing out leaves behind. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { cannotRestart, Hall } from "./hall.js";
-import { anotherTab, browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
+import { anotherTab, eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open();
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall();
 
 test("with the server down the page and the note open, and what is written is saved later", { skip: cannotRestart }, async () => {
   const ada = await somebody(hall, "Ada");

@@ -1,17 +1,10 @@
 /** What a note was: its versions, who wrote in them, and going back to one without losing what came after. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { cannotRestart, Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
+import { eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open("--debug-doors");
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall("--debug-doors");
 
 async function openHistory(person) {
   await person.page.getByRole("button", { name: "More about this note" }).click();

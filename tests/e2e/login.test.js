@@ -1,17 +1,10 @@
 /** A login over time: its tokens renew by themselves, and it can be ended from elsewhere. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { cannotRestart, Hall } from "./hall.js";
-import { anotherTab, browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
+import { anotherTab, eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open("--access-ttl", "2");
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall("--access-ttl", "2");
 
 /** What the server answers to this page's cookies. */
 const statusOf = (page, method, path) =>

@@ -5,8 +5,10 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
+import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { eventually, PATIENCE_MS } from "./eventually.js";
+import { Hall } from "./hall.js";
 
 export { eventually };
 
@@ -28,6 +30,16 @@ export const browser = await chromium.launch({
 });
 
 let count = 0;
+
+/** The server of a file of tests, which closes with its people's browser when they have ended. */
+export async function openHall(...flags) {
+  const hall = await Hall.open(...flags);
+  after(async () => {
+    await browser.close();
+    await hall.close();
+  });
+  return hall;
+}
 
 /** Another tab of the same person's browser, at the same address. */
 export async function anotherTab(person) {

@@ -1,17 +1,10 @@
 /** "Saved" is true: nobody says it, and nobody else sees an edit, before it is durable. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { cannotRestart, Hall } from "./hall.js";
-import { browser, somebody } from "./people.js";
+import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
+import { openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open("--debug-doors");
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall("--debug-doors");
 
 test("while the journal is held an edit is being saved and nobody else sees it", { skip: cannotRestart }, async (t) => {
   if (!(await hall.knock("journal/release"))) return t.skip("this server has no debug doors");

@@ -1,23 +1,15 @@
 /** Every screen, in light and dark, narrow and wide: readable by everybody, nothing cut off. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { eventually, openHall, somebody } from "./people.js";
 
 const LOOKS = [
   { name: "narrow-light", viewport: { width: 360, height: 740 }, colorScheme: "light" },
   { name: "wide-dark", viewport: { width: 1440, height: 900 }, colorScheme: "dark" },
 ];
 
-let hall;
-before(async () => {
-  hall = await Hall.open();
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall();
 
 for (const { name: look, ...options } of LOOKS) {
   test(`every screen is accessible and fits (${look})`, async () => {

@@ -1,17 +1,9 @@
 /** The room's timer: one clock on every screen, whoever starts it, with or without a server. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open();
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall();
 
 async function inOneRoom() {
   const [ada, ben] = [await somebody(hall, "Ada"), await somebody(hall, "Ben")];

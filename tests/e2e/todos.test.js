@@ -1,17 +1,10 @@
 /** Todos: two people on one list, one of them offline; by pointer and by keyboard; given, due, moved, deleted. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { cannotRestart, Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
+import { eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open();
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall();
 
 /** A list as REST has it, in the words of `readsTodos`. */
 async function rest(person, path) {

@@ -1,17 +1,9 @@
 /** Two people write one note: at the same time, and while one of them is offline. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Hall } from "./hall.js";
-import { browser, eventually, somebody } from "./people.js";
+import { test } from "node:test";
+import { eventually, openHall, somebody } from "./people.js";
 
-let hall;
-before(async () => {
-  hall = await Hall.open();
-});
-after(async () => {
-  await browser.close();
-  await hall?.close();
-});
+const hall = await openHall();
 
 /** Ada has a room with a note; Ben has joined and both have the note open. */
 async function adaAndBen() {
