@@ -319,9 +319,11 @@ impl Blocks {
         let plan = self.plan(new);
         // From the last to the first, so that places before stay valid.
         for (block, lines) in self.blocks.iter().zip(&plan.of_block).rev() {
-            let (container, index) = self.for_paragraphs(block.place);
-            for text in lines.after.iter().rev() {
-                self.containers[container].holder.insert_paragraph(txn, index + 1, text);
+            if !lines.after.is_empty() {
+                let (container, index) = self.behind(block.place);
+                for text in lines.after.iter().rev() {
+                    self.containers[container].holder.insert_paragraph(txn, index, text);
+                }
             }
             let kept = lines.own.join("\n");
             if lines.own.is_empty()
@@ -338,6 +340,20 @@ impl Blocks {
             holder.insert_paragraph(txn, index, text);
         }
         Ok(())
+    }
+
+    /// Where a paragraph is put that comes after a block: behind a summary, first in what can be unfolded.
+    fn behind(&self, place: (usize, u32)) -> (usize, u32) {
+        let next = Some((place.0, place.1 + 1));
+        let takes =
+            |container: &Container| container.holder.kind().is_none_or(Kind::takes_paragraphs);
+        if !takes(&self.containers[place.0])
+            && let Some(inner) = self.containers.iter().position(|it| it.place == next && takes(it))
+        {
+            return (inner, 0);
+        }
+        let (container, index) = self.for_paragraphs(place);
+        (container, index + 1)
     }
 
     /// The place beside which a paragraph may be: this, or that of a container around it.

@@ -295,6 +295,13 @@ fn tables_and_what_nobody_knows_keep_their_shape() {
             "paragraph(end)"
         ]
     );
+    write(&details, Format::Rich, "summary\nfirst\ninside\nmore\nend");
+    assert_eq!(
+        shape(&details)[0],
+        "details(detailsSummary(summary),detailsContent(paragraph(first),paragraph(inside),paragraph(more)))",
+        "what comes after the summary is first in what can be unfolded"
+    );
+    write(&details, Format::Rich, "summary\ninside\nmore\nend");
     write(&details, Format::Rich, "inside\nmore\nend");
     assert_eq!(
         shape(&details)[0],
