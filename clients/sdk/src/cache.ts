@@ -23,13 +23,18 @@ export class Cache {
     if (kept !== undefined) return { value: kept, stale: true };
     try {
       const value = await ask();
-      await putJson(this.storage, this.prefix + key, value);
+      await this.keep(key, value);
       return { value, stale: false };
     } catch (error) {
       const old = error instanceof Unreachable ? await this.kept<T>(key) : undefined;
       if (old === undefined) throw error;
       return { value: old, stale: true };
     }
+  }
+
+  /** Keeps what the server said without being asked this. */
+  keep<T>(key: string, value: T): Promise<void> {
+    return putJson(this.storage, this.prefix + key, value);
   }
 
   private kept<T>(key: string): Promise<T | undefined> {

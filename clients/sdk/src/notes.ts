@@ -73,9 +73,12 @@ export class Notes {
     return { value, stale: answer.stale };
   }
 
-  /** What the server says of a note, or said last. */
-  show(id: string): Promise<Answer<NoteView>> {
-    return this.parts.cache.ask(`note/${id}`, () => this.parts.rest.note(id));
+  /** What the server says of a note, or said last; until it has heard of it, what it was made as here. */
+  async show(id: string): Promise<Answer<NoteSummary>> {
+    const made = await this.parts.outbox.find(id);
+    if (made) return { value: this.madeHere(made), stale: true };
+    const { value, stale } = await this.parts.cache.ask(noteKey(id), () => this.parts.rest.note(id));
+    return { value: asSummary(value), stale };
   }
 
   /** Makes a note here and now; the server hears of it as soon as it can. */
@@ -189,6 +192,11 @@ export class Notes {
 
 function asSummary(view: NoteView): NoteSummary {
   return { ...view, unsaved: 0, pending: false, refused: null };
+}
+
+/** Under which a note's last view is kept. */
+export function noteKey(id: string): string {
+  return `note/${id}`;
 }
 
 function titleOf(doc: Doc): string {

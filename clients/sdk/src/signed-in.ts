@@ -6,10 +6,10 @@ import { Cache } from "./cache.js";
 import type { Connection } from "./connection.js";
 import { Documents } from "./documents.js";
 import type { Exclusive } from "./locks.js";
-import { creationOf, Notes } from "./notes.js";
+import { creationOf, noteKey, Notes } from "./notes.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
-import type { Person, Routes } from "./rest.js";
+import type { NewNote, Person, Routes } from "./rest.js";
 import { Rooms } from "./rooms.js";
 import type { Socket } from "./socket.js";
 import type { Storage } from "./storage.js";
@@ -48,7 +48,8 @@ export class SignedIn {
     const { person, storage, rest, connection, exclusive, now } = parts;
     const prefix = `user/${person.id}/`;
     const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
-    const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post: rest.createNote });
+    const post = async (note: NewNote) => cache.keep(noteKey(note.id), await rest.createNote(note));
+    const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post });
     const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
     this.documents = new Documents({
       person,

@@ -1,50 +1,30 @@
-/**
- * The text of a plain note: a text area on the document's root text `content`. Each
- * change becomes one deletion and one insertion where the text differs, so that two
- * people who write keep each other's words.
- */
+/** The text of a plain note: a text area on the document's root text `content`. */
 import { Textarea } from "@mantine/core";
 import type { Note } from "@studyhall/client";
-import { useEffect, useState } from "react";
+import { useEffect, useReducer, useRef } from "react";
+import { bindText } from "./binding";
 
 export function PlainEditor({ note, writable }: { note: Note; writable: boolean }) {
   const content = note.doc.getText("content");
-  const [text, setText] = useState(() => content.toString());
+  const area = useRef<HTMLTextAreaElement>(null);
+  // The area is as high as its text, measured when it is rendered.
+  const [, measure] = useReducer((times: number) => times + 1, 0);
   useEffect(() => {
-    const read = () => setText(content.toString());
-    read();
-    content.observe(read);
-    return () => content.unobserve(read);
+    if (!area.current) return;
+    const unbind = bindText(area.current, content, measure);
+    measure();
+    return unbind;
   }, [content]);
-
-  function write(next: string) {
-    const { from, removed, inserted } = difference(content.toString(), next);
-    note.doc.transact(() => {
-      if (removed > 0) content.delete(from, removed);
-      if (inserted) content.insert(from, inserted);
-    });
-  }
-
   return (
     <Textarea
+      ref={area}
       aria-label="Note text"
       placeholder="Write here."
       variant="unstyled"
       autosize
       minRows={12}
       readOnly={!writable}
-      value={text}
-      onChange={(event) => write(event.currentTarget.value)}
       classNames={{ input: "plain" }}
     />
   );
-}
-
-function difference(before: string, after: string): { from: number; removed: number; inserted: string } {
-  let from = 0;
-  while (from < before.length && from < after.length && before[from] === after[from]) from += 1;
-  let tail = 0;
-  const room = Math.min(before.length, after.length) - from;
-  while (tail < room && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail += 1;
-  return { from, removed: before.length - from - tail, inserted: after.slice(from, after.length - tail) };
 }

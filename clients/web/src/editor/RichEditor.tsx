@@ -1,17 +1,29 @@
 /**
- * The text of a rich note: Tiptap on the note's document, with the carets of others.
+ * The text of a rich note: Tiptap on the note's document, with the carets of others; or its lines alone
+ * while it holds what this editor does not know and would delete. To open a note changes nothing in it.
  * Knows nothing of the server, of saving and of who may write.
  */
+import { Stack, Text } from "@mantine/core";
 import type { Note, Person } from "@studyhall/client";
 import { Collaboration } from "@tiptap/extension-collaboration";
 import { CollaborationCaret } from "@tiptap/extension-collaboration-caret";
 import { Placeholder } from "@tiptap/extensions";
 import { EditorContent, useEditor } from "@tiptap/react";
 import { StarterKit } from "@tiptap/starter-kit";
-import { useEffect } from "react";
+import { getSchema } from "@tiptap/core";
+import { useEffect, useReducer, useState } from "react";
+import type { Transaction } from "yjs";
 import { nameOf } from "../hall";
 import { colourOf } from "../parts/colour";
+import { strangerIn, strangerOf } from "./strangers";
+import { linesOf } from "./text";
 import { Toolbar } from "./Toolbar";
+
+/** Where the text is in the document. */
+const FIELD = "default";
+// Without a paragraph that is always last: to add it would be an edit by who only looks.
+const STARTER = StarterKit.configure({ undoRedo: false, trailingNode: false, link: { openOnClick: false } });
+const SCHEMA = getSchema([STARTER]);
 
 interface Props {
   note: Note;
@@ -19,13 +31,45 @@ interface Props {
   writable: boolean;
 }
 
-export function RichEditor({ note, person, writable }: Props) {
+export function RichEditor(props: Props) {
+  const text = props.note.doc.getXmlFragment(FIELD);
+  const [stranger, setStranger] = useState(() => strangerIn(text, SCHEMA));
+  return stranger === undefined ? (
+    <KnownText {...props} meets={setStranger} />
+  ) : (
+    <StrangeText note={props.note} stranger={stranger} />
+  );
+}
+
+function StrangeText({ note, stranger }: { note: Note; stranger: string }) {
+  const text = note.doc.getXmlFragment(FIELD);
+  const [, read] = useReducer((times: number) => times + 1, 0);
+  useEffect(() => {
+    text.observeDeep(read);
+    return () => text.unobserveDeep(read);
+  }, [text]);
+  return (
+    <Stack gap="sm">
+      <Text className="quiet" role="note">
+        Another app has put something into this note that this page does not know (“{stranger.slice(0, 60)}”). So that
+        it stays as it is, the note can be read here and not changed.
+      </Text>
+      <div className="prose" role="document" aria-label="Note text">
+        {linesOf(text).map((line, at) => (
+          <p key={at}>{line}</p>
+        ))}
+      </div>
+    </Stack>
+  );
+}
+
+function KnownText({ note, person, writable, meets }: Props & { meets: (stranger: string) => void }) {
   const editor = useEditor({
     editable: writable,
     extensions: [
-      StarterKit.configure({ undoRedo: false, link: { openOnClick: false } }),
+      STARTER,
       Placeholder.configure({ placeholder: "Write here. Everybody with this note sees it at once." }),
-      Collaboration.configure({ document: note.doc, field: "default" }),
+      Collaboration.configure({ document: note.doc, field: FIELD }),
       CollaborationCaret.configure({
         provider: { awareness: note.awareness },
         user: { id: person.id, name: nameOf(person), color: colourOf(person.id) },
@@ -40,6 +84,16 @@ export function RichEditor({ note, person, writable }: Props) {
   useEffect(() => {
     editor.setEditable(writable, false);
   }, [editor, writable]);
+  useEffect(() => {
+    const look = (transaction: Transaction) => {
+      const stranger = strangerOf(transaction, note.doc.getXmlFragment(FIELD), SCHEMA);
+      if (stranger === undefined) return;
+      editor.destroy(); // before it hears of it
+      meets(stranger);
+    };
+    note.doc.on("beforeObserverCalls", look);
+    return () => note.doc.off("beforeObserverCalls", look);
+  }, [editor, note, meets]);
   return (
     <>
       {writable && <Toolbar editor={editor} />}

@@ -13,7 +13,7 @@ import { Here } from "../editor/Here";
 import { NoteMenu } from "../editor/NoteMenu";
 import { PlainEditor } from "../editor/PlainEditor";
 import { RichEditor } from "../editor/RichEditor";
-import { textOf } from "../editor/text";
+import { formatOf, textOf } from "../editor/text";
 import { useHall, useObservable, useWho } from "../hall";
 import { Failure, Loading } from "../parts/Message";
 import { Refused } from "../parts/Refused";
@@ -41,10 +41,11 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
     queryKey: ["note", note.id],
     queryFn: async () => (await hall.notes.show(note.id)).value,
     enabled: status.state !== "refused",
+    retry: 5,
   });
   const known = !note.blank || ["saved", "saving", "read-only"].includes(status.state);
   const writable = status.state !== "read-only" && status.state !== "refused";
-  const plain = view.data?.format === "plain";
+  const format = view.data?.format ?? formatOf(note) ?? (status.refusal ? "rich" : undefined);
   return (
     <Stack gap="sm" className="note">
       <Group justify="space-between" wrap="nowrap" gap="sm" className="note-bar">
@@ -72,11 +73,9 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
       {known && (
         <article className="sheet page" aria-label="Note">
           <TitleField note={note} writable={writable} />
-          {plain ? (
-            <PlainEditor note={note} writable={writable} />
-          ) : (
-            <RichEditor note={note} person={person} writable={writable} />
-          )}
+          {format === "plain" && <PlainEditor note={note} writable={writable} />}
+          {format === "rich" && <RichEditor note={note} person={person} writable={writable} />}
+          {format === undefined && <Loading what="the text" />}
         </article>
       )}
     </Stack>

@@ -1,0 +1,120 @@
+/**
+ * A text area that is a `Y.Text`: what a person types becomes the least change of it, what others type is
+ * shown at once, and the caret stays with the words that it is in. While a character is being composed
+ * (an accent, a syllable) nothing is shown or written, since that would end the composition.
+ * Knows nothing of React and of notes.
+ */
+import type { Text, YTextEvent } from "yjs";
+
+type Delta = YTextEvent["delta"];
+
+/** Stands for a value in the text that is no text. */
+const OBJECT = "\uFFFC";
+
+/** Shows `content` in `area` until the function that comes back is called; `shown` hears of each change. */
+export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => void): () => void {
+  const mine = {};
+  let raw = read(content);
+  let composing = false;
+  let missed: Delta[] = [];
+  area.value = lines(raw);
+
+  function show(start: number, end: number) {
+    raw = read(content);
+    area.value = lines(raw);
+    if (area.ownerDocument.activeElement === area) area.setSelectionRange(seen(raw, start), seen(raw, end));
+    shown();
+  }
+
+  function write() {
+    if (composing) return;
+    const change = difference(lines(raw), area.value, area.selectionEnd);
+    const places = [place(raw, change.from), place(raw, change.to)];
+    const [from, to] = places.map((at) => missed.reduce(moved, at)) as [number, number];
+    content.doc?.transact(() => {
+      if (to > from) content.delete(from, to - from);
+      if (change.inserted) content.insert(from, change.inserted);
+    }, mine);
+    if (missed.length > 0) show(from + change.inserted.length, from + change.inserted.length);
+    else raw = read(content);
+    missed = [];
+    shown();
+  }
+
+  function hear({ delta, transaction }: YTextEvent) {
+    if (transaction.origin === mine) return;
+    if (composing) return void missed.push(delta);
+    const [start, end] = [place(raw, area.selectionStart), place(raw, area.selectionEnd)];
+    show(moved(start, delta), moved(end, delta));
+  }
+
+  const begin = () => (composing = true);
+  const end = () => {
+    composing = false;
+    write();
+  };
+  area.addEventListener("compositionstart", begin);
+  area.addEventListener("compositionend", end);
+  area.addEventListener("input", write);
+  content.observe(hear);
+  return () => {
+    if (composing) end();
+    area.removeEventListener("compositionstart", begin);
+    area.removeEventListener("compositionend", end);
+    area.removeEventListener("input", write);
+    content.unobserve(hear);
+  };
+}
+
+/** What is in the text, a character for each of its places. */
+function read(content: Text): string {
+  const parts: { insert: unknown }[] = content.toDelta();
+  return parts.map(({ insert }) => (typeof insert === "string" ? insert : OBJECT)).join("");
+}
+
+/** Text areas know one kind of line break only. */
+function lines(raw: string): string {
+  return raw.replace(/\r\n?/g, "\n");
+}
+
+/** Where in the text a place of the area is. */
+function place(raw: string, at: number): number {
+  let found = 0;
+  for (let left = at; left > 0 && found < raw.length; left -= 1) found += raw.startsWith("\r\n", found) ? 2 : 1;
+  return found;
+}
+
+/** The place of the area that a place in the text is. */
+function seen(raw: string, at: number): number {
+  return lines(raw.slice(0, at)).length;
+}
+
+/** Where a place is after others have changed the text. What comes at the place itself goes behind it. */
+function moved(place: number, delta: Delta): number {
+  let at = 0;
+  for (const { retain = 0, insert, delete: gone = 0 } of delta) {
+    const come = typeof insert === "string" ? insert.length : insert === undefined ? 0 : 1;
+    if (at < place) place += come - Math.min(gone, place - at);
+    at += retain + come;
+  }
+  return place;
+}
+
+/** What was done to `before`, by somebody whose caret is at `caret` now. Never cuts a character in two. */
+function difference(before: string, after: string, caret: number): { from: number; to: number; inserted: string } {
+  const least = Math.min(before.length, after.length);
+  const same = (from: number, until: number) => {
+    let tail = from;
+    while (tail < until && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail += 1;
+    return tail;
+  };
+  // What stands behind the caret stayed, most of the time.
+  let tail = same(0, Math.min(least, after.length - caret));
+  let from = 0;
+  while (from < least - tail && before[from] === after[from]) from += 1;
+  tail = same(tail, least - from);
+  const cutsPair = (text: string, at: number) => /^[\uD800-\uDBFF][\uDC00-\uDFFF]/.test(text.slice(Math.max(at - 1, 0), at + 1));
+  if (from > 0 && (cutsPair(before, from) || cutsPair(after, from))) from -= 1;
+  if (tail > 0 && (cutsPair(before, before.length - tail) || cutsPair(after, after.length - tail))) tail -= 1;
+  return { from, to: before.length - tail, inserted: after.slice(from, after.length - tail) };
+}
