@@ -240,6 +240,20 @@ export class Person {
     return this.page.evaluate(async (at) => (await fetch(`/api/v1${at}`)).json(), path);
   }
 
+  /** Makes something through the REST API. */
+  async posts(path, body) {
+    const [status, answer] = await this.page.evaluate(
+      async ([at, json]) => {
+        const headers = { "content-type": "application/json" };
+        const response = await fetch(`/api/v1${at}`, { method: "POST", headers, body: json });
+        return [response.status, await response.json()];
+      },
+      [path, JSON.stringify(body)],
+    );
+    assert.equal(status, 201, JSON.stringify(answer));
+    return answer;
+  }
+
   get saveState() {
     return this.page.getByRole("status", { name: "Save state" });
   }

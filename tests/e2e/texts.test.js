@@ -1,0 +1,146 @@
+/** What stands in a note is what people wrote, letter by letter, whichever app they wrote it in. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import WebSocket from "ws";
+import { XmlElement, XmlText } from "../../clients/node_modules/yjs/dist/yjs.mjs";
+import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
+import { eventually, openHall, somebody } from "./people.js";
+
+const hall = await openHall();
+
+/** Ada and Ben in a room with a note that REST made. */
+async function adaAndBen(note) {
+  const [ada, ben] = [await somebody(hall, "Ada"), await somebody(hall, "Ben")];
+  await ada.makeRoom("Biology");
+  const room = new URL(ada.page.url()).pathname.split("/").at(-1);
+  await ben.joinRoom(await ada.inviteCode(), "Biology");
+  const { id } = await ada.posts("/notes", { ...note, title: "The cell", room_id: room, is_shared: true });
+  return { ada, ben, id };
+}
+
+async function open(person, id) {
+  await person.page.goto(`/notes/${id}`);
+  await person.text.waitFor();
+  await person.seesState("Saved");
+}
+
+const has = (person, expected) =>
+  eventually(() => person.text.inputValue(), (text) => text === expected, `${person.name} reads “${expected}”`);
+
+async function press(person, ...keys) {
+  for (const key of keys) await person.page.keyboard.press(key);
+}
+
+test("in a plain note each one's caret stays where they write, while the other writes before it", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "one two" });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await Promise.all([has(ada, "one two"), has(ben, "one two")]);
+  await ada.text.click();
+  await press(ada, "Control+Home", "ArrowRight", "ArrowRight", "ArrowRight");
+  await ada.page.keyboard.type(" and");
+  await has(ben, "one and two");
+  await ben.text.click();
+  await press(ben, "Control+Home");
+  await ben.page.keyboard.type("First: ");
+  await has(ada, "First: one and two");
+  await ada.page.keyboard.type(" a half");
+  await has(ben, "First: one and a half two");
+  await ben.page.keyboard.type("zero, ");
+  await has(ada, "First: zero, one and a half two");
+  await Promise.all([ada.seesState("Saved"), ben.seesState("Saved")]);
+  assert.equal((await ada.asks(`/notes/${id}`)).text, "First: zero, one and a half two");
+});
+
+test("characters of two halves stay whole, and so do line breaks of another system", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "😀 is it\r\nor not" });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await ada.text.click();
+  // In place of an emoji one with the same first half, and one more before it.
+  await press(ada, "Control+Home", "Shift+ArrowRight");
+  await ada.page.keyboard.insertText("😃");
+  await has(ben, "😃 is it\nor not");
+  await press(ada, "Control+Home");
+  await ada.page.keyboard.insertText("😁");
+  await has(ben, "😁😃 is it\nor not");
+  await ben.text.click();
+  await press(ben, "Control+End");
+  await ben.page.keyboard.type("!");
+  await has(ada, "😁😃 is it\nor not!");
+  await ada.seesState("Saved");
+  await ben.seesState("Saved");
+  assert.equal((await ada.asks(`/notes/${id}`)).text, "😁😃 is it\r\nor not!");
+});
+
+test("who composes a character is not disturbed, and what the other wrote meanwhile stays", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "we say: " });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await ada.text.click();
+  await press(ada, "Control+End");
+  const keys = await ada.context.newCDPSession(ada.page);
+  await keys.send("Input.imeSetComposition", { text: "ni", selectionStart: 2, selectionEnd: 2 });
+  await ben.text.click();
+  await press(ben, "Control+Home");
+  await ben.page.keyboard.type("Today ");
+  await ben.seesState("Saved");
+  await keys.send("Input.imeSetComposition", { text: "ni h", selectionStart: 4, selectionEnd: 4 });
+  await keys.send("Input.insertText", { text: "你好" });
+  await has(ada, "Today we say: 你好");
+  await ada.page.keyboard.type("!");
+  await has(ben, "Today we say: 你好!");
+});
+
+/** A program of a person's own beside their page, at the note. */
+async function program(person, id) {
+  const app = await Studyhall.open({ url: hall.url, storage: memory(), WebSocket });
+  await app.login({ email: person.email, password: person.password });
+  const note = await app.notes.open(id);
+  await eventually(() => note.status.get().state, (state) => state === "saved", "the program has the note");
+  return { app, note, text: note.doc.getXmlFragment("default") };
+}
+
+function element(name, ...children) {
+  const made = new XmlElement(name);
+  made.insert(0, children.map((child) => (typeof child === "string" ? new XmlText(child) : child)));
+  return made;
+}
+
+const table = (words) => element("table", element("tableRow", element("tableCell", element("paragraph", words))));
+
+test("to open a note changes nothing in it, and what the page does not know it does not delete", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "rich" });
+  const { app, note, text } = await program(ada, id);
+  text.delete(0, text.length);
+  text.insert(0, [element("codeBlock", "fn main() {}")]);
+  await eventually(() => note.status.get().unsaved, (unsaved) => unsaved === 0, "it is saved");
+  await open(ben, id);
+  await ben.seesText("fn main() {}");
+  await ben.write("// Ben");
+  await eventually(() => text.toString(), (now) => now.includes("// Ben"), "Ben writes");
+  assert.equal(text.length, 1, "there is one block, as before");
+
+  // Another app has tables, and this page not.
+  text.insert(1, [table("cells of a table")]);
+  const notice = ben.page.getByRole("note").filter({ hasText: "“table”" });
+  await notice.waitFor();
+  const words = ben.page.getByRole("document", { name: "Note text" });
+  await words.filter({ hasText: "cells of a table" }).waitFor();
+  await ben.page.reload();
+  await notice.waitFor();
+  text.insert(0, [element("paragraph", "goes on")]);
+  await words.filter({ hasText: "goes on" }).waitFor();
+  assert.equal(text.toString().match(/<table>/g)?.length, 1, "the table is there");
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+  await app.close();
+});
+
+test("while nobody knows which kind of note it is, there is nothing to write into", async () => {
+  const { ada, id } = await adaAndBen({ format: "plain", text: "" });
+  await ada.page.route(`**/api/v1/notes/${id}`, (route) => route.fulfill({ status: 503, body: "" }));
+  await ada.page.goto(`/notes/${id}`);
+  await ada.seesState("Saved");
+  await ada.page.getByRole("status", { name: "Loading the text" }).waitFor();
+  assert.equal(await ada.text.count(), 0);
+  await ada.page.unroute(`**/api/v1/notes/${id}`);
+  await ada.text.waitFor();
+  assert.equal(await ada.text.evaluate(({ tagName }) => tagName), "TEXTAREA");
+});
