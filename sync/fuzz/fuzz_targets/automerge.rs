@@ -7,14 +7,14 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use studyhall_sync_fuzz::{
     guard::automerge::{change, document},
-    wire::automerge::SyncMessage,
+    wire::automerge::{MAX_INFLATED, SyncMessage},
 };
 
 fuzz_target!(|input: &[u8]| {
     let bytes = Bytes::copy_from_slice(input);
     let _ = document(&bytes);
-    if let Ok(message) = SyncMessage::decode(&bytes) {
-        let again = SyncMessage::decode(&message.without_changes().into()).expect("it is written");
+    if let Ok(message) = SyncMessage::decode(&bytes, MAX_INFLATED) {
+        let again = SyncMessage::decode(&message.without_changes().into(), MAX_INFLATED).expect("it is written");
         assert_eq!((again.heads, again.need, again.shared), (message.heads, message.need, message.shared));
         automerge::sync::Message::decode(&message.without_changes()).expect("the library reads it");
     }

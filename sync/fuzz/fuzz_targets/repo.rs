@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use studyhall_sync_fuzz::wire::{
-    automerge::SyncMessage,
+    automerge::{MAX_INFLATED, SyncMessage},
     repo::{Frame, Route, ephemeral, sync},
 };
 
@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
             let again = sync(Route { sender, target: "target" }, document, &data);
             let read = Frame::decode(&again).expect("what is written is read");
             assert_eq!(read, Frame::Sync { sender, document, data: data.clone() });
-            let _ = SyncMessage::decode(&data);
+            let _ = SyncMessage::decode(&data, MAX_INFLATED);
         }
         Ok(Frame::Ephemeral(said)) => {
             let again = ephemeral(&said, "target");

@@ -325,14 +325,14 @@ impl<E: Engine> Actor<E> {
     /// What a client says to all others: like awareness, it is worth nothing late.
     pub(super) fn pass_on(&self, from: Option<PeerId>, message: &Bytes) {
         let Ok(Frame::Ephemeral(said)) = Frame::decode(message) else { return };
+        let sender = &*self.node.senders.alias(said.sender);
         for (peer, outlet) in &self.outlets {
             if let Wire::Automerge { document, client, .. } = &outlet.wire
                 && from != Some(*peer)
                 && outlet.outbox.has_room()
             {
-                outlet
-                    .outbox
-                    .push(repo::ephemeral(&Ephemeral { document, ..said.clone() }, client));
+                let said = Ephemeral { document, sender, ..said.clone() };
+                outlet.outbox.push(repo::ephemeral(&said, client));
             }
         }
     }

@@ -37,7 +37,7 @@ impl<E: Engine> Document<E> {
         step2: bool,
         effects: &mut Vec<Effect>,
     ) {
-        self.consider(peer, Aside { update, scan, step2, read: None }, effects);
+        self.consider(peer, Aside { update, scan, step2, read: None, kept: 0 }, effects);
     }
 
     fn consider(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) {
@@ -70,6 +70,9 @@ impl<E: Engine> Document<E> {
             _ if E::memory(&message.scan) > self.limits.hard_memory => {
                 refuse(Refusal::DocumentFull);
             }
+            Verdict::Fits if !E::is_in_proportion(self, &message.scan) => {
+                refuse(Refusal::NoParent);
+            }
             Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
                 self.turn_away(peer, message.update.len(), Refusal::Overloaded, effects);
             }
@@ -95,7 +98,7 @@ impl<E: Engine> Document<E> {
                 if let Some(reason) = self.no_room(bytes, memory, effects) {
                     return self.turn_away(peer, bytes, reason, effects);
                 }
-                if let Some(reason) = E::misplaced(self, &message) {
+                if let Some(reason) = E::misplaced(self, user, &message) {
                     return effects.push(Effect::Refuse { peer, reason });
                 }
                 self.accept(user, Some(peer), message.update, message.scan, decoded);
@@ -149,10 +152,16 @@ impl<E: Engine> Document<E> {
     }
 
     /// Keeps an update until it can be judged.
-    fn keep_aside(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) -> bool {
+    fn keep_aside(
+        &mut self,
+        peer: PeerId,
+        mut message: Aside<E>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
         let Some(user) = self.peers.get(&peer).map(|known| known.user) else { return false };
+        message.kept = E::keep(&mut message.update, &mut message.scan);
         // One person may come through many connections.
-        let (mut bytes, mut updates) = (message.update.len(), 0);
+        let (mut bytes, mut updates) = (message.kept, 0);
         for known in self.peers.values().filter(|known| known.user == user) {
             bytes += known.aside_bytes;
             updates += known.aside.len();
@@ -160,7 +169,7 @@ impl<E: Engine> Document<E> {
         let is_full = bytes > self.limits.aside_bytes || updates >= self.limits.aside_updates;
         match self.peers.get_mut(&peer) {
             Some(known) if !is_full && !self.no_asides => {
-                known.aside_bytes += message.update.len();
+                known.aside_bytes += message.kept;
                 known.aside.push(message);
                 true
             }
@@ -207,7 +216,7 @@ impl<E: Engine> Document<E> {
             let Some((peer, at)) = found else { return };
             let Some(known) = self.peers.get_mut(&peer) else { return };
             let message = known.aside.remove(at);
-            known.aside_bytes -= message.update.len();
+            known.aside_bytes -= message.kept;
             self.consider(peer, message, effects);
         }
     }

@@ -145,6 +145,17 @@ pub trait Engine: Sized + Send + 'static {
         Self::memory(scan)
     }
 
+    /// Makes an update that is kept for long its own, without the frame that it came in, and says how many
+    /// bytes are kept.
+    fn keep(update: &mut Bytes, _: &mut Self::Scan) -> usize {
+        update.len()
+    }
+
+    /// Whether an update can be what somebody did to this document, by what it claims to do.
+    fn is_in_proportion(_: &Document<Self>, _: &Self::Scan) -> bool {
+        true
+    }
+
     /// A client id that an update writes under, for the audit.
     fn client(scan: &Self::Scan) -> u64;
 
@@ -182,7 +193,11 @@ pub trait Engine: Sized + Send + 'static {
     -> bool;
 
     /// What is wrong with where an update puts its content, if anything; else it counts as placed.
-    fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal>;
+    fn misplaced(
+        document: &mut Document<Self>,
+        by: UserId,
+        message: &Aside<Self>,
+    ) -> Option<Refusal>;
 
     /// An update is accepted: what comes next is judged with it.
     fn take(

@@ -25,6 +25,8 @@ pub struct Aside<E: Engine> {
     pub(super) step2: bool,
     /// It can be judged when this read of the log has ended.
     pub(super) read: Option<u64>,
+    /// Bytes that it takes while it is kept aside.
+    pub(super) kept: usize,
 }
 
 impl<E: Engine> Peer<E> {

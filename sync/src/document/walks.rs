@@ -34,15 +34,30 @@ impl Walks {
 
     /// Whether a document of so many bytes may be looked at for this person; the first time always.
     pub(super) fn may(&mut self, person: UserId, document: u64, now: Timestamp) -> bool {
+        let spent = self.spent(person, now).bytes;
+        let may = spent == 0 || spent + document.max(LEAST) <= self.burst;
+        if may {
+            self.spend(person, document.max(LEAST), now);
+        }
+        may
+    }
+
+    /// Whether anything may be looked at for this person.
+    pub(super) fn has_left(&mut self, person: UserId, now: Timestamp) -> bool {
+        !self.people.contains_key(&person) || self.spent(person, now).bytes <= self.burst
+    }
+
+    /// So many bytes were looked at.
+    pub(super) fn spend(&mut self, person: UserId, bytes: u64, now: Timestamp) {
+        self.spent(person, now).bytes += bytes;
+    }
+
+    fn spent(&mut self, person: UserId, now: Timestamp) -> &mut Spent {
         let spent = self.people.entry(person).or_insert(Spent { bytes: 0, at: now });
         let passed = u64::try_from(now.since(spent.at).as_millis()).unwrap_or(u64::MAX);
         spent.bytes = spent.bytes.saturating_sub(passed.saturating_mul(self.a_millisecond));
         spent.at = spent.at.max(now);
-        let may = spent.bytes == 0 || spent.bytes + document.max(LEAST) <= self.burst;
-        if may {
-            spent.bytes += document.max(LEAST);
-        }
-        may
+        spent
     }
 }
 

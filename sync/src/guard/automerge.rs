@@ -7,7 +7,7 @@
 
 mod columns;
 
-use std::io::Read;
+use std::{collections::HashSet, io::Read};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::bufread::DeflateDecoder;
@@ -43,6 +43,8 @@ const MAX_MESSAGE: usize = 4 << 10;
 /// Operations that say nothing of their own, beyond so many for each byte, only claim to be there.
 const ADDS_A_BYTE: u64 = 2;
 const FREE_ADDS: u64 = 4096;
+/// An operation takes as long to be looked at as so many bytes.
+const OP_WORK: usize = 16;
 /// What an operation takes in a document in memory, about, and a change beside its bytes.
 const OP_MEMORY: u64 = 48;
 const CHANGE_MEMORY: u64 = 400;
@@ -62,6 +64,8 @@ pub struct Scan {
     pub start: u32,
     /// How many operations it has.
     pub ops: u32,
+    /// How many of them only delete.
+    pub deletes: u32,
     /// The chunk with nothing compressed.
     pub plain: Bytes,
     columns: Columns,
@@ -71,6 +75,16 @@ impl Scan {
     /// The operations in order.
     pub fn operations(&self) -> Ops<'_> {
         self.columns.ops(&self.plain)
+    }
+
+    /// Whether the chunk that it was read from was compressed.
+    pub fn is_inflated(&self, chunk: &Bytes) -> bool {
+        self.plain.as_ptr() != chunk.as_ptr()
+    }
+
+    /// About how many bytes are looked at to read and judge it.
+    pub fn work(&self) -> usize {
+        self.plain.len() + self.ops as usize * OP_WORK
     }
 
     /// About how many bytes of memory the change takes.
@@ -109,19 +123,24 @@ pub fn chunks(bytes: &Bytes) -> Result<Vec<Bytes>, Malformed> {
 
 /// Reads a change, compressed or not.
 pub fn change(bytes: &Bytes) -> Result<Scan, Malformed> {
+    change_within(bytes, INFLATED)
+}
+
+/// The same of one that may have so many bytes when it is inflated.
+pub fn change_within(bytes: &Bytes, most: usize) -> Result<Scan, Malformed> {
     let mut reader = Reader::new(bytes);
     let Chunk { kind, checksum, body } = chunk(&mut reader)?;
     reader.finish()?;
-    let (plain, inflated);
+    let plain;
     let body = match kind {
         CHANGE => {
             plain = bytes.clone();
             body
         }
         COMPRESSED => {
-            inflated = inflate(body)?;
-            plain = wrap(checksum, &inflated);
-            &inflated
+            let size = inflated_size(body, most)?;
+            plain = inflate(checksum, body, size)?;
+            &plain[plain.len() - size..]
         }
         _ => return Err(Malformed::Kind),
     };
@@ -157,26 +176,25 @@ pub fn document(bytes: &[u8]) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn inflated_size(column: &[u8], most: usize) -> Result<usize, Malformed> {
-    let mut decoder = DeflateDecoder::new(column).take(most as u64 + 1);
+/// How many bytes compressed ones are when they are inflated; nothing is kept of them meanwhile.
+fn inflated_size(compressed: &[u8], most: usize) -> Result<usize, Malformed> {
+    let mut decoder = DeflateDecoder::new(compressed).take(most as u64 + 1);
     let size = std::io::copy(&mut decoder, &mut std::io::sink()).map_err(|_| Malformed::Deflate)?;
-    usize::try_from(size).map_err(|_| Malformed::Size)
+    usize::try_from(size).ok().filter(|size| *size <= most).ok_or(Malformed::Inflated)
 }
 
-fn inflate(body: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut inflated = Vec::new();
-    let mut decoder = DeflateDecoder::new(body).take(INFLATED as u64 + 1);
-    decoder.read_to_end(&mut inflated).map_err(|_| Malformed::Deflate)?;
-    if inflated.len() > INFLATED { Err(Malformed::Size) } else { Ok(inflated) }
-}
-
-fn wrap(checksum: &[u8], body: &[u8]) -> Bytes {
-    let mut plain = BytesMut::with_capacity(body.len() + 16);
+/// A chunk with nothing compressed.
+fn inflate(checksum: &[u8], compressed: &[u8], size: usize) -> Result<Bytes, Malformed> {
+    let mut plain = BytesMut::with_capacity(size + 16);
     plain.put_slice(&MAGIC);
     plain.put_slice(checksum);
     plain.put_u8(CHANGE);
-    plain.put_var_bytes(body);
-    plain.freeze()
+    plain.put_var_uint(size as u64);
+    let start = plain.len();
+    plain.resize(start + size, 0);
+    let mut decoder = DeflateDecoder::new(compressed);
+    decoder.read_exact(&mut plain[start..]).map_err(|_| Malformed::Deflate)?;
+    Ok(plain.freeze())
 }
 
 fn hash(body: &[u8]) -> Hash {
@@ -199,14 +217,15 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
         return Err(Malformed::Count);
     }
     let mut deps = SmallVec::with_capacity(count);
+    let mut known = HashSet::new();
     for _ in 0..count {
         let dep: Hash = reader.take(32)?.try_into().map_err(|_| Malformed::Truncated)?;
-        if deps.contains(&dep) {
+        if !known.insert(dep) {
             return Err(Malformed::Order);
         }
         deps.push(dep);
     }
-    let mut actors = SmallVec::new();
+    let mut actors: SmallVec<[Actor; 1]> = SmallVec::new();
     actors.push(actor(&mut reader)?);
     let seq = counter(&mut reader)?;
     let start_op = counter(&mut reader)?;
@@ -219,16 +238,17 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
     if others > MAX_ACTORS {
         return Err(Malformed::Count);
     }
+    let mut known = HashSet::from([actors[0].clone()]);
     for _ in 0..others {
         let other = actor(&mut reader)?;
-        if actors.contains(&other) {
+        if !known.insert(other.clone()) {
             return Err(Malformed::Order);
         }
         actors.push(other);
     }
     let columns = Columns::parse(&mut reader, plain.len(), actors.len())?;
-    let (ops, adds) = columns.check(plain)?;
-    if adds > FREE_ADDS + ADDS_A_BYTE * plain.len() as u64
+    let (ops, deletes) = columns.check(plain)?;
+    if u64::from(ops - deletes) > FREE_ADDS + ADDS_A_BYTE * plain.len() as u64
         || u64::from(start_op) + u64::from(ops) >= MAX_COUNTER
     {
         return Err(Malformed::Count);
@@ -238,7 +258,17 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
     if seq > 1 && reader.remaining() > 0 {
         return Err(Malformed::Trailing);
     }
-    Ok(Scan { hash, deps, actors, seq, start: start_op, ops, plain: plain.clone(), columns })
+    Ok(Scan {
+        hash,
+        deps,
+        actors,
+        seq,
+        start: start_op,
+        ops,
+        deletes,
+        plain: plain.clone(),
+        columns,
+    })
 }
 
 /// A number from 1 on.

@@ -19,12 +19,13 @@ use super::{Batch, Reader, Registered, Seat, permission, run, senders::Held};
 use crate::{
     actor::{Join, Mail, Outlet, Wire},
     document::Inbound,
+    heavy,
     node::Node,
     outbox::{Close, Outbox},
     socket::Connection,
     wire::{
         Malformed,
-        automerge::SyncMessage,
+        automerge::{MAX_INFLATED, SMALL_INFLATED, SyncMessage},
         repo::{self, Ephemeral, Frame, Route},
     },
 };
@@ -126,9 +127,7 @@ impl Session {
                 Frame::Leave => return Err(Close::Silent),
                 Frame::Sync { sender, document, data } => {
                     self.is_from(sender)?;
-                    let message =
-                        SyncMessage::decode(&data).map_err(|bad| self.not_taken(document, bad))?;
-                    self.add(&mut going, document, Inbound::Sync(Box::new(message))).await?;
+                    self.sync(&mut going, document, data).await?;
                 }
                 // A stock client passes on to all its peers what it hears, under the name of who said it:
                 // so what others said comes back to here, and goes no further.
@@ -143,6 +142,33 @@ impl Session {
             }
         }
         self.send(&mut going).await
+    }
+
+    /// Passes on a sync message, if the caller has a place in its document. One that grows when it is
+    /// inflated takes room for that first.
+    async fn sync(&mut self, going: &mut Going, document: &str, data: Bytes) -> Result<(), Close> {
+        let Some(name) = Box::pin(self.place(document)).await? else { return Ok(()) };
+        let decode = |inflated| {
+            let decode = || SyncMessage::decode(&data, inflated);
+            if data.len() > heavy::LONG || inflated > SMALL_INFLATED {
+                heavy::aside(decode)
+            } else {
+                decode()
+            }
+        };
+        match decode(SMALL_INFLATED) {
+            Ok(message) => {
+                let message = Inbound::Sync(Box::new(message));
+                return self.add(going, document, message).await;
+            }
+            Err(Malformed::Inflated) => {}
+            Err(bad) => return Err(self.not_taken(document, bad)),
+        }
+        self.send(going).await?;
+        let room = self.node.room(self.caller.user, MAX_INFLATED).await;
+        let message = decode(MAX_INFLATED).map_err(|bad| self.not_taken(document, bad))?;
+        let Some(place) = self.places.get(&name) else { return Ok(()) };
+        place.seat.frames(vec![Inbound::Sync(Box::new(message))], room).await
     }
 
     fn not_taken(&self, document: &str, bad: Malformed) -> Close {

@@ -2,7 +2,8 @@
 //! peer is who it says, so that its name belongs to the person who has it now.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,7 +14,10 @@ type Names = HashMap<Arc<str>, (UserId, usize)>;
 
 /// The names in use on this node.
 #[derive(Clone, Default)]
-pub(crate) struct Senders(Arc<Mutex<Names>>);
+pub(crate) struct Senders {
+    names: Arc<Mutex<Names>>,
+    salt: RandomState,
+}
 
 /// A name, for as long as this lives.
 pub(super) struct Held {
@@ -23,7 +27,12 @@ pub(super) struct Held {
 
 impl Senders {
     fn names(&self) -> MutexGuard<'_, Names> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What others are told instead of a name: whoever knew it could take it while its person is away.
+    pub(crate) fn alias(&self, name: &str) -> String {
+        format!("peer-{:016x}", self.salt.hash_one(name))
     }
 
     /// Takes a name; `None` while it is another person's.

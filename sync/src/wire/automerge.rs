@@ -17,6 +17,16 @@ const MAX_CHANGES: usize = 1 << 18;
 /// Bits of a filter that one change is looked up by; automerge writes 7.
 const MAX_PROBES: u64 = 32;
 
+/// Filters up to here are kept until they are used: of about 100,000 changes.
+const MAX_KEPT_FILTER: usize = 128 << 10;
+/// So many hashes are kept of what was answered.
+const MAX_KEPT_HASHES: usize = 256;
+
+/// What a message may have in compressed changes, when they are inflated, and be decoded at once.
+pub const SMALL_INFLATED: usize = 64 << 10;
+/// What it may have at all.
+pub const MAX_INFLATED: usize = 8 << 20;
+
 /// A client's message.
 #[derive(Debug, Clone, Default)]
 pub struct SyncMessage {
@@ -34,7 +44,7 @@ pub struct SyncMessage {
     pub changes: Vec<(Bytes, Scan)>,
     /// Whether it reads messages of version 2.
     pub takes_documents: bool,
-    /// Bytes of the whole.
+    /// About how many bytes are held and looked at for it.
     pub size: usize,
 }
 
@@ -63,8 +73,9 @@ fn filter(bytes: &[u8]) -> Result<bool, Malformed> {
 }
 
 impl SyncMessage {
-    /// Reads a message, and what it brings through the guard.
-    pub fn decode(message: &Bytes) -> Result<Self, Malformed> {
+    /// Reads a message, and what it brings through the guard. Its compressed changes may have `inflated`
+    /// bytes together.
+    pub fn decode(message: &Bytes, inflated: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
         if reader.byte()? != VERSION_1 {
             // Version 2 is only sent to who has said to read it; the server does not.
@@ -79,7 +90,7 @@ impl SyncMessage {
         }
         let (mut shared, mut has_filter) = (Vec::new(), false);
         for _ in 0..count {
-            shared.extend(hashes(&mut reader, MAX_HEADS)?);
+            shared.extend(hashes(&mut reader, MAX_HEADS - shared.len())?);
             has_filter |= filter(reader.bytes()?)?;
         }
         let have = message.slice(begin..message.len() - reader.remaining());
@@ -87,19 +98,45 @@ impl SyncMessage {
         if count > MAX_CHANGES {
             return Err(Malformed::Count);
         }
-        let mut changes = Vec::with_capacity(count.min(64));
+        let mut changes: Vec<(Bytes, Scan)> = Vec::with_capacity(count.min(64));
+        let (mut size, mut left) = (message.len(), inflated);
         for _ in 0..count {
             let length = reader.bytes()?.len();
             let end = message.len() - reader.remaining();
             for chunk in automerge::chunks(&message.slice(end - length..end))? {
-                let scan = automerge::change(&chunk)?;
+                let scan = automerge::change_within(&chunk, left)?;
+                if scan.is_inflated(&chunk) {
+                    left = left.saturating_sub(scan.plain.len());
+                }
+                size += scan.work();
                 changes.push((chunk, scan));
             }
         }
         // What follows says what the sender's version can do; older ones say nothing.
         let takes_documents = reader.remaining() > 0;
-        let size = message.len();
         Ok(Self { heads, need, shared, has_filter, have, changes, takes_documents, size })
+    }
+
+    /// What is kept of it until it is answered: nothing that would keep the frame.
+    #[must_use]
+    pub fn question(self) -> Self {
+        let have = match self.have.len() {
+            ..=MAX_KEPT_FILTER => Bytes::copy_from_slice(&self.have),
+            _ => have_only(&self.shared),
+        };
+        Self { have, changes: Vec::new(), size: 0, ..self }
+    }
+
+    /// What is kept of it when it was answered, for when the answer does not get through. The next answer
+    /// may have too much, never too little.
+    #[must_use]
+    pub fn answered(self) -> Self {
+        let Self { mut heads, mut need, mut shared, takes_documents, .. } = self;
+        if heads.len() + need.len() + shared.len() > MAX_KEPT_HASHES {
+            (heads, need, shared) = (Vec::new(), Vec::new(), Vec::new());
+        }
+        let have = have_only(&shared);
+        Self { heads, need, shared, have, takes_documents, ..Self::default() }
     }
 
     /// The message without what it brings, for the library.
@@ -109,6 +146,15 @@ impl SyncMessage {
         to.put_u8(0);
         to.into()
     }
+}
+
+/// What says to have these heads and nothing beyond.
+fn have_only(shared: &[Hash]) -> Bytes {
+    let mut to = BytesMut::with_capacity(size_of_val(shared) + 16);
+    to.put_u8(1);
+    put_hashes(&mut to, shared);
+    to.put_u8(0);
+    to.freeze()
 }
 
 fn put_hashes(to: &mut BytesMut, hashes: &[Hash]) {
@@ -135,9 +181,7 @@ pub fn encode<'a>(
 ) -> Bytes {
     let size: usize = changes.clone().map(|change| bytes_len(change.len())).sum();
     let mut to = begin(VERSION_1, heads, need, size);
-    to.put_u8(1);
-    put_hashes(&mut to, heads);
-    to.put_u8(0); // nothing beyond those
+    to.put_slice(&have_only(heads));
     to.put_var_uint(changes.len() as u64);
     changes.for_each(|change| to.put_var_bytes(change));
     to.freeze()
@@ -147,9 +191,7 @@ pub fn encode<'a>(
 /// library does it for peers that do not read flags, no heads at all, which says that all was lost.
 pub fn encode_again(heads: &[Hash]) -> Bytes {
     let mut to = begin(VERSION_1, &[], &[], size_of_val(heads));
-    to.put_u8(1);
-    put_hashes(&mut to, heads);
-    to.put_u8(0); // nothing beyond those
+    to.put_slice(&have_only(heads));
     to.put_u8(0);
     to.freeze()
 }
@@ -157,9 +199,7 @@ pub fn encode_again(heads: &[Hash]) -> Bytes {
 /// The whole document, to a client that has nothing of it and reads version 2.
 pub fn encode_whole(heads: &[Hash], document: &[u8]) -> Bytes {
     let mut to = begin(VERSION_2, heads, &[], bytes_len(document.len()) + 8);
-    to.put_u8(1);
-    put_hashes(&mut to, heads);
-    to.put_u8(0);
+    to.put_slice(&have_only(heads));
     to.put_u8(1);
     to.put_var_bytes(document);
     to.freeze()
@@ -170,6 +210,10 @@ mod tests {
     use super::*;
 
     const HASH: Hash = [7; 32];
+
+    fn decode(message: &Bytes) -> Result<SyncMessage, Malformed> {
+        SyncMessage::decode(message, MAX_INFLATED)
+    }
 
     fn with_filter(filter: &[u8]) -> Bytes {
         let mut to = begin(VERSION_1, &[HASH], &[], 64);
@@ -182,19 +226,29 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let read = SyncMessage::decode(&encode(&[HASH], &[[8; 32]], [].into_iter())).unwrap();
+        let read = decode(&encode(&[HASH], &[[8; 32]], [].into_iter())).unwrap();
         assert_eq!((read.heads, read.need, read.shared), (vec![HASH], vec![[8; 32]], vec![HASH]));
         assert!(!read.has_filter && !read.takes_documents && read.changes.is_empty());
-        let read = SyncMessage::decode(&with_filter(&[1, 10, 7, 0xff, 0x03])).unwrap();
+        let read = decode(&with_filter(&[1, 10, 7, 0xff, 0x03])).unwrap();
         assert!(read.has_filter);
         assert_eq!(read.without_changes(), with_filter(&[1, 10, 7, 0xff, 0x03]));
+    }
+
+    #[test]
+    fn what_was_answered_is_kept_without_its_frame() {
+        let asked = decode(&with_filter(&[1, 10, 7, 0xff, 0x03])).unwrap().question();
+        assert_eq!(asked.without_changes(), with_filter(&[1, 10, 7, 0xff, 0x03]));
+        let answered = asked.answered();
+        assert_eq!(answered.without_changes(), with_filter(&[]));
+        let many = SyncMessage { shared: vec![HASH; 1000], ..answered };
+        assert!(many.answered().shared.is_empty(), "then all of it is sent again");
     }
 
     #[test]
     fn filters_that_nothing_can_be_looked_up_in_are_refused() {
         // By nothing it would be divided, for 2^31 probes memory reserved.
         for filter in [&[1, 0, 7][..], &[0, 10, 7], &[1, 10, 33, 0, 0], &[1, 10, 7, 0], &[9]] {
-            assert!(SyncMessage::decode(&with_filter(filter)).is_err(), "{filter:?}");
+            assert!(decode(&with_filter(filter)).is_err(), "{filter:?}");
         }
     }
 
@@ -203,8 +257,8 @@ mod tests {
         for bytes in
             [&[0x42, 0xff, 0xff, 0xff, 0x7f][..], &[0x42, 0, 0, 0, 0xff, 0x7f], &[0x42], &[]]
         {
-            assert!(SyncMessage::decode(&Bytes::copy_from_slice(bytes)).is_err());
+            assert!(decode(&Bytes::copy_from_slice(bytes)).is_err());
         }
-        assert_eq!(SyncMessage::decode(&encode_whole(&[], &[])).unwrap_err(), Malformed::Kind);
+        assert_eq!(decode(&encode_whole(&[], &[])).unwrap_err(), Malformed::Kind);
     }
 }

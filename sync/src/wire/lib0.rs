@@ -48,6 +48,9 @@ pub enum Malformed {
     /// Compressed bytes cannot be inflated.
     #[error("compressed bytes cannot be inflated")]
     Deflate,
+    /// Compressed bytes are more than they may be when they are inflated.
+    #[error("compressed bytes are too many when they are inflated")]
+    Inflated,
 }
 
 /// Reads lib0 values off the front of a slice.

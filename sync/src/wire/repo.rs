@@ -77,7 +77,8 @@ impl<'a> Frame<'a> {
     /// Reads a frame. Content is a slice of it.
     pub fn decode(frame: &'a Bytes) -> Result<Self, NoFrame> {
         let fields = fields(frame)?;
-        if fields.sender.len().max(fields.session.len()) > MAX_NAME {
+        let names = [fields.sender, fields.session, fields.document];
+        if names.iter().any(|name| name.len() > MAX_NAME) {
             return Err(NoFrame);
         }
         let Fields { kind, sender, document, session, count, data, is_version_1 } = fields;

@@ -10,7 +10,7 @@ use studyhall_schema::{access::Permission, document::DocumentKind, ids::UserId};
 use studyhall_sync::{
     document::{Automerge, Effect, Input, PeerId},
     text::automerge::first_change,
-    wire::automerge::SyncMessage,
+    wire::automerge::{MAX_INFLATED, SyncMessage},
 };
 
 use crate::cast::Stage;
@@ -100,7 +100,8 @@ impl Stage<Automerge> {
     }
 
     pub(crate) fn takes(&mut self, phone: &Phone, message: &Bytes) -> Vec<Effect> {
-        let message = SyncMessage::decode(message).expect("phones send well-formed messages");
+        let message =
+            SyncMessage::decode(message, MAX_INFLATED).expect("phones send well-formed messages");
         self.input(Input::Sync { peer: phone.peer, message: Box::new(message) })
     }
 

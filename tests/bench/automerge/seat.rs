@@ -10,7 +10,7 @@ use automerge::{
     sync::{Have, Message, MessageVersion},
 };
 use bytes::Bytes;
-use studyhall_sync::wire::automerge::SyncMessage;
+use studyhall_sync::wire::automerge::{MAX_INFLATED, SyncMessage};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{
@@ -136,7 +136,7 @@ impl Seat {
 
     /// The heads that the server names next.
     async fn told(&mut self) -> Result<BTreeSet<ChangeHash>> {
-        let message = SyncMessage::decode(&self.line.next().await?)?;
+        let message = SyncMessage::decode(&self.line.next().await?, MAX_INFLATED)?;
         Ok(message.heads.into_iter().map(ChangeHash).collect())
     }
 
@@ -227,7 +227,7 @@ impl Seat {
         part: Option<&mut Part>,
         tally: &mut Tally,
     ) -> Result<()> {
-        let message = SyncMessage::decode(data)?;
+        let message = SyncMessage::decode(data, MAX_INFLATED)?;
         let now = board.since.nanos();
         ensure!(message.need.is_empty(), "the server lacks what it was sent");
         let places = &self.script.places;

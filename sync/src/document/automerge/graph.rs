@@ -7,7 +7,7 @@ use foldhash::{HashMap, fast::RandomState};
 use smallvec::SmallVec;
 use studyhall_schema::ids::UserId;
 
-use super::shape::Run;
+use super::{chains::Chains, shape::Run};
 use crate::{
     document::Verdict,
     guard::automerge::{Actor, Hash, Scan},
@@ -30,6 +30,7 @@ pub(super) struct Node {
     floor: Place,
     children: u32,
     memory: u64,
+    deletes: u32,
 }
 
 /// An actor, whose it is, and what it made.
@@ -53,8 +54,15 @@ pub(super) struct Graph {
     tips: usize,
     heads: Vec<Hash>,
     memory: u64,
+    /// Operations that made something, and those that only deleted.
+    made: u64,
+    deleted: u64,
+    pub(super) chains: Chains,
     pub(super) hasher: RandomState,
 }
+
+/// What was made is deleted more than once only by people who do so at the same time.
+const DELETES_A_THING: u64 = 8;
 
 fn place(at: usize) -> Place {
     u32::try_from(at).unwrap_or(u32::MAX)
@@ -153,17 +161,14 @@ impl Graph {
         if self.covers_all(deps) {
             return true;
         }
-        let mut next: Vec<Place> = deps.to_vec();
-        let mut seen = foldhash::HashSet::default();
-        while let Some(dep) = next.pop() {
-            if dep == at || at < self.nodes[dep as usize].floor {
-                return true;
-            }
-            if dep > at && seen.insert(dep) {
-                next.extend(&self.nodes[dep as usize].deps);
-            }
-        }
-        false
+        self.chains.is_past(deps, at, |place| self.nodes[place as usize].floor)
+    }
+
+    /// Whether a change can delete as much as it says: each thing once, of what is there.
+    pub(super) fn could_delete(&self, scan: &Scan) -> bool {
+        let deletes = u64::from(scan.deletes);
+        let made = self.made + u64::from(scan.ops - scan.deletes);
+        deletes <= made && self.deleted + deletes <= made * DELETES_A_THING
     }
 
     /// Whether these are all tips: then everything is behind them.
@@ -209,6 +214,9 @@ impl Graph {
         }
         let end = scan.start + scan.ops;
         self.memory += scan.memory();
+        self.deleted += u64::from(scan.deletes);
+        self.made += u64::from(scan.ops - scan.deletes);
+        self.chains.push(&deps);
         self.nodes.push(Node {
             hash: scan.hash,
             deps,
@@ -219,6 +227,7 @@ impl Graph {
             floor: if covers_all { at } else { floor },
             children: 0,
             memory: scan.memory(),
+            deletes: scan.deletes,
         });
         self.tips += 1;
         self.places.insert(scan.hash, at);
@@ -239,6 +248,9 @@ impl Graph {
             let Some(node) = self.nodes.pop() else { return };
             self.tips -= 1;
             self.memory -= node.memory;
+            self.deleted -= u64::from(node.deletes);
+            self.made -= u64::from(node.end - node.start - node.deletes);
+            self.chains.pop();
             for dep in &node.deps {
                 let dep = &mut self.nodes[*dep as usize];
                 dep.children -= 1;

@@ -3,6 +3,7 @@
 //! A change is durable and in the graph before anybody is told of it; the library's document follows.
 //! Must not know sockets or the store.
 
+mod chains;
 mod graph;
 mod peer;
 mod shape;
@@ -30,11 +31,17 @@ use crate::{
 /// What is owed to whom in an Automerge document.
 pub struct Automerge {
     answered: Walks,
+    compared: Walks,
     /// Who is to hear that what they sent is durable.
     owed: Vec<PeerId>,
     /// Counts the times that the heads moved.
     moves: u64,
 }
+
+/// Operations and changes that are looked at for one change without being counted.
+const FREE_STEPS: u64 = 4096;
+/// Each of more takes as long as so many bytes that are compared.
+const STEP: u64 = 64;
 
 fn client_of(scan: &Scan) -> u64 {
     scan.actors[0].iter().take(8).fold(0, |client, byte| client << 8 | u64::from(*byte))
@@ -54,7 +61,8 @@ impl Engine for Automerge {
     }
 
     fn open(_: &mut State) -> Self {
-        Self { answered: Walks::differences(), owed: Vec::new(), moves: 0 }
+        let (answered, compared) = (Walks::differences(), Walks::comparisons());
+        Self { answered, compared, owed: Vec::new(), moves: 0 }
     }
 
     fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
@@ -100,6 +108,20 @@ impl Engine for Automerge {
         scan.memory()
     }
 
+    fn keep(update: &mut Bytes, scan: &mut Scan) -> usize {
+        let is_inflated = scan.is_inflated(update);
+        *update = Bytes::copy_from_slice(update);
+        if is_inflated {
+            return update.len() + scan.plain.len();
+        }
+        scan.plain = update.clone();
+        update.len()
+    }
+
+    fn is_in_proportion(document: &Document<Self>, scan: &Scan) -> bool {
+        document.state.graph.could_delete(scan)
+    }
+
     fn client(scan: &Scan) -> u64 {
         client_of(scan)
     }
@@ -120,12 +142,25 @@ impl Engine for Automerge {
         false // another change has another hash
     }
 
-    fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal> {
+    fn may_compare(document: &mut Document<Self>, by: UserId, _: &Scan) -> bool {
+        document.engine.compared.has_left(by, document.now)
+    }
+
+    fn misplaced(
+        document: &mut Document<Self>,
+        by: UserId,
+        message: &Aside<Self>,
+    ) -> Option<Refusal> {
         let graph = &document.state.graph;
         let deps = graph.deps(&message.scan);
         let fits =
             |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
-        (!deps.is_some_and(|deps| fits(&deps))).then_some(Refusal::NoParent)
+        let fits = deps.is_some_and(|deps| fits(&deps));
+        let steps = u64::from(message.scan.ops) + graph.chains.take_steps();
+        if steps > FREE_STEPS {
+            document.engine.compared.spend(by, steps * STEP, document.now);
+        }
+        (!fits).then_some(Refusal::NoParent)
     }
 
     fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, _: &Change) {

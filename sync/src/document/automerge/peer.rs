@@ -80,7 +80,7 @@ impl Document<Automerge> {
         if known.link.in_step && !lacks {
             return;
         }
-        known.link.asked = Some(Box::new(message));
+        known.link.asked = Some(Box::new(message.question()));
         self.answer(peer, effects);
     }
 
@@ -108,7 +108,7 @@ impl Document<Automerge> {
         link.read = None;
         link.in_step = is_known;
         link.told = self.engine.moves;
-        link.asked = Some(asked);
+        link.asked = Some(Box::new(asked.answered()));
         effects.push(Effect::Sync { peer, message, missed: Behind::Answer });
     }
 

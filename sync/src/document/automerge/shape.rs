@@ -5,6 +5,7 @@
 
 use std::hash::BuildHasher;
 
+use foldhash::{HashSet, HashSetExt};
 use smallvec::SmallVec;
 
 use super::graph::{Graph, Place};
@@ -14,7 +15,7 @@ use crate::guard::{
 };
 
 /// An operation's name: its author in the graph, and its counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Id {
     author: u32,
     counter: u32,
@@ -77,6 +78,8 @@ struct Look<'a> {
     own: Vec<Run>,
     /// Changes that are known to be behind it.
     past: SmallVec<[Place; 4]>,
+    /// What it has deleted so far.
+    deleted: HashSet<Id>,
 }
 
 impl Graph {
@@ -87,8 +90,7 @@ impl Graph {
         let authors: Option<SmallVec<[u32; 2]>> =
             std::iter::once(Some(own)).chain(others).collect();
         let Some(authors) = authors else { return false };
-        let (own, past) = (Vec::new(), SmallVec::new());
-        let mut look = Look { graph: self, authors, start: scan.start, deps, own, past };
+        let mut look = Look::new(self, authors, scan.start, deps);
         let mut counters = scan.start..;
         scan.operations()
             .zip(counters.by_ref())
@@ -99,8 +101,7 @@ impl Graph {
     pub(super) fn shape(&self, scan: &Scan, author: u32) -> Vec<Run> {
         let others = scan.actors[1..].iter().map(|name| self.author(name).unwrap_or(u32::MAX));
         let authors = std::iter::once(author).chain(others).collect();
-        let (own, past) = (Vec::new(), SmallVec::new());
-        let mut look = Look { graph: self, authors, start: scan.start, deps: &[], own, past };
+        let mut look = Look::new(self, authors, scan.start, &[]);
         for (op, counter) in scan.operations().zip(scan.start..) {
             let Ok(op) = op else { break };
             let depth = look.object(look.id_of(op.object)).map_or(0, |(_, depth)| depth);
@@ -110,7 +111,12 @@ impl Graph {
     }
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    fn new(graph: &'a Graph, authors: SmallVec<[u32; 2]>, start: u32, deps: &'a [Place]) -> Self {
+        let (own, past, deleted) = (Vec::new(), SmallVec::new(), HashSet::new());
+        Self { graph, authors, start, deps, own, past, deleted }
+    }
+
     fn id(&self, id: OpId) -> Id {
         Id { author: self.authors[id.actor], counter: id.counter }
     }
@@ -191,6 +197,13 @@ impl Look<'_> {
                 return None;
             }
             last = Some(id);
+        }
+        if op.action == Action::Delete {
+            // What is gone cannot be deleted again: no client does that, and it costs as much each time.
+            let ids: SmallVec<[Id; 1]> = op.preds.iter().map(|pred| self.id(*pred)).collect();
+            if !ids.into_iter().all(|id| self.deleted.insert(id)) {
+                return None;
+            }
         }
         self.record(op, counter, depth);
         Some(())

@@ -215,7 +215,11 @@ impl Engine for Yjs {
         guard::same::differs(update, &there).unwrap_or(None).is_some()
     }
 
-    fn misplaced(document: &mut Document<Self>, message: &Aside<Self>) -> Option<Refusal> {
+    fn misplaced(
+        document: &mut Document<Self>,
+        _: UserId,
+        message: &Aside<Self>,
+    ) -> Option<Refusal> {
         if message.scan.nested > 0 && !document.puts_into_types(&message.update) {
             return Some(Refusal::NoParent);
         }

@@ -287,9 +287,9 @@ impl Columns {
         &plain[self.ranges[at].start as usize..self.ranges[at].end as usize]
     }
 
-    /// How many operations there are, and how many of them add something. No column claims more.
-    pub(super) fn check(&self, plain: &Bytes) -> Result<(u32, u64), Malformed> {
-        let mut deletes = 0;
+    /// How many operations there are, and how many of them only delete. No column claims more.
+    pub(super) fn check(&self, plain: &Bytes) -> Result<(u32, u32), Malformed> {
+        let mut deletes = 0_u64;
         let mut unknown = false;
         let ops = Runs::<u64>::of(self.column(plain, ACTION)).count(|action, times| {
             deletes += if action == 3 { times } else { 0 };
@@ -326,7 +326,8 @@ impl Columns {
         if preds > u64::from(MAX_OPS) {
             return Err(Malformed::Count);
         }
-        Ok((u32::try_from(ops).map_err(|_| Malformed::Count)?, ops - deletes))
+        let count = |count: u64| u32::try_from(count).map_err(|_| Malformed::Count);
+        Ok((count(ops)?, count(deletes)?))
     }
 
     pub(super) fn ops<'a>(&self, plain: &'a [u8]) -> Ops<'a> {

@@ -89,7 +89,7 @@ fn bombs_are_refused_before_they_grow() {
     let zeros = vec![0; INFLATED + 1];
     let bomb = deflate(&zeros);
     assert!(bomb.len() < 20_000);
-    assert_eq!(change(&chunk_of(COMPRESSED, &bomb, &zeros)).unwrap_err(), Malformed::Size);
+    assert_eq!(change(&chunk_of(COMPRESSED, &bomb, &zeros)).unwrap_err(), Malformed::Inflated);
     let count = Malformed::Count;
     assert_eq!(change_of(&puts(1 << 40)).unwrap_err(), count, "operations");
     assert_eq!(change_of(&puts(100_000)).unwrap_err(), count, "operations that say nothing");
@@ -132,7 +132,7 @@ fn a_document_that_would_inflate_beyond_its_limit_is_no_snapshot() {
     let zeros = deflate(&vec![0; INFLATED_DOCUMENT + 1]);
     // No actors, no heads, no columns of changes, one of operations.
     let body = [vec![0, 0, 0, 1], number(0x5f), number(zeros.len() as u64), zeros].concat();
-    assert_eq!(document(&chunk_of(DOCUMENT, &body, &[])), Err(Malformed::Size));
+    assert_eq!(document(&chunk_of(DOCUMENT, &body, &[])), Err(Malformed::Inflated));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rand::{Rng, rngs::StdRng};
 use studyhall_schema::ids::UserId;
 use studyhall_sync::{
     document::{Automerge, Effect, Engine, Input, PeerId},
-    wire::automerge::SyncMessage,
+    wire::automerge::{MAX_INFLATED, SyncMessage},
 };
 
 use super::client::{Client, Connection};
@@ -60,7 +60,8 @@ impl Client for Handset {
 
     fn says(&mut self) -> Option<Input<Automerge>> {
         let (_, peer) = self.connection?;
-        let message = SyncMessage::decode(&self.phone.says()?).expect("it is well-formed");
+        let message =
+            SyncMessage::decode(&self.phone.says()?, MAX_INFLATED).expect("it is well-formed");
         Some(Input::Sync { peer, message: Box::new(message) })
     }
 
