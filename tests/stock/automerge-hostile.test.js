@@ -1,7 +1,7 @@
 // Mallory speaks automerge-repo's protocol by hand: whatever she sends, the program stays up, the others
 // write on, and memory does not grow by more than 32 MiB over all of it.
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import test from "node:test";
 import { deflateRawSync } from "node:zlib";
 import * as A from "@automerge/automerge";
@@ -93,6 +93,16 @@ const MAGIC = [0x85, 0x6f, 0x4a, 0x83];
 const chunk = (kind, body) => Uint8Array.from([...MAGIC, 0, 0, 0, 0, kind, ...leb(body.length), ...body]);
 const HEADER = MAGIC.length + 5;
 
+/** A change of one small operation with its key column as a run of one, which the library writes as itself. */
+function respelled(change) {
+  const body = Buffer.from(change.slice(HEADER + 1));
+  const at = body.indexOf(Buffer.from([0x7f, 1, 0x6b])); // one value that stands alone: "k"
+  body[at] = 1;
+  const head = Buffer.from([1, ...leb(body.length)]);
+  const checksum = createHash("sha256").update(head).update(body).digest().subarray(0, 4);
+  return Uint8Array.from([...MAGIC, ...checksum, ...head, ...body]);
+}
+
 test("malformed content closes its sender, and nobody else notices", async (t) => {
   const { hall, mallory, note, goesOn } = await scene(t);
   const good = A.getLastLocalChange(A.from({ key: "value" }));
@@ -148,6 +158,89 @@ test("dependencies that never come are kept within bounds, and not acknowledged"
   assert.equal(line.code, null);
   assert.ok(!here.words.includes("lost"));
   assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("what a message grows to when it is inflated is bounded, also of what is kept aside", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const before = memory(hall);
+  const large = (size) => {
+    const doc = A.change(A.from({ k: "" }), (doc) => (doc.k = "a".repeat(size)));
+    return A.getLastLocalChange(doc); // it stands on what nobody has
+  };
+  const many = await Line.in(t, mallory, note.document_url);
+  many.brings(...Array.from({ length: 30 }, () => large(15 * MiB)));
+  await many.closed(1002);
+  const nowhere = await Line.open(t, mallory, note.document_url);
+  nowhere.document = "nobody";
+  nowhere.brings(...Array.from({ length: 30 }, () => large(15 * MiB)));
+  await until(() => nowhere.frames.some(({ type }) => type === "doc-unavailable"), "there is no such document");
+  const one = await Line.in(t, mallory, note.document_url);
+  for (let n = 0; n < 30; n++) one.brings(large(4 * MiB));
+  await goesOn();
+  assert.equal(one.code, null);
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("what is asked is not kept with all that came with it, and names are short", async (t) => {
+  const { hall, mallory, note, goesOn } = await scene(t);
+  const before = memory(hall);
+  for (let n = 0; n < 12; n++) {
+    const line = await Line.in(t, mallory, note.document_url);
+    const size = 4 * MiB;
+    const bloom = Uint8Array.from([...leb((size * 8) / 10), 10, 7, ...new Uint8Array(Math.ceil(((size * 8) / 10 | 0) * 10 / 8))]);
+    line.sync(Uint8Array.from([0x42, 0, 0, 1, 0, ...leb(bloom.length), ...bloom, 0]));
+    await goesOn();
+  }
+  const line = await Line.open(t, mallory, note.document_url);
+  line.frame({ type: "request", documentId: "x".repeat(MiB), data: randomBytes(10) });
+  await line.closed(1002);
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("a change that deletes one letter again and again is refused, and costs others nothing", async (t) => {
+  const { hall, mallory, note, here, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const before = memory(hall);
+  const gone = A.decodeChange(A.getLastLocalChange(A.change(A.clone(line.doc), (doc) => A.splice(doc, ["content"], 0, 1))));
+  for (let n = 0; n < 20; n++) {
+    const ops = Array.from({ length: 100_000 }, () => gone.ops[0]);
+    line.brings(A.encodeChange({ ...gone, actor: randomBytes(16).toString("hex"), ops }));
+  }
+  const twice = { ...gone, actor: randomBytes(16).toString("hex"), ops: [gone.ops[0], gone.ops[0]] };
+  line.brings(A.encodeChange(twice));
+  await goesOn();
+  assert.ok(here.words.startsWith("H"), `it reads ${here.words}`);
+  assert.equal(line.code, null);
+  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+});
+
+test("what the library writes in no such way is refused: a document with it could not be loaded again", async (t) => {
+  const { ben, mallory, note, here, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const by = () => ({ actor: randomBytes(16).toString("hex") });
+  const marks = A.change(A.clone(line.doc, by()), (doc) => A.mark(doc, ["content"], { start: 1, end: 4, expand: "both" }, "bold", true));
+  const marked = A.decodeChange(A.getLastLocalChange(marks));
+  line.brings(A.encodeChange({ ...marked, ...by(), ops: [...marked.ops].reverse() }));
+  const own = by();
+  const table = `${marked.startOp}@${own.actor}`;
+  const ops = [
+    { action: "makeTable", obj: "_root", key: "table", pred: [] },
+    { action: "set", obj: table, key: "x", value: 1, datatype: "int", pred: [] },
+  ];
+  line.brings(A.encodeChange({ ...marked, ...own, ops }));
+  // The run of one key that one operation has, written as a run of equal ones.
+  const plain = A.encodeChange({ ...marked, ...by(), ops: [{ action: "set", obj: "_root", key: "k", value: 5, datatype: "int", pred: [] }] });
+  line.brings(respelled(plain));
+  await goesOn();
+  const words = here.words;
+  for (const doc of [here.handle.doc(), (await (await phone(ben)).open(note.document_url)).handle.doc()]) {
+    assert.equal(A.load(A.save(doc)).content, words);
+    assert.deepEqual([doc.table, doc.k, A.marks(doc, ["content"])], [undefined, undefined, []]);
+  }
+  // Marks as they should be are taken.
+  line.brings(A.getLastLocalChange(marks));
+  await until(() => A.marks(here.handle.doc(), ["content"]).length === 1, "the mark arrives");
+  await goesOn();
 });
 
 test("operations on what is not there never reach anybody", async (t) => {

@@ -324,6 +324,10 @@ impl<E: Engine> Actor<E> {
     }
 
     fn compact(&mut self) {
+        if self.document.state().has_orphans() {
+            self.upkeep.compact_again = Some(Instant::now() + HOPELESS);
+            return;
+        }
         if std::mem::replace(&mut self.upkeep.compacting, true) {
             return;
         }

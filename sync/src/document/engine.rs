@@ -62,6 +62,12 @@ pub trait Applied: Default + Send + 'static {
     /// The authors of what is applied, in order, for the snapshot.
     fn authors_in_order(&mut self) -> Vec<(u64, UserId)>;
 
+    /// Whether the log has what cannot be applied, since what it stands on is in quarantine: then the log
+    /// is all that there is of it.
+    fn has_orphans(&self) -> bool {
+        false
+    }
+
     /// What two loads of one state agree on.
     fn version(&mut self) -> Vec<u8>;
 

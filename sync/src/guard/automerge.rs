@@ -66,6 +66,8 @@ pub struct Scan {
     pub ops: u32,
     /// How many of them only delete.
     pub deletes: u32,
+    /// Whether it marks text.
+    pub has_marks: bool,
     /// The chunk with nothing compressed.
     pub plain: Bytes,
     columns: Columns,
@@ -247,7 +249,7 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
         actors.push(other);
     }
     let columns = Columns::parse(&mut reader, plain.len(), actors.len())?;
-    let (ops, deletes) = columns.check(plain)?;
+    let columns::Counted { ops, deletes, has_marks } = columns.check(plain)?;
     if u64::from(ops - deletes) > FREE_ADDS + ADDS_A_BYTE * plain.len() as u64
         || u64::from(start_op) + u64::from(ops) >= MAX_COUNTER
     {
@@ -258,17 +260,8 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
     if seq > 1 && reader.remaining() > 0 {
         return Err(Malformed::Trailing);
     }
-    Ok(Scan {
-        hash,
-        deps,
-        actors,
-        seq,
-        start: start_op,
-        ops,
-        deletes,
-        plain: plain.clone(),
-        columns,
-    })
+    let (start, plain) = (start_op, plain.clone());
+    Ok(Scan { hash, deps, actors, seq, start, ops, deletes, has_marks, plain, columns })
 }
 
 /// A number from 1 on.

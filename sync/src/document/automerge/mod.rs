@@ -19,6 +19,7 @@ pub(crate) use state::new_doc;
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
+    commit::Flight,
     engine::{Applied, Engine},
     walks::Walks,
 };
@@ -131,7 +132,7 @@ impl Engine for Automerge {
     }
 
     fn decode(_: &Bytes, scan: &Scan) -> Option<Change> {
-        state::decode(scan)
+        state::decode_sound(scan)
     }
 
     fn has(_: &mut State, _: &Change) -> bool {
@@ -155,10 +156,14 @@ impl Engine for Automerge {
         let deps = graph.deps(&message.scan);
         let fits =
             |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
-        let fits = deps.is_some_and(|deps| fits(&deps));
+        let mut fits = deps.is_some_and(|deps| fits(&deps));
         let steps = u64::from(message.scan.ops) + graph.chains.take_steps();
         if steps > FREE_STEPS {
             document.engine.compared.spend(by, steps * STEP, document.now);
+        }
+        if fits && message.scan.has_marks {
+            document.engine.compared.spend(by, size(&document.state), document.now);
+            fits = try_out(document, &message.scan);
         }
         (!fits).then_some(Refusal::NoParent)
     }
@@ -242,6 +247,15 @@ impl Engine for Automerge {
     fn scan(update: &Bytes) -> Option<Scan> {
         guard::change(update).ok()
     }
+}
+
+/// Whether the library takes a change after all that was accepted, and reads what it writes then: where a
+/// mark begins and ends, only the library knows, and it cannot load a document in which one ends first.
+fn try_out(document: &mut Document<Automerge>, scan: &Scan) -> bool {
+    let Document { state, flight, waiting, .. } = document;
+    let flying = flight.iter().flat_map(Flight::updates);
+    let accepted = flying.chain(waiting.iter()).map(|waiting| waiting.decoded.clone());
+    state.takes(accepted.chain(state::decode(scan)))
 }
 
 /// What a document takes to be looked at.

@@ -37,6 +37,8 @@ pub struct State {
     shown: Option<Vec<Hash>>,
     /// What the document was loaded from, until it has caught up with the log.
     loaded: Option<Bytes>,
+    /// The log has changes that stand on what is in quarantine.
+    has_orphans: bool,
 }
 
 /// A document of the library's: positions in texts count UTF-16 units, as JavaScript does.
@@ -66,6 +68,7 @@ impl Default for State {
             whole: None,
             shown: None,
             loaded: None,
+            has_orphans: false,
         }
     }
 }
@@ -98,6 +101,14 @@ impl State {
             let changes: Vec<Change> = self.behind.drain(..).map(|(_, change)| change).collect();
             self.doc.apply_changes(changes).expect("a checked change applies");
         }
+    }
+
+    /// Whether the library takes changes after all that is applied, and can load what it saves then.
+    pub(super) fn takes(&mut self, changes: impl Iterator<Item = Change>) -> bool {
+        self.catch_up();
+        let (mut doc, changes) = (self.doc.fork(), changes.collect::<Vec<_>>());
+        let try_out = || doc.apply_changes(changes).is_ok() && load_doc(&doc.save()).is_ok();
+        catch_unwind(AssertUnwindSafe(try_out)).unwrap_or(false)
     }
 
     /// The heads of what is durable.
@@ -192,6 +203,9 @@ impl State {
             let change = decode(&scan).ok_or_else(|| unreadable("no change".into()))?;
             if self.apply(entry.seq, logged.by, &scan, change) {
                 fresh.push(logged.data.clone());
+            } else if !self.graph.knows(&scan.hash) {
+                tracing::error!(seq = entry.seq, "a change stands on what was moved to quarantine");
+                self.has_orphans = true;
             }
         }
         Ok(fresh)
@@ -214,6 +228,14 @@ impl State {
 /// Decodes a change that passed the guard; `None` when the library cannot.
 pub(super) fn decode(scan: &Scan) -> Option<Change> {
     catch_unwind(|| Change::try_from(&scan.plain[..])).ok()?.ok()
+}
+
+/// The same of a client's, which has to be written as the library writes it: whoever loads a document makes
+/// each change of it anew, and takes another one for damage.
+pub(super) fn decode_sound(scan: &Scan) -> Option<Change> {
+    let change = decode(scan)?;
+    let again = catch_unwind(|| Change::from(change.decode()).hash()).ok()?;
+    (again == change.hash()).then_some(change)
 }
 
 impl Applied for State {
@@ -271,6 +293,10 @@ impl Applied for State {
 
     fn shown(&mut self) {
         self.shown = None;
+    }
+
+    fn has_orphans(&self) -> bool {
+        self.has_orphans
     }
 
     fn seq(&self) -> u64 {

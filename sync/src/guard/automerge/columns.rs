@@ -78,6 +78,13 @@ pub struct Op<'a> {
     pub preds: SmallVec<[OpId; 1]>,
 }
 
+/// What there is of a change's operations.
+pub(super) struct Counted {
+    pub(super) ops: u32,
+    pub(super) deletes: u32,
+    pub(super) has_marks: bool,
+}
+
 /// Where a change's columns are in its chunk.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
@@ -287,12 +294,13 @@ impl Columns {
         &plain[self.ranges[at].start as usize..self.ranges[at].end as usize]
     }
 
-    /// How many operations there are, and how many of them only delete. No column claims more.
-    pub(super) fn check(&self, plain: &Bytes) -> Result<(u32, u32), Malformed> {
-        let mut deletes = 0_u64;
+    /// How many operations there are, and of which kinds. No column claims more.
+    pub(super) fn check(&self, plain: &Bytes) -> Result<Counted, Malformed> {
+        let (mut deletes, mut has_marks) = (0_u64, false);
         let mut unknown = false;
         let ops = Runs::<u64>::of(self.column(plain, ACTION)).count(|action, times| {
             deletes += if action == 3 { times } else { 0 };
+            has_marks |= action == 7;
             unknown |= action > 7;
         })?;
         if unknown {
@@ -327,7 +335,7 @@ impl Columns {
             return Err(Malformed::Count);
         }
         let count = |count: u64| u32::try_from(count).map_err(|_| Malformed::Count);
-        Ok((count(ops)?, count(deletes)?))
+        Ok(Counted { ops: count(ops)?, deletes: count(deletes)?, has_marks })
     }
 
     pub(super) fn ops<'a>(&self, plain: &'a [u8]) -> Ops<'a> {
@@ -364,12 +372,13 @@ fn op_id(actor: u64, counter: u64) -> Result<OpId, Malformed> {
 impl<'a> Ops<'a> {
     fn read(&mut self, action: u64) -> Result<Op<'a>, Malformed> {
         let action = match action {
-            0 | 6 => Action::MakeMap,
+            0 => Action::MakeMap,
             1 => Action::Put,
             2 | 4 => Action::MakeSequence,
             3 => Action::Delete,
             5 => Action::Increment,
             7 => Action::Mark,
+            // Nobody makes tables (6); automerge 0.12 panics at what is put into one.
             _ => return Err(Malformed::Kind),
         };
         let object = match (self.object.0.next()?, self.object.1.next()?) {
