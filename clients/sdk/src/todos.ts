@@ -7,6 +7,9 @@ import type { DocumentHandle, Documents } from "./documents.js";
 import type { Person } from "./rest.js";
 import type { TodoList } from "./todo-list.js";
 
+/** A list that is slow to say whether it takes a todo is taken to. */
+const ANSWER_MS = 10_000;
+
 /** A list in use. Every `open` is closed once. */
 export interface OpenTodos extends DocumentHandle {
   readonly list: TodoList;
@@ -38,18 +41,22 @@ export class Todos {
     };
   }
 
-  /** Moves a todo to another list; what others do to it in the old one goes after it. False when it is not there. */
+  /**
+   * Moves a todo to another list; what others do to it in the old one goes after it. False when it is not there, or
+   * when the other list does not take it: then it stays where it is.
+   */
   async move(id: string, from: ListOf, to: ListOf): Promise<boolean> {
     const [source, target] = [this.nameOf(from), this.nameOf(to)];
     if (source === target) return true;
     return this.documents.use(source, ({ doc: here }) =>
-      this.documents.use(target, async ({ doc: there }) => {
+      this.documents.use(target, async (open) => {
+        const there = open.doc;
         const [list, other] = [await this.listIn(here), await this.listIn(there)];
         const todo = list.item(id);
         if (!todo) return false;
         // The other list first: cut off in between, it is in both and not in none.
         other.receive(todo, list.completed(id));
-        return list.moved(id, target);
+        return (await takes(open)) && list.moved(id, target);
       }),
     );
   }
@@ -68,4 +75,21 @@ export class Todos {
     }
     return list;
   }
+}
+
+/** Whether a list has what was put into it, or cannot say so for now. */
+async function takes({ status }: DocumentHandle): Promise<boolean> {
+  let stop = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const answered = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ANSWER_MS, true);
+    stop = status.subscribe(({ state }) => {
+      if (state === "saved" || state === "offline") resolve(true);
+      if (state === "refused" || state === "read-only") resolve(false);
+    });
+  });
+  return answered.finally(() => {
+    clearTimeout(timer);
+    stop();
+  });
 }
