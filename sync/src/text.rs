@@ -6,6 +6,7 @@
 
 pub mod automerge;
 mod diff;
+mod ends;
 mod lines;
 mod merge;
 mod note;

@@ -3,6 +3,7 @@
 use std::{mem, ops::Range};
 
 use super::{
+    ends::put_back,
     seen::has_seen,
     words::{Change, changes, is_glued, is_mark, pieces, stands_alone},
 };
@@ -15,6 +16,15 @@ use super::{
 /// `base` is a guess at what the writer of `mine` began with. Where `mine` shows that they had seen
 /// `theirs` some other way, `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
+    match () {
+        () if theirs == base => mine.to_owned(),
+        () if mine == base => theirs.to_owned(),
+        () => put_back([base, mine, theirs], merged_lines),
+    }
+}
+
+/// The same of texts without blanks at their lines' ends.
+fn merged_lines([base, mine, theirs]: [&str; 3]) -> String {
     let their = changes(base, theirs);
     if their.is_empty() || has_seen((base, mine, theirs), &their) {
         return mine.to_owned();

@@ -123,6 +123,30 @@ fn what_one_has_written_is_in_one_piece() {
     }
 }
 
+#[test]
+fn lines_may_end_with_blanks_and_with_either_line_break() {
+    let base = "one\ntwo\nthree words\nfour\n";
+    let merge = |ada: &str, ben: &str, both: &str| {
+        let crlf = |text: &str| text.replace('\n', "\r\n");
+        for (ada, ben) in [(ada, ben), (ben, ada)] {
+            assert_eq!(merged(base, ada, ben), both);
+            assert_eq!(merged(&crlf(base), &crlf(ada), &crlf(ben)), crlf(both));
+            let with_blanks = |text: &str| text.replace('\n', " \n");
+            let [spaced, ada, ben] = [base, ada, ben].map(with_blanks);
+            assert_eq!(merged(&spaced, &ada, &ben), with_blanks(both));
+        }
+    };
+    for words in ["three words more", "three new words", "thirty words"] {
+        let both = base.replace("three words", words);
+        merge(&both, "one\ntwo\nfour\n", &both);
+    }
+    let ada = "one\ntwo\nADA\nthree words\nfour\n";
+    merge(ada, "one\nfour\n", "one\nADA\nfour\n");
+    merge(ada, "one\ntwo\nthree words\n", "one\ntwo\nADA\nthree words\n");
+    let ada = "one\ntwo\nthree words and more\nfour\n";
+    assert_eq!(merged(base, ada, "one\ntwo \nfour\n"), ada.replace("two", "two "));
+}
+
 /// What there was, what Ada and Ben have made of it, and what comes of both.
 const SCENES: &[(&str, &str, &str, &str)] = &[
     ("We meet Mon", "So: We meet Mon", "We meet Monday\n", "So: We meet Monday\n"),
