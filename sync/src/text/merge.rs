@@ -55,12 +55,14 @@ fn turn(base: &str, changes: &mut [Change], by: &[Change]) {
         let is_within = |other: &Change| other.only_deletes() && other.start < at && at < other.end;
         let near = by.partition_point(|other| other.end <= at);
         let Some(other) = by.get(near).filter(|other| is_within(other)) else { continue };
-        if other.start + 1 == at && base[..at].ends_with('\n') {
+        // Of each line that is deleted it is either the break before it or the one behind it.
+        let begins_line = other.start == 0 || base[..other.start].ends_with('\n');
+        if (other.start + 1 == at || !begins_line) && base[..at].ends_with('\n') {
             if let Some(line) = change.inserted.strip_suffix('\n') {
                 (change.inserted, change.at) = (format!("\n{line}"), change.at - 1);
                 (change.start, change.end) = (at - 1, at - 1);
             }
-        } else if at + 1 == other.end
+        } else if (at + 1 == other.end || begins_line)
             && base[at..].starts_with('\n')
             && let Some(line) = change.inserted.strip_prefix('\n')
         {
@@ -181,7 +183,10 @@ impl Merge<'_> {
             let begins_line = self.base[..group.range.start].ends_with('\n');
             self.begin_line_if(is_kept_line && begins_line);
             self.say(&said(self.base, &group));
-            self.owes_break |= is_kept_line;
+            let (before, after) = self.base.split_at(group.range.end);
+            let ends_line = after.is_empty() || before.ends_with('\n') || after.starts_with('\n');
+            let is_indented = self.text.rsplit('\n').next().is_some_and(|it| it.trim().is_empty());
+            self.owes_break |= is_kept_line && ends_line && !is_indented;
             self.from = group.range.end;
         }
         self.keep(self.base.len());
@@ -311,7 +316,13 @@ fn said(base: &str, group: &Group) -> String {
     let only_deletes =
         |by| group.pieces.iter().filter(is_of(by)).all(|one| one.change.only_deletes());
     match (only_deletes(By::Them), only_deletes(By::Me)) {
-        (true, true) => return version(base, &group.range, group.pieces.iter()),
+        (true, true) => {
+            let left = version(base, &group.range, group.pieces.iter());
+            let is_apart = |text: &str| text.contains('\n');
+            // Each has deleted the break on another side of the same lines.
+            let is_joined = is_apart(&of(By::Them)) && is_apart(&of(By::Me)) && !is_apart(&left);
+            return if is_joined { format!("\n{left}") } else { left };
+        }
         (true, false) => return of(By::Me),
         (false, true) => return of(By::Them),
         (false, false) => {}

@@ -30,6 +30,15 @@ impl Change {
     pub(super) fn only_deletes(&self) -> bool {
         self.inserted.is_empty()
     }
+
+    /// Of the line breaks before a line and behind it the one behind it is deleted, so that two who delete
+    /// the same line delete the same.
+    fn slide(&mut self, old: &str, next: usize) {
+        let is_break = |at: usize| old[at..].starts_with('\n');
+        while self.only_deletes() && self.end < next && is_break(self.start) && is_break(self.end) {
+            (self.start, self.end, self.at) = (self.start + 1, self.end + 1, self.at + 1);
+        }
+    }
 }
 
 /// The changes that make `new` of `old`, in order; one may begin where the one before it ends.
@@ -39,6 +48,11 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     let hunks = diff::hunks(&left.texts, &right.texts);
     for (o, n) in left.line_regions(&right, hunks) {
         within((old, o), (new, n), &mut found);
+    }
+    let mut next = old.len() + 1;
+    for change in found.iter_mut().rev() {
+        change.slide(old, next);
+        next = change.start;
     }
     found
 }

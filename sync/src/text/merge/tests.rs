@@ -147,6 +147,52 @@ fn lines_may_end_with_blanks_and_with_either_line_break() {
     assert_eq!(merged(base, ada, "one\ntwo \nfour\n"), ada.replace("two", "two "));
 }
 
+#[test]
+fn lines_stay_apart_where_nobody_has_joined_them() {
+    for (base, ada, ben, both) in APART {
+        assert_eq!(merged(base, ada, ben), *both);
+        assert_eq!(merged(base, ben, ada), *both);
+    }
+}
+
+/// What there was, what Ada and Ben have made of it, and what comes of both, whoever is first.
+const APART: &[(&str, &str, &str, &str)] = &[
+    (
+        "one\ntwo\n    - three four\n",
+        "one\n    - three four\n",
+        "one\n  1. three four\n",
+        "one\n  1. three four\n",
+    ),
+    (
+        "# List\nold line\n  - buy milk\n",
+        "# List\n  - buy milk\n",
+        "# List\n 1. get milk\n",
+        "# List\n 1. get milk\n",
+    ),
+    (
+        "if x:\n    old()\n    call y\n",
+        "if x:\n    call y\n",
+        "if x:\n  new y\n",
+        "if x:\n  new y\n",
+    ),
+    (
+        "if x:\n    old()\n    call(y)\n",
+        "if x:\n    call(y)\n",
+        "if x:\n  new(y)\n",
+        "if x:\n  new(y)\n",
+    ),
+    (
+        "Dear all\nold line\n\tbuy milk\n",
+        "Dear all\n\tbuy milk\n",
+        "Dear all\n  get milk\n",
+        "Dear all\n  get milk\n",
+    ),
+    ("one\n\n  two\n", "one\n  two\n", "one\n new two\n", "one\n new two\n"),
+    ("one\ntwo\nthree\n", "three\n", "one\n\ntwo\nthree\n", "\nthree\n"),
+    ("a\nb\n\nc\nd\n", "a\nb\n---\nc\nd\n", "a\nd\n", "a\n---\nd\n"),
+    ("- a\n- b\n1. c", "  1. c?", "1. c\nnew", "  1. c?\nnew"),
+];
+
 /// What there was, what Ada and Ben have made of it, and what comes of both.
 const SCENES: &[(&str, &str, &str, &str)] = &[
     ("We meet Mon", "So: We meet Mon", "We meet Monday\n", "So: We meet Monday\n"),
