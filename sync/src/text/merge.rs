@@ -242,17 +242,25 @@ impl Merge<'_> {
 
     /// What is added at one place, theirs and mine.
     fn side_by_side(&mut self, mut added: Vec<Said>) {
-        let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
-        // Space that the other has put here too.
-        added.retain(|space| {
-            let is_in = |(by, text): &(By, String)| {
-                *by != space.by
-                    && (text.starts_with(&space.text) || text.ends_with(&space.text))
-                    && (*by == By::Them || *text != space.text)
-            };
-            !space.text.trim().is_empty() || !texts.iter().any(is_in)
-        });
         let around = self.base.split_at(self.from);
+        let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
+        // Space that the other has put here too, and signs that both have put to a word.
+        added.retain(|one| {
+            let is_mine_too = |(by, text): &(By, String)| {
+                (*by, one.by) == (By::Them, By::Me) && *text == one.text
+            };
+            let is_in = |(by, text): &(By, String)| {
+                let is_line = text.ends_with('\n') && !one.text.contains('\n');
+                *by != one.by
+                    && ((text.starts_with(&one.text) && !is_line) || text.ends_with(&one.text))
+                    && *text != one.text
+            };
+            let is_of_word = !one.text.contains(char::is_whitespace)
+                && matches!(rank(around, &one.text), 0 | 4);
+            let is_space = one.text.trim().is_empty();
+            let is_twice = (is_space || is_of_word) && texts.iter().any(is_mine_too);
+            !is_twice && !(is_space && texts.iter().any(is_in))
+        });
         let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
             && (around.1.is_empty() || around.1.starts_with('\n'));
         let (theirs, mine): (Vec<_>, Vec<_>) =

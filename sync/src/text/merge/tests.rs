@@ -298,6 +298,19 @@ fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
 }
 
 #[test]
+fn the_same_sign_that_both_put_to_a_word_is_there_once() {
+    for (base, ada, ben, both) in [
+        ("- [ ] milk\n- [ ] eggs\n", "- [x] milk\n- [x] eggs\n", "- [x] milk\n- [ ] eggs\n", ""),
+        ("- [] milk\n", "- [x] milk\n- eggs\n", "- [x] milk\n", ""),
+        ("go home\nnow", "go home!\nnow", "go home!\nnow then", "go home!\nnow then"),
+    ] {
+        assert_eq!(merged(base, ada, ben), if both.is_empty() { ada } else { both });
+    }
+    let indented = merged("one\n", "  - new\n", "  * Ben\none\n");
+    assert_eq!(indented, "  * Ben\n  - new\n", "blanks before two lines are of each");
+}
+
+#[test]
 fn a_put_that_may_be_in_there_already_is_put_once() {
     let (base, put) = ("bread", "bread, milk and eggs");
     let again =
