@@ -77,13 +77,21 @@ fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Ve
     let tail = space(left.chars().rev().zip(right.chars().rev()));
     let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
     let head = space(left.chars().zip(right.chars()));
-    let (start, end, at) = (a.start + head, a.end - tail, b.start + head);
-    let inserted = right[head..].to_owned();
-    if left[head..].trim().is_empty() && !inserted.trim().is_empty() && start < end {
-        let after = Change { start, end, inserted: String::new(), at: at + inserted.len() };
-        return vec![Change { start, end: start, inserted, at }, after];
+    let (left, right) = (&left[head..], &right[head..]);
+    let (start, at) = (a.start + head, b.start + head);
+    let change = |left: Range<usize>, right: Range<usize>| Change {
+        start: start + left.start,
+        end: start + left.end,
+        inserted: new[at + right.start..at + right.end].to_owned(),
+        at: at + right.start,
+    };
+    let (words, new_words) = (left.trim_end().len(), right.trim_end().len());
+    // Words become others, and what is behind them other space.
+    if new_words > 0 && words < left.len() {
+        let space = change(words..left.len(), new_words..right.len());
+        return vec![change(0..words, 0..new_words), space];
     }
-    vec![Change { start, end, inserted, at }]
+    vec![change(0..left.len(), 0..right.len())]
 }
 
 /// How many bytes of space are the same.

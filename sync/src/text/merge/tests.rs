@@ -93,7 +93,7 @@ fn words_that_nobody_touches_are_whole_and_there_once() {
     let both = merge(base, &base.replace("B1\u{5b57}", "Q218"), "B0 B3 B4. B5:\nB6w B7\n");
     assert_eq!(both, "B0 Q218 B3 B4. B5:\nB6w B7\n");
     let both = merge("Ada Ben\nrest", "Ada\nsecond\nBen\nrest", "Ada\nfirst\nBen\nrest");
-    assert_eq!(both, "Ada\nfirst\n\nsecond\nBen\nrest");
+    assert_eq!(both, "Ada\nfirst\nsecond\nBen\nrest");
 }
 
 #[test]
@@ -190,6 +190,24 @@ const APART: &[(&str, &str, &str, &str)] = &[
     ("one\n\n  two\n", "one\n  two\n", "one\n new two\n", "one\n new two\n"),
     ("one\ntwo\nthree\n", "three\n", "one\n\ntwo\nthree\n", "\nthree\n"),
     ("a\nb\n\nc\nd\n", "a\nb\n---\nc\nd\n", "a\nd\n", "a\n---\nd\n"),
+    (
+        "- [ ] buy milk\n\nbye\n",
+        "- [ ] call Anna\n- pay rent\nbye\n",
+        "- [ ] buy milk\n- bread\n\nbye\n",
+        "- [ ] call Anna\n- pay rent\n- bread\nbye\n",
+    ),
+    (
+        "Title\n\nAgenda first\n\nEnd\n",
+        "Title\n\nMinutes\n- rent\nEnd\n",
+        "Title\n\nAgenda first\n- cake\n\nEnd\n",
+        "Title\n\nMinutes\n- rent\n- cake\nEnd\n",
+    ),
+    (
+        "- [ ] eggs\n\n",
+        "- [ ] call Anna\n1. at four\n",
+        "- all\n- [ ] eggs\n\n# Next\n\n",
+        "- all\n- [ ] call Anna\n1. at four\n\n# Next\n",
+    ),
     ("- a\n- b\n1. c", "  1. c?", "1. c\nnew", "  1. c?\nnew"),
 ];
 
