@@ -255,8 +255,8 @@ impl Merge<'_> {
                     && ((text.starts_with(&one.text) && !is_line) || text.ends_with(&one.text))
                     && *text != one.text
             };
-            let is_of_word = !one.text.contains(char::is_whitespace)
-                && matches!(rank(around, &one.text), 0 | 4);
+            let is_of_word =
+                !one.text.contains(char::is_whitespace) && matches!(rank(around, &one.text), 0 | 4);
             let is_space = one.text.trim().is_empty();
             let is_twice = (is_space || is_of_word) && texts.iter().any(is_mine_too);
             !is_twice && !(is_space && texts.iter().any(is_in))
