@@ -175,6 +175,12 @@ impl Merge<'_> {
                 while let Some(next) = groups.next_if(is_here) {
                     added.push(self.said(&next));
                 }
+                for one in &mut added {
+                    one.replaces_line = groups.peek().is_some_and(|next| {
+                        next.range.start == group.range.end
+                            && next.pieces.iter().any(|piece| piece.is_line && piece.by == one.by)
+                    });
+                }
                 self.side_by_side(added);
                 continue;
             }
@@ -218,14 +224,16 @@ impl Merge<'_> {
         let by = group.pieces[0].by;
         let text = said(self.base, group);
         let [Piece { change, .. }] = group.pieces.as_slice() else {
-            return Said { by, text, begins_line: false, ends_line: false };
+            let (begins_line, ends_line, replaces_line) = (false, false, false);
+            return Said { by, text, begins_line, ends_line, replaces_line };
         };
         let own = if by == By::Them { self.theirs } else { self.mine };
         let (before, after) = (&own[..change.at], &own[change.at + text.len()..]);
         let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
         let is_lines = (begins || before.is_empty() || before.ends_with('\n'))
             && (ends || after.is_empty() || after.starts_with('\n'));
-        Said { by, begins_line: is_lines && !begins, ends_line: is_lines && !ends, text }
+        let (begins_line, ends_line) = (is_lines && !begins, is_lines && !ends);
+        Said { by, text, begins_line, ends_line, replaces_line: false }
     }
 
     fn put(&mut self, said: &Said) {
@@ -266,10 +274,11 @@ impl Merge<'_> {
         let (theirs, mine): (Vec<_>, Vec<_>) =
             added.into_iter().partition(|one| one.by == By::Them);
         let (mut theirs, mut mine) = (theirs.into_iter().peekable(), mine.into_iter().peekable());
+        let place = |one: &Said| (rank(around, &one.text), one.replaces_line);
         let mut before = None;
         loop {
             let is_theirs = match (theirs.peek(), mine.peek()) {
-                (Some(one), Some(other)) => rank(around, &one.text) <= rank(around, &other.text),
+                (Some(one), Some(other)) => place(one) <= place(other),
                 (theirs, _) => theirs.is_some(),
             };
             let Some(one) = (if is_theirs { theirs.next() } else { mine.next() }) else { return };
@@ -289,6 +298,8 @@ struct Said {
     /// Whether it is lines of their own that begin, and end, where one of their writer's lines does.
     begins_line: bool,
     ends_line: bool,
+    /// Whether its writer has put it in place of the line that follows.
+    replaces_line: bool,
 }
 
 /// Of what is added at one place: what belongs to the word before it comes first, what belongs to the one

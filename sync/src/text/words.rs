@@ -1,7 +1,7 @@
 //! What a text has in place of parts of another, by whole words: what people see as one change. Letters
 //! that two words share by chance are none that was kept. Must not know documents.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -46,8 +46,9 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     let (left, right) = (Tokens::lines(old), Tokens::lines(new));
     let mut found = Vec::new();
     let hunks = diff::hunks(&left.texts, &right.texts);
-    for (o, n) in left.line_regions(&right, hunks) {
-        within((old, o), (new, n), &mut found);
+    for Region { hunk: (o, n), is_lines } in left.line_regions(&right, hunks) {
+        let compare = if is_lines { lines_within } else { within };
+        compare((old, o), (new, n), &mut found);
     }
     let mut next = old.len() + 1;
     for change in found.iter_mut().rev() {
@@ -65,6 +66,30 @@ fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found:
         let (a, b) = (o.start + a.start..o.start + a.end, n.start + b.start..n.start + b.end);
         found.extend(trimmed((old, a), (new, b)));
     }
+}
+
+/// The changes where lines have gone and others have come of which none has become another: the new ones, each
+/// with its line break, stand before those that go.
+fn lines_within(
+    (old, a): (&str, Range<usize>),
+    (new, b): (&str, Range<usize>),
+    found: &mut Vec<Change>,
+) {
+    let (left, right) = (&old[a.clone()], &new[b.clone()]);
+    let tail = space(left.chars().rev().zip(right.chars().rev()));
+    let tail = left[left.len() - tail..].find('\n').map_or(0, |first| tail - first);
+    let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
+    let head = space(left.chars().zip(right.chars()));
+    let head = left[..head].rfind('\n').map_or(0, |last| last + 1);
+    let (start, at) = (a.start + head, b.start + head);
+    let lines = start + left[head..].trim_end().len();
+    let line_break = old[lines..].find('\n').filter(|_| tail > 0);
+    let Some(line_break) = line_break else { return within((old, a), (new, b), found) };
+    let (lines, end, behind) = (lines + line_break + 1, a.end - tail + 1, b.end - tail + 1);
+    let gone = |start, end| Change { start, end, inserted: String::new(), at: behind };
+    found.push(Change { start, end: start, inserted: new[at..behind].to_owned(), at });
+    found.push(gone(start, lines));
+    found.extend((lines < end).then(|| gone(lines, end)));
 }
 
 /// Two parts that may differ, without the space that both have at the end, then at the beginning. What is put
@@ -116,6 +141,13 @@ fn joined(hunks: Vec<Hunk>) -> Vec<Hunk> {
     joined
 }
 
+/// Parts of the old and the new text that are compared.
+struct Region {
+    hunk: Hunk,
+    /// Whether these are lines in place of others.
+    is_lines: bool,
+}
+
 /// The words of a text, or its lines, without the space between them, and where each begins and ends. Empty
 /// lines are space.
 struct Tokens<'a> {
@@ -163,27 +195,30 @@ impl<'a> Tokens<'a> {
     }
 
     /// The same of lines, with what is in those that have become one another.
-    fn line_regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Hunk> {
+    fn line_regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Region> {
         let mut apart: Vec<Hunk> = Vec::new();
         let mut pairs: Vec<Hunk> = Vec::new();
+        let mut lines: HashSet<usize> = HashSet::new();
         for hunk in hunks {
             let (in_pairs, rest) = self.paired(other, &hunk);
             let whole = [(self.with_space(hunk.0.clone()), other.with_space(hunk.1.clone()))];
-            let rest_space =
-                rest.iter().map(|(a, b)| (self.with_space(a.clone()), other.with_space(b.clone())));
-            let by_line: Vec<Hunk> = in_pairs.iter().cloned().chain(rest_space).collect();
+            let space = |(a, b): &Hunk| (self.with_space(a.clone()), other.with_space(b.clone()));
+            let by_line: Vec<Hunk> = in_pairs.iter().cloned().chain(rest.iter().map(space)).collect();
             // Lines that were joined, or split, have little in common with any one, and all with all.
             if self.changed(other, &whole) * 4 < self.changed(other, &by_line) * 3 {
                 apart.push(hunk);
             } else {
                 pairs.extend(in_pairs);
+                let others = rest.iter().filter(|(a, b)| !a.is_empty() && !b.is_empty());
+                lines.extend(others.map(|others| space(others).0.start));
                 apart.extend(rest);
             }
         }
         let mut found = self.regions(other, apart);
         found.extend(pairs);
         found.sort_by_key(|(old, _)| (old.start, old.end));
-        found
+        let region = |hunk: Hunk| Region { is_lines: lines.contains(&hunk.0.start), hunk };
+        found.into_iter().map(region).collect()
     }
 
     /// What is in the lines of a hunk that have become one another, and the lines between.
