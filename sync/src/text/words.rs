@@ -99,6 +99,12 @@ fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Ve
     if left == right {
         return Vec::new();
     }
+    if let Some((blanks, new_blanks)) = indented((old, &a), (new, &b)) {
+        let lines = (a.start..blanks.start, b.start..new_blanks.start);
+        let mut changes = trimmed((old, lines.0), (new, lines.1));
+        changes.extend(trimmed((old, blanks), (new, new_blanks)));
+        return changes;
+    }
     let tail = space(left.chars().rev().zip(right.chars().rev()));
     let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
     let head = space(left.chars().zip(right.chars()));
@@ -112,11 +118,26 @@ fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Ve
     };
     let (words, new_words) = (left.trim_end().len(), right.trim_end().len());
     // Words become others, and what is behind them other space.
-    if new_words > 0 && words < left.len() {
-        let space = change(words..left.len(), new_words..right.len());
-        return vec![change(0..words, 0..new_words), space];
-    }
-    vec![change(0..left.len(), 0..right.len())]
+    let is_apart = new_words > 0 && words < left.len();
+    let cut = if is_apart { (words, new_words) } else { (left.len(), right.len()) };
+    let parts = [change(0..cut.0, 0..cut.1), change(cut.0..left.len(), cut.1..right.len())];
+    parts.into_iter().filter(|part| !part.only_adds() || !part.only_deletes()).collect()
+}
+
+/// The blanks that a line begins with, apart from the lines before.
+fn indented((old, a): (&str, &Range<usize>), (new, b): (&str, &Range<usize>)) -> Option<Hunk> {
+    let begins_line = |text: &str, at: usize| at == 0 || text[..at].ends_with('\n');
+    let is_line = begins_line(old, a.start) && begins_line(new, b.start);
+    let cut = |part: &str| match part.rfind('\n') {
+        Some(last) => Some(last + 1),
+        None => is_line.then_some(0),
+    };
+    let (left, right) = (&old[a.clone()], &new[b.clone()]);
+    let (at, new_at) = (cut(left)?, cut(right)?);
+    let (blanks, new_blanks) = (&left[at..], &right[new_at..]);
+    let is_blank = blanks.trim().is_empty() && new_blanks.trim().is_empty();
+    let has_lines = at + new_at > 0 && blanks != new_blanks;
+    (is_blank && has_lines).then(|| (a.start + at..a.end, b.start + new_at..b.end))
 }
 
 /// How many bytes of space are the same.
@@ -203,7 +224,8 @@ impl<'a> Tokens<'a> {
             let (in_pairs, rest) = self.paired(other, &hunk);
             let whole = [(self.with_space(hunk.0.clone()), other.with_space(hunk.1.clone()))];
             let space = |(a, b): &Hunk| (self.with_space(a.clone()), other.with_space(b.clone()));
-            let by_line: Vec<Hunk> = in_pairs.iter().cloned().chain(rest.iter().map(space)).collect();
+            let by_line: Vec<Hunk> =
+                in_pairs.iter().cloned().chain(rest.iter().map(space)).collect();
             // Lines that were joined, or split, have little in common with any one, and all with all.
             if self.changed(other, &whole) * 4 < self.changed(other, &by_line) * 3 {
                 apart.push(hunk);
@@ -415,78 +437,4 @@ pub(super) fn words(text: &str) -> Vec<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn said(old: &str, new: &str) -> Vec<(String, String)> {
-        let change = |change: Change| (old[change.start..change.end].to_owned(), change.inserted);
-        changes(old, new).into_iter().map(change).collect()
-    }
-
-    #[test]
-    fn words_that_share_letters_are_other_words() {
-        let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
-        assert_eq!(said("We meet Monday.", "We meet Tuesday."), one("Monday", "Tuesday"));
-        assert_eq!(said("at 555-1234", "at 555-9876"), one("555-1234", "555-9876"));
-        assert_eq!(said("a ship", "a ships"), one("ship", "ships"));
-        assert_eq!(said("at 10.", "at 10:30."), one("10", "10:30"));
-        assert_eq!(said("cafe", "cafe\u{301}"), one("cafe", "cafe\u{301}"));
-        assert_eq!(said("今日は雨です", "今日は晴れです"), one("雨", "晴れ"));
-        assert_eq!(
-            said("The exam is on chapter four.", "A talk tomorrow is about other things."),
-            one("The exam is on chapter four", "A talk tomorrow is about other things")
-        );
-    }
-
-    #[test]
-    fn what_is_added_has_the_space_before_it() {
-        let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
-        assert_eq!(said("one three", "one two three"), one("", " two"));
-        assert_eq!(said("one two three", "one three"), one(" two", ""));
-        assert_eq!(said("a  b", "a\nb"), one("  ", "\n"));
-        assert_eq!(said("a\nb", "a\n\nb"), one("", "\n"));
-    }
-
-    #[test]
-    fn a_deletion_is_of_lines_and_of_words() {
-        let parts = |old: &str, new: &str| -> Vec<(String, bool)> {
-            let pieces = changes(old, new).into_iter().flat_map(|change| pieces(old, change));
-            pieces
-                .map(|(piece, is_line)| (old[piece.start..piece.end].to_owned(), is_line))
-                .collect()
-        };
-        let line = |text: &str| (text.to_owned(), true);
-        let word = |text: &str| (text.to_owned(), false);
-        assert_eq!(parts("a\nb\nc\n", "c\n"), [line("a\n"), line("b\n")]);
-        assert_eq!(parts("a\nb c\nd", "a"), [line("\nb c"), line("\nd")]);
-        assert_eq!(parts("a b c\nd", "a\nd"), [word(" b"), word(" c")]);
-        assert_eq!(parts("a b c", "c"), [word("a "), word("b ")]);
-    }
-
-    proptest! {
-        #[test]
-        fn they_make_one_of_the_other(
-            old in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
-            new in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
-        ) {
-            let mut text = old.clone();
-            let changes = changes(&old, &new);
-            for change in changes.iter().rev() {
-                text.replace_range(change.start..change.end, &change.inserted);
-                prop_assert!(new[change.at..].starts_with(&change.inserted));
-            }
-            prop_assert_eq!(text, new);
-            for change in changes {
-                let (start, end) = (change.start, change.end);
-                let pieces = pieces(&old, change);
-                prop_assert_eq!(pieces[0].0.start, start);
-                prop_assert_eq!(pieces[pieces.len() - 1].0.end, end);
-                for pair in pieces.windows(2) {
-                    prop_assert_eq!(pair[0].0.end, pair[1].0.start);
-                }
-            }
-        }
-    }
-}
+mod tests;
