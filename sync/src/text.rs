@@ -6,6 +6,8 @@
 
 pub mod automerge;
 mod diff;
+mod edits;
+mod ends;
 mod lines;
 mod merge;
 mod note;
@@ -20,7 +22,10 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
-use self::rich::Blocks;
+use self::{
+    edits::{edits, utf16_len},
+    rich::Blocks,
+};
 pub use self::{
     merge::merged,
     note::NoteText,
@@ -131,22 +136,25 @@ fn edit_plain(txn: &mut TransactionMut<'_>, new_text: &str) -> Result<(), EditEr
     let parts = rich::parts(&content, txn).ok_or(EditError::Content)?;
     let old: String = parts.iter().map(|(_, text)| text.as_str()).collect();
     let parts: Vec<(u32, u32)> =
-        parts.iter().map(|(index, text)| (*index, diff::utf16_len(text))).collect();
+        parts.iter().map(|(index, text)| (*index, utf16_len(text))).collect();
     let whole = parts.iter().map(|(_, length)| length).sum();
-    for edit in diff::edits(&old, new_text).into_iter().rev() {
-        let end = edit.start + edit.deleted;
-        let mut at: u32 = whole;
+    for edit in edits(&old, new_text).into_iter().rev() {
         // Values that are embedded between the parts are passed over.
-        for (index, length) in parts.iter().rev() {
-            at -= length;
-            let (left, right) = (edit.start.max(at), end.min(at + length));
-            if left < right {
-                content.remove_range(txn, index + (left - at), right - left);
+        let delete = |txn: &mut TransactionMut<'_>, from: u32, to: u32, moved_by: u32| {
+            let mut at: u32 = whole;
+            for (index, length) in parts.iter().rev() {
+                at -= length;
+                let (left, right) = (from.max(at), to.min(at + length));
+                if left < right {
+                    content.remove_range(txn, index + (left - at) + moved_by, right - left);
+                }
             }
-        }
+        };
         if !edit.inserted.is_empty() {
-            content.insert(txn, place(&parts, edit.start), edit.inserted);
+            content.insert(txn, place(&parts, edit.at), edit.inserted);
         }
+        delete(txn, edit.at, edit.end, utf16_len(edit.inserted));
+        delete(txn, edit.start, edit.at, 0);
     }
     Ok(())
 }

@@ -9,7 +9,10 @@ use automerge::{
 };
 use studyhall_schema::{document::DocumentKind, ids::NoteId};
 
-use super::{CONTENT, EditError, MAX_TITLE, META, TITLE, Wanted, diff};
+use super::{
+    CONTENT, EditError, MAX_TITLE, META, TITLE, Wanted,
+    edits::{edits, utf16_len},
+};
 use crate::document::automerge::new_doc;
 
 /// The actor of first changes, but for the kind.
@@ -126,9 +129,20 @@ pub(crate) fn splice(
     new_text: &str,
 ) -> Result<(), AutomergeError> {
     let old = doc.text(text)?;
-    for edit in diff::edits(&old, new_text).into_iter().rev() {
-        let deleted = isize::try_from(edit.deleted).unwrap_or(isize::MAX);
-        doc.splice_text(text, edit.start as usize, deleted, edit.inserted)?;
+    for edit in edits(&old, new_text).into_iter().rev() {
+        let length = |from: u32, to: u32| isize::try_from(to - from).unwrap_or(isize::MAX);
+        let [start, at] = [edit.start, edit.at].map(|at| at as usize);
+        doc.splice_text(text, at, 0, edit.inserted)?;
+        let behind = at + utf16_len(edit.inserted) as usize;
+        doc.splice_text(text, behind, length(edit.at, edit.end), "")?;
+        doc.splice_text(text, start, length(edit.start, edit.at), "")?;
     }
     Ok(())
+}
+
+/// As an editor does: what is deleted goes, and what is typed stands where it was.
+#[cfg(test)]
+pub(super) fn type_over(doc: &mut AutoCommit, at: usize, (deleted, typed): (usize, &str)) {
+    let text = object(doc, CONTENT, ObjType::Text).expect("a note");
+    doc.splice_text(&text, at, isize::try_from(deleted).expect("a word"), typed).expect("typed");
 }

@@ -3,6 +3,7 @@
 use std::{mem, ops::Range};
 
 use super::{
+    ends::put_back,
     seen::has_seen,
     words::{Change, changes, is_glued, is_mark, pieces, stands_alone},
 };
@@ -15,6 +16,15 @@ use super::{
 /// `base` is a guess at what the writer of `mine` began with. Where `mine` shows that they had seen
 /// `theirs` some other way, `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
+    match () {
+        () if theirs == base => mine.to_owned(),
+        () if mine == base => theirs.to_owned(),
+        () => put_back([base, mine, theirs], merged_lines),
+    }
+}
+
+/// The same of texts without blanks at their lines' ends.
+fn merged_lines([base, mine, theirs]: [&str; 3]) -> String {
     let their = changes(base, theirs);
     if their.is_empty() || has_seen((base, mine, theirs), &their) {
         return mine.to_owned();
@@ -45,12 +55,14 @@ fn turn(base: &str, changes: &mut [Change], by: &[Change]) {
         let is_within = |other: &Change| other.only_deletes() && other.start < at && at < other.end;
         let near = by.partition_point(|other| other.end <= at);
         let Some(other) = by.get(near).filter(|other| is_within(other)) else { continue };
-        if other.start + 1 == at && base[..at].ends_with('\n') {
+        // Of each line that is deleted it is either the break before it or the one behind it.
+        let begins_line = other.start == 0 || base[..other.start].ends_with('\n');
+        if (other.start + 1 == at || !begins_line) && base[..at].ends_with('\n') {
             if let Some(line) = change.inserted.strip_suffix('\n') {
                 (change.inserted, change.at) = (format!("\n{line}"), change.at - 1);
                 (change.start, change.end) = (at - 1, at - 1);
             }
-        } else if at + 1 == other.end
+        } else if (at + 1 == other.end || begins_line)
             && base[at..].starts_with('\n')
             && let Some(line) = change.inserted.strip_prefix('\n')
         {
@@ -163,6 +175,12 @@ impl Merge<'_> {
                 while let Some(next) = groups.next_if(is_here) {
                     added.push(self.said(&next));
                 }
+                for one in &mut added {
+                    one.replaces_line = groups.peek().is_some_and(|next| {
+                        next.range.start == group.range.end
+                            && next.pieces.iter().any(|piece| piece.is_line && piece.by == one.by)
+                    });
+                }
                 self.side_by_side(added);
                 continue;
             }
@@ -171,7 +189,10 @@ impl Merge<'_> {
             let begins_line = self.base[..group.range.start].ends_with('\n');
             self.begin_line_if(is_kept_line && begins_line);
             self.say(&said(self.base, &group));
-            self.owes_break |= is_kept_line;
+            let (before, after) = self.base.split_at(group.range.end);
+            let ends_line = after.is_empty() || before.ends_with('\n') || after.starts_with('\n');
+            let is_indented = self.text.rsplit('\n').next().is_some_and(|it| it.trim().is_empty());
+            self.owes_break |= is_kept_line && ends_line && !is_indented;
             self.from = group.range.end;
         }
         self.keep(self.base.len());
@@ -203,14 +224,16 @@ impl Merge<'_> {
         let by = group.pieces[0].by;
         let text = said(self.base, group);
         let [Piece { change, .. }] = group.pieces.as_slice() else {
-            return Said { by, text, begins_line: false, ends_line: false };
+            let (begins_line, ends_line, replaces_line) = (false, false, false);
+            return Said { by, text, begins_line, ends_line, replaces_line };
         };
         let own = if by == By::Them { self.theirs } else { self.mine };
         let (before, after) = (&own[..change.at], &own[change.at + text.len()..]);
         let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
         let is_lines = (begins || before.is_empty() || before.ends_with('\n'))
             && (ends || after.is_empty() || after.starts_with('\n'));
-        Said { by, begins_line: is_lines && !begins, ends_line: is_lines && !ends, text }
+        let (begins_line, ends_line) = (is_lines && !begins, is_lines && !ends);
+        Said { by, text, begins_line, ends_line, replaces_line: false }
     }
 
     fn put(&mut self, said: &Said) {
@@ -227,26 +250,35 @@ impl Merge<'_> {
 
     /// What is added at one place, theirs and mine.
     fn side_by_side(&mut self, mut added: Vec<Said>) {
-        let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
-        // Space that the other has put here too.
-        added.retain(|space| {
-            let is_in = |(by, text): &(By, String)| {
-                *by != space.by
-                    && (text.starts_with(&space.text) || text.ends_with(&space.text))
-                    && (*by == By::Them || *text != space.text)
-            };
-            !space.text.trim().is_empty() || !texts.iter().any(is_in)
-        });
         let around = self.base.split_at(self.from);
+        let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
+        // Space that the other has put here too, and signs that both have put to a word.
+        added.retain(|one| {
+            let is_mine_too = |(by, text): &(By, String)| {
+                (*by, one.by) == (By::Them, By::Me) && *text == one.text
+            };
+            let is_in = |(by, text): &(By, String)| {
+                let is_line = text.ends_with('\n') && !one.text.contains('\n');
+                *by != one.by
+                    && ((text.starts_with(&one.text) && !is_line) || text.ends_with(&one.text))
+                    && *text != one.text
+            };
+            let is_of_word =
+                !one.text.contains(char::is_whitespace) && matches!(rank(around, &one.text), 0 | 4);
+            let is_space = one.text.trim().is_empty();
+            let is_twice = (is_space || is_of_word) && texts.iter().any(is_mine_too);
+            !is_twice && !(is_space && texts.iter().any(is_in))
+        });
         let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
             && (around.1.is_empty() || around.1.starts_with('\n'));
         let (theirs, mine): (Vec<_>, Vec<_>) =
             added.into_iter().partition(|one| one.by == By::Them);
         let (mut theirs, mut mine) = (theirs.into_iter().peekable(), mine.into_iter().peekable());
+        let place = |one: &Said| (rank(around, &one.text), one.replaces_line);
         let mut before = None;
         loop {
             let is_theirs = match (theirs.peek(), mine.peek()) {
-                (Some(one), Some(other)) => rank(around, &one.text) <= rank(around, &other.text),
+                (Some(one), Some(other)) => place(one) <= place(other),
                 (theirs, _) => theirs.is_some(),
             };
             let Some(one) = (if is_theirs { theirs.next() } else { mine.next() }) else { return };
@@ -266,6 +298,8 @@ struct Said {
     /// Whether it is lines of their own that begin, and end, where one of their writer's lines does.
     begins_line: bool,
     ends_line: bool,
+    /// Whether its writer has put it in place of the line that follows.
+    replaces_line: bool,
 }
 
 /// Of what is added at one place: what belongs to the word before it comes first, what belongs to the one
@@ -301,7 +335,13 @@ fn said(base: &str, group: &Group) -> String {
     let only_deletes =
         |by| group.pieces.iter().filter(is_of(by)).all(|one| one.change.only_deletes());
     match (only_deletes(By::Them), only_deletes(By::Me)) {
-        (true, true) => return version(base, &group.range, group.pieces.iter()),
+        (true, true) => {
+            let left = version(base, &group.range, group.pieces.iter());
+            let is_apart = |text: &str| text.contains('\n');
+            // Each has deleted the break on another side of the same lines.
+            let is_joined = is_apart(&of(By::Them)) && is_apart(&of(By::Me)) && !is_apart(&left);
+            return if is_joined { format!("\n{left}") } else { left };
+        }
         (true, false) => return of(By::Me),
         (false, true) => return of(By::Them),
         (false, false) => {}

@@ -13,7 +13,8 @@ use yrs::{
 
 use super::{
     EditError,
-    diff::{edits, hunks, utf16_len},
+    diff::hunks,
+    edits::{edits, utf16_len},
     lines::become_of,
 };
 
@@ -125,6 +126,15 @@ impl Piece {
     }
 }
 
+/// What stands elsewhere since something was inserted before it.
+enum Moved<'a> {
+    Nothing,
+    /// The rest of a node's text, by so much.
+    Text(&'a XmlTextRef, u32),
+    /// The children that follow.
+    Children,
+}
+
 struct Block {
     /// The container, and the place in it.
     place: (usize, u32),
@@ -197,10 +207,9 @@ impl Block {
     /// Edits the block's text to `new`, from the end so that earlier places stay valid.
     fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) {
         for edit in edits(&self.text, new).into_iter().rev() {
-            self.delete(txn, edit.start, edit.start + edit.deleted);
-            if !edit.inserted.is_empty() {
-                self.insert(txn, edit.start, edit.inserted);
-            }
+            let moved = self.insert(txn, edit.at, edit.inserted);
+            self.delete(txn, edit.at, edit.end, &moved);
+            self.delete(txn, edit.start, edit.at, &Moved::Nothing);
         }
     }
 
@@ -215,7 +224,7 @@ impl Block {
         placed.collect()
     }
 
-    fn delete(&self, txn: &mut TransactionMut<'_>, from: u32, to: u32) {
+    fn delete(&self, txn: &mut TransactionMut<'_>, from: u32, to: u32, moved: &Moved<'_>) {
         for (start, piece) in self.placed().into_iter().rev() {
             let end = start + utf16_len(piece.text());
             let (left, right) = (from.max(start), to.min(end));
@@ -224,9 +233,15 @@ impl Block {
             }
             match (piece, &self.element) {
                 (Piece::Text { node, index, .. }, _) => {
-                    node.remove_range(txn, index + (left - start), right - left);
+                    let by = match moved {
+                        Moved::Text(text, by) if *text == node => *by,
+                        _ => 0,
+                    };
+                    node.remove_range(txn, index + (left - start) + by, right - left);
                 }
-                (Piece::Break { child }, Some(element)) => element.remove(txn, *child),
+                (Piece::Break { child }, Some(element)) => {
+                    element.remove(txn, child + u32::from(matches!(moved, Moved::Children)));
+                }
                 (Piece::Break { .. }, None) => {}
             }
         }
@@ -234,14 +249,18 @@ impl Block {
 
     /// Inserts text, into the node on the left where there is one. A line break inside a block
     /// stays a character of its text: splitting a node would take it away from who types in it.
-    fn insert(&self, txn: &mut TransactionMut<'_>, at: u32, inserted: &str) {
+    fn insert(&self, txn: &mut TransactionMut<'_>, at: u32, inserted: &str) -> Moved<'_> {
+        if inserted.is_empty() {
+            return Moved::Nothing;
+        }
         let mut child_after_break = 0;
         for (start, piece) in self.placed() {
             match piece {
                 Piece::Text { node, index, text }
                     if (start..=start + utf16_len(text)).contains(&at) =>
                 {
-                    return node.insert(txn, index + (at - start), inserted);
+                    node.insert(txn, index + (at - start), inserted);
+                    return Moved::Text(node, utf16_len(inserted));
                 }
                 Piece::Break { child } if start < at => child_after_break = child + 1,
                 _ => {}
@@ -249,7 +268,9 @@ impl Block {
         }
         if let Some(element) = &self.element {
             element.insert(txn, child_after_break, XmlTextPrelim::new(inserted));
+            return Moved::Children;
         }
+        Moved::Nothing
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the writer of a text had seen when they wrote it: found out from the texts. Must not know documents.
 
 use super::{
-    diff::{self, Edit},
+    diff,
     words::{Change, changes, is_glued},
 };
 
@@ -95,10 +95,9 @@ pub fn nearest<'a>(bases: impl ExactSizeIterator<Item = &'a str>, text: &str) ->
 }
 
 /// How much is deleted and inserted between two texts.
-fn distance(old: &str, new: &str) -> u64 {
-    let size =
-        |edit: &Edit<'_>| u64::from(edit.deleted) + u64::from(diff::utf16_len(edit.inserted));
-    diff::edits(old, new).iter().map(size).sum()
+fn distance(old: &str, new: &str) -> usize {
+    let size = |change: &Change| change.end - change.start + change.inserted.len();
+    changes(old, new).iter().map(size).sum()
 }
 
 #[cfg(test)]

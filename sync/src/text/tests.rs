@@ -167,6 +167,61 @@ fn a_put_edits_and_both_people_keep_what_they_wrote() {
     }
 }
 
+/// Ada PUTs while Ben, whose editor has not heard of it, types over a word or deletes it.
+#[test]
+fn whoever_types_over_the_same_word_leaves_each_ones_in_one_piece() {
+    let (meet, tuesday) = ("We meet Monday at six.", "We meet Tuesday at six.");
+    for (base, put, [before, word, typed], both) in [
+        (meet, tuesday, ["We meet ", "Monday", ""], tuesday),
+        (meet, tuesday, ["We meet ", "Monday", "Friday"], "We meet TuesdayFriday at six."),
+        (meet, tuesday, ["We meet Monday", "", " or so"], "We meet Tuesday or so at six."),
+        (meet, tuesday, ["We meet ", "", "next "], "We meet next Tuesday at six."),
+        (meet, tuesday, ["We", " meet Monday at six", ""], "WeTuesday."),
+        ("is 1250 euro", "is 1375 euro", ["is ", "1250", "990"], "is 1375990 euro"),
+        ("room A-117", "room B-112", ["room ", "A-117", "C-4"], "room B-112C-4"),
+        ("at 555-1234 now", "at 555-9876 now", ["at ", "555-1234", "5"], "at 555-98765 now"),
+        ("a\nb", "a\nnew\nb", ["a", "", " and more"], "a and more\nnew\nb"),
+    ] {
+        for format in [Format::Plain, Format::Rich] {
+            let doc = note(format, base);
+            let update = diff_update(&state(&doc), REST, format, put).unwrap().unwrap();
+            type_over(&doc, format, before.len(), (word.len(), typed));
+            apply(&doc, &update);
+            assert_eq!(text(&doc, format), both, "{format:?}");
+        }
+        let mut doc = crate::document::automerge::new_doc();
+        doc.load_incremental(&automerge::first_change(DocumentKind::PlainNote)).unwrap();
+        let first = automerge::initial_change(NoteId::from_bytes([9; 12]), None, base);
+        doc.load_incremental(&first.unwrap()).unwrap();
+        let change = automerge::diff_change(&mut doc, REST, put.into()).unwrap().unwrap();
+        automerge::type_over(&mut doc, before.len(), (word.len(), typed));
+        doc.load_incremental(&change).unwrap();
+        let now = automerge::read_text(&doc);
+        let mut new_words = words::words(put).into_iter().filter(|word| !base.contains(word));
+        assert!(now.contains(typed) && new_words.all(|word| now.contains(word)), "{now}");
+    }
+}
+
+/// As an editor does: the word is deleted, and what is typed goes where it was.
+fn type_over(doc: &Doc, format: Format, at: usize, (deleted, typed): (usize, &str)) {
+    let mut txn = doc.transact_mut();
+    let [at, deleted] = [at, deleted].map(|at| u32::try_from(at).unwrap());
+    match format {
+        Format::Plain => {
+            let content = txn.get_or_insert_text(CONTENT);
+            content.remove_range(&mut txn, at, deleted);
+            content.insert(&mut txn, at, typed);
+        }
+        Format::Rich => {
+            let fragment = txn.get_or_insert_xml_fragment(FRAGMENT);
+            let Some(XmlOut::Element(block)) = fragment.get(&txn, 0) else { panic!("a block") };
+            let Some(XmlOut::Text(line)) = block.get(&txn, 0) else { panic!("its text") };
+            line.remove_range(&mut txn, at, deleted);
+            line.insert(&mut txn, at, typed);
+        }
+    }
+}
+
 #[test]
 fn the_same_text_again_is_no_update() {
     assert!(!put(&note(Format::Plain, "a\nb"), Format::Plain, "a\nb"));
@@ -331,15 +386,15 @@ fn code_keeps_its_lines_in_one_block() {
 
 #[test]
 fn embedded_values_stay_where_they_are() {
-    let doc = note(Format::Plain, "ab");
+    let doc = note(Format::Plain, "a b");
     let content = doc.get_or_insert_text(CONTENT);
     let image = Any::from_json(r#"{"image":"a.png"}"#).unwrap();
-    content.insert_embed(&mut doc.transact_mut(), 1, image);
-    put(&doc, Format::Plain, "xab🦀");
+    content.insert_embed(&mut doc.transact_mut(), 2, image);
+    put(&doc, Format::Plain, "xa b🦀");
     let txn = doc.transact();
     let chunks: Vec<_> = content.diff(&txn, YChange::identity);
     assert_eq!(chunks.len(), 3);
-    assert_eq!(chunks[0].insert, "xa".into());
+    assert_eq!(chunks[0].insert, "xa ".into());
     assert_eq!(chunks[2].insert, "b🦀".into());
 }
 

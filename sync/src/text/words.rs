@@ -1,7 +1,7 @@
 //! What a text has in place of parts of another, by whole words: what people see as one change. Letters
 //! that two words share by chance are none that was kept. Must not know documents.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -30,6 +30,15 @@ impl Change {
     pub(super) fn only_deletes(&self) -> bool {
         self.inserted.is_empty()
     }
+
+    /// Of the line breaks before a line and behind it the one behind it is deleted, so that two who delete
+    /// the same line delete the same.
+    fn slide(&mut self, old: &str, next: usize) {
+        let is_break = |at: usize| old[at..].starts_with('\n');
+        while self.only_deletes() && self.end < next && is_break(self.start) && is_break(self.end) {
+            (self.start, self.end, self.at) = (self.start + 1, self.end + 1, self.at + 1);
+        }
+    }
 }
 
 /// The changes that make `new` of `old`, in order; one may begin where the one before it ends.
@@ -37,8 +46,14 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     let (left, right) = (Tokens::lines(old), Tokens::lines(new));
     let mut found = Vec::new();
     let hunks = diff::hunks(&left.texts, &right.texts);
-    for (o, n) in left.line_regions(&right, hunks) {
-        within((old, o), (new, n), &mut found);
+    for Region { hunk: (o, n), is_lines } in left.line_regions(&right, hunks) {
+        let compare = if is_lines { lines_within } else { within };
+        compare((old, o), (new, n), &mut found);
+    }
+    let mut next = old.len() + 1;
+    for change in found.iter_mut().rev() {
+        change.slide(old, next);
+        next = change.start;
     }
     found
 }
@@ -53,6 +68,30 @@ fn within((old, o): (&str, Range<usize>), (new, n): (&str, Range<usize>), found:
     }
 }
 
+/// The changes where lines have gone and others have come of which none has become another: the new ones, each
+/// with its line break, stand before those that go.
+fn lines_within(
+    (old, a): (&str, Range<usize>),
+    (new, b): (&str, Range<usize>),
+    found: &mut Vec<Change>,
+) {
+    let (left, right) = (&old[a.clone()], &new[b.clone()]);
+    let tail = space(left.chars().rev().zip(right.chars().rev()));
+    let tail = left[left.len() - tail..].find('\n').map_or(0, |first| tail - first);
+    let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
+    let head = space(left.chars().zip(right.chars()));
+    let head = left[..head].rfind('\n').map_or(0, |last| last + 1);
+    let (start, at) = (a.start + head, b.start + head);
+    let lines = start + left[head..].trim_end().len();
+    let line_break = old[lines..].find('\n').filter(|_| tail > 0);
+    let Some(line_break) = line_break else { return within((old, a), (new, b), found) };
+    let (lines, end, behind) = (lines + line_break + 1, a.end - tail + 1, b.end - tail + 1);
+    let gone = |start, end| Change { start, end, inserted: String::new(), at: behind };
+    found.push(Change { start, end: start, inserted: new[at..behind].to_owned(), at });
+    found.push(gone(start, lines));
+    found.extend((lines < end).then(|| gone(lines, end)));
+}
+
 /// Two parts that may differ, without the space that both have at the end, then at the beginning. What is put
 /// in place of space alone is put before it.
 fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Vec<Change> {
@@ -60,16 +99,45 @@ fn trimmed((old, a): (&str, Range<usize>), (new, b): (&str, Range<usize>)) -> Ve
     if left == right {
         return Vec::new();
     }
+    if let Some((blanks, new_blanks)) = indented((old, &a), (new, &b)) {
+        let lines = (a.start..blanks.start, b.start..new_blanks.start);
+        let mut changes = trimmed((old, lines.0), (new, lines.1));
+        changes.extend(trimmed((old, blanks), (new, new_blanks)));
+        return changes;
+    }
     let tail = space(left.chars().rev().zip(right.chars().rev()));
     let (left, right) = (&left[..left.len() - tail], &right[..right.len() - tail]);
     let head = space(left.chars().zip(right.chars()));
-    let (start, end, at) = (a.start + head, a.end - tail, b.start + head);
-    let inserted = right[head..].to_owned();
-    if left[head..].trim().is_empty() && !inserted.trim().is_empty() && start < end {
-        let after = Change { start, end, inserted: String::new(), at: at + inserted.len() };
-        return vec![Change { start, end: start, inserted, at }, after];
-    }
-    vec![Change { start, end, inserted, at }]
+    let (left, right) = (&left[head..], &right[head..]);
+    let (start, at) = (a.start + head, b.start + head);
+    let change = |left: Range<usize>, right: Range<usize>| Change {
+        start: start + left.start,
+        end: start + left.end,
+        inserted: new[at + right.start..at + right.end].to_owned(),
+        at: at + right.start,
+    };
+    let (words, new_words) = (left.trim_end().len(), right.trim_end().len());
+    // Words become others, and what is behind them other space.
+    let is_apart = new_words > 0 && words < left.len();
+    let cut = if is_apart { (words, new_words) } else { (left.len(), right.len()) };
+    let parts = [change(0..cut.0, 0..cut.1), change(cut.0..left.len(), cut.1..right.len())];
+    parts.into_iter().filter(|part| !part.only_adds() || !part.only_deletes()).collect()
+}
+
+/// The blanks that a line begins with, apart from the lines before.
+fn indented((old, a): (&str, &Range<usize>), (new, b): (&str, &Range<usize>)) -> Option<Hunk> {
+    let begins_line = |text: &str, at: usize| at == 0 || text[..at].ends_with('\n');
+    let is_line = begins_line(old, a.start) && begins_line(new, b.start);
+    let cut = |part: &str| match part.rfind('\n') {
+        Some(last) => Some(last + 1),
+        None => is_line.then_some(0),
+    };
+    let (left, right) = (&old[a.clone()], &new[b.clone()]);
+    let (at, new_at) = (cut(left)?, cut(right)?);
+    let (blanks, new_blanks) = (&left[at..], &right[new_at..]);
+    let is_blank = blanks.trim().is_empty() && new_blanks.trim().is_empty();
+    let has_lines = at + new_at > 0 && blanks != new_blanks;
+    (is_blank && has_lines).then(|| (a.start + at..a.end, b.start + new_at..b.end))
 }
 
 /// How many bytes of space are the same.
@@ -92,6 +160,13 @@ fn joined(hunks: Vec<Hunk>) -> Vec<Hunk> {
         joined.push(hunk);
     }
     joined
+}
+
+/// Parts of the old and the new text that are compared.
+struct Region {
+    hunk: Hunk,
+    /// Whether these are lines in place of others.
+    is_lines: bool,
 }
 
 /// The words of a text, or its lines, without the space between them, and where each begins and ends. Empty
@@ -141,27 +216,31 @@ impl<'a> Tokens<'a> {
     }
 
     /// The same of lines, with what is in those that have become one another.
-    fn line_regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Hunk> {
+    fn line_regions(&self, other: &Self, hunks: Vec<Hunk>) -> Vec<Region> {
         let mut apart: Vec<Hunk> = Vec::new();
         let mut pairs: Vec<Hunk> = Vec::new();
+        let mut lines: HashSet<usize> = HashSet::new();
         for hunk in hunks {
             let (in_pairs, rest) = self.paired(other, &hunk);
             let whole = [(self.with_space(hunk.0.clone()), other.with_space(hunk.1.clone()))];
-            let rest_space =
-                rest.iter().map(|(a, b)| (self.with_space(a.clone()), other.with_space(b.clone())));
-            let by_line: Vec<Hunk> = in_pairs.iter().cloned().chain(rest_space).collect();
+            let space = |(a, b): &Hunk| (self.with_space(a.clone()), other.with_space(b.clone()));
+            let by_line: Vec<Hunk> =
+                in_pairs.iter().cloned().chain(rest.iter().map(space)).collect();
             // Lines that were joined, or split, have little in common with any one, and all with all.
             if self.changed(other, &whole) * 4 < self.changed(other, &by_line) * 3 {
                 apart.push(hunk);
             } else {
                 pairs.extend(in_pairs);
+                let others = rest.iter().filter(|(a, b)| !a.is_empty() && !b.is_empty());
+                lines.extend(others.map(|others| space(others).0.start));
                 apart.extend(rest);
             }
         }
         let mut found = self.regions(other, apart);
         found.extend(pairs);
         found.sort_by_key(|(old, _)| (old.start, old.end));
-        found
+        let region = |hunk: Hunk| Region { is_lines: lines.contains(&hunk.0.start), hunk };
+        found.into_iter().map(region).collect()
     }
 
     /// What is in the lines of a hunk that have become one another, and the lines between.
@@ -358,78 +437,4 @@ pub(super) fn words(text: &str) -> Vec<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn said(old: &str, new: &str) -> Vec<(String, String)> {
-        let change = |change: Change| (old[change.start..change.end].to_owned(), change.inserted);
-        changes(old, new).into_iter().map(change).collect()
-    }
-
-    #[test]
-    fn words_that_share_letters_are_other_words() {
-        let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
-        assert_eq!(said("We meet Monday.", "We meet Tuesday."), one("Monday", "Tuesday"));
-        assert_eq!(said("at 555-1234", "at 555-9876"), one("555-1234", "555-9876"));
-        assert_eq!(said("a ship", "a ships"), one("ship", "ships"));
-        assert_eq!(said("at 10.", "at 10:30."), one("10", "10:30"));
-        assert_eq!(said("cafe", "cafe\u{301}"), one("cafe", "cafe\u{301}"));
-        assert_eq!(said("今日は雨です", "今日は晴れです"), one("雨", "晴れ"));
-        assert_eq!(
-            said("The exam is on chapter four.", "A talk tomorrow is about other things."),
-            one("The exam is on chapter four", "A talk tomorrow is about other things")
-        );
-    }
-
-    #[test]
-    fn what_is_added_has_the_space_before_it() {
-        let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
-        assert_eq!(said("one three", "one two three"), one("", " two"));
-        assert_eq!(said("one two three", "one three"), one(" two", ""));
-        assert_eq!(said("a  b", "a\nb"), one("  ", "\n"));
-        assert_eq!(said("a\nb", "a\n\nb"), one("", "\n"));
-    }
-
-    #[test]
-    fn a_deletion_is_of_lines_and_of_words() {
-        let parts = |old: &str, new: &str| -> Vec<(String, bool)> {
-            let pieces = changes(old, new).into_iter().flat_map(|change| pieces(old, change));
-            pieces
-                .map(|(piece, is_line)| (old[piece.start..piece.end].to_owned(), is_line))
-                .collect()
-        };
-        let line = |text: &str| (text.to_owned(), true);
-        let word = |text: &str| (text.to_owned(), false);
-        assert_eq!(parts("a\nb\nc\n", "c\n"), [line("a\n"), line("b\n")]);
-        assert_eq!(parts("a\nb c\nd", "a"), [line("\nb c"), line("\nd")]);
-        assert_eq!(parts("a b c\nd", "a\nd"), [word(" b"), word(" c")]);
-        assert_eq!(parts("a b c", "c"), [word("a "), word("b ")]);
-    }
-
-    proptest! {
-        #[test]
-        fn they_make_one_of_the_other(
-            old in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
-            new in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
-        ) {
-            let mut text = old.clone();
-            let changes = changes(&old, &new);
-            for change in changes.iter().rev() {
-                text.replace_range(change.start..change.end, &change.inserted);
-                prop_assert!(new[change.at..].starts_with(&change.inserted));
-            }
-            prop_assert_eq!(text, new);
-            for change in changes {
-                let (start, end) = (change.start, change.end);
-                let pieces = pieces(&old, change);
-                prop_assert_eq!(pieces[0].0.start, start);
-                prop_assert_eq!(pieces[pieces.len() - 1].0.end, end);
-                for pair in pieces.windows(2) {
-                    prop_assert_eq!(pair[0].0.end, pair[1].0.start);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use self::scenes::{EITHER_WAY, SCENES};
 use super::{super::words::words, *};
+
+mod scenes;
 
 #[test]
 fn both_peoples_changes_survive() {
@@ -93,7 +96,7 @@ fn words_that_nobody_touches_are_whole_and_there_once() {
     let both = merge(base, &base.replace("B1\u{5b57}", "Q218"), "B0 B3 B4. B5:\nB6w B7\n");
     assert_eq!(both, "B0 Q218 B3 B4. B5:\nB6w B7\n");
     let both = merge("Ada Ben\nrest", "Ada\nsecond\nBen\nrest", "Ada\nfirst\nBen\nrest");
-    assert_eq!(both, "Ada\nfirst\n\nsecond\nBen\nrest");
+    assert_eq!(both, "Ada\nfirst\nsecond\nBen\nrest");
 }
 
 #[test]
@@ -123,97 +126,37 @@ fn what_one_has_written_is_in_one_piece() {
     }
 }
 
-/// What there was, what Ada and Ben have made of it, and what comes of both.
-const SCENES: &[(&str, &str, &str, &str)] = &[
-    ("We meet Mon", "So: We meet Mon", "We meet Monday\n", "So: We meet Monday\n"),
-    ("Hello world", "Hi Hello world", "Hello world and more\n", "Hi Hello world and more\n"),
-    ("a", "a\nb", "a\n", "a\nb"),
-    (
-        "milk today\nbread\n",
-        "first\nmilk today\nbread\n",
-        "eggs today\nbread\n",
-        "first\neggs today\nbread\n",
-    ),
-    ("Intro\nWe go.", "Intro\n\n## Who\nWe go.", "Intro\nThey go.", "Intro\n\n## Who\nThey go."),
-    ("We meet Monday at", "We meet on Monday at", "We meet Tuesday at", "We meet on Tuesday at"),
-    (
-        "Ann comes, Ben stays.",
-        "Ann never comes, Ben stays.",
-        "Ann sleeps, Ben stays.",
-        "Ann never sleeps, Ben stays.",
-    ),
-    ("is $5.", "is about $5.", "is $6.", "is about $6."),
-    ("a cafe", "a cafes", "a cafe\u{301}", "a cafe\u{301} cafes"),
-    (
-        "我们明天在湖边见面。",
-        "我们星期一在湖边见面。",
-        "我们后天在湖边见面。",
-        "我们后天星期一在湖边见面。",
-    ),
-    ("of 🇩🇪", "of 🇫🇷", "of 🇩🇰", "of 🇩🇰🇫🇷"),
-    ("by 👩", "by 👩\u{200d}🔬", "by 👩\u{200d}💻", "by 👩\u{200d}💻👩\u{200d}🔬"),
-    ("at 10", "at 10:15", "at 10:30", "at 10:30 10:15"),
-    ("- a\n- b\n- c", "- a\n- b", "- a\n- b\n- x\n- c", "- a\n- b\n- x"),
-    ("- a\n- b\n- c\n", "- a\n- c\n", "- a\n- b\n- x\n- c\n", "- a\n- x\n- c\n"),
-    ("one\ntwo\n", "one\n", "one\ntwo, with more\n", "one\ntwo, with more\n"),
-    ("a\n\nb", "a\nb", "a\ntyped here\nb", "a\ntyped here\nb"),
-    ("of bread.\n\n", "of bread.", "of bread.\n\nMilk\n", "of bread.\n\nMilk\n"),
-    ("# Plan\n- a\n\n", "# Plan\n- a", "# Plan\n- a\n\n## Next", "# Plan\n- a\n## Next"),
-    ("Title\nkc kd\n", "Title kc kd\n", "Title\n- new\nkc kd\n", "Title\n- new\nkc kd\n"),
-    ("a\nb\n", "a b\n", "a c\nb\n", "a c b\n"),
-    ("of bread\n", "of bread now", "of bread\nMilk\n", "of bread now\nMilk"),
-    ("Plan\n\n", "Plan\n- some eggs", "Plan\n\n- milk", "Plan\n- some eggs\n- milk"),
-    ("\nOne line\n", "One line\n\nMore\n", "\nOne long line\n", "One long line\n\nMore\n"),
-    (
-        "# Title\n\nOne line\n",
-        "One line\n\nMore\n",
-        "# Title\n\nOne long line\n",
-        "One long line\n\nMore\n",
-    ),
-    (
-        "Ann:\nCarl:\n",
-        "Ann: maybe\nCarl:\n",
-        "Ann: yes\nBen: no\nCarl:\n",
-        "Ann: yes maybe\nBen: no\nCarl:\n",
-    ),
-    ("Buy milk\n\n", "Buy milk today\n\n", "Buy milk \n\n\n", "Buy milk today\n\n\n"),
-    (
-        "Old first\nKeep me\nOld last\n",
-        "Keep me",
-        "Old first!\nKeep me\nOld last\n",
-        "Old first!\nKeep me",
-    ),
-    (
-        "- a Ann\n- b bread\n",
-        "- a Ann\n- c Carl\n- b bread and milk\n",
-        "- a Ann\n- b some bread\n",
-        "- a Ann\n- c Carl\n- b some bread and milk\n",
-    ),
-    (
-        "# Old\n\nWe meet.\n",
-        "# Old\n\nWe meet at six.\n",
-        "We meet.\n\nBring bread.\n",
-        "We meet at six.\n\nBring bread.\n",
-    ),
-    (
-        "We meet\n\n- eggs\n",
-        "We meet at six\n- eggs\n",
-        "We meet\n- milk\n- eggs\n",
-        "We meet at six\n- milk\n- eggs\n",
-    ),
-    ("a b c\n\n", "- a b c\n", "a b\nc\n- x\n\ny", "- a b\nc\n- x\n\ny"),
-    (
-        "is a\n- b c\n\nk l m\nn\n",
-        "is a\n- b c\n\nn\n",
-        "is a\nx k l y m\nn\n",
-        "is a\nx k l y m\nn\n",
-    ),
-    ("a b c\n", "a b c\n- ", "a d\nb c", "a d\nb c\n- "),
-    ("of bread\n", "of bread", "of bread\nmilk", "of bread\nmilk"),
-    ("of bread ", "of bread", "of bread (and milk)", "of bread (and milk)"),
-    ("", "- milk", "- bread", "- bread\n- milk"),
-    ("Plan:\n\nEnd", "Plan:\nmilk.\nEnd", "Plan:\nbread.\nEnd", "Plan:\nbread.\nmilk.\nEnd"),
-];
+#[test]
+fn lines_may_end_with_blanks_and_with_either_line_break() {
+    let base = "one\ntwo\nthree words\nfour\n";
+    let merge = |ada: &str, ben: &str, both: &str| {
+        let crlf = |text: &str| text.replace('\n', "\r\n");
+        for (ada, ben) in [(ada, ben), (ben, ada)] {
+            assert_eq!(merged(base, ada, ben), both);
+            assert_eq!(merged(&crlf(base), &crlf(ada), &crlf(ben)), crlf(both));
+            let with_blanks = |text: &str| text.replace('\n', " \n");
+            let [spaced, ada, ben] = [base, ada, ben].map(with_blanks);
+            assert_eq!(merged(&spaced, &ada, &ben), with_blanks(both));
+        }
+    };
+    for words in ["three words more", "three new words", "thirty words"] {
+        let both = base.replace("three words", words);
+        merge(&both, "one\ntwo\nfour\n", &both);
+    }
+    let ada = "one\ntwo\nADA\nthree words\nfour\n";
+    merge(ada, "one\nfour\n", "one\nADA\nfour\n");
+    merge(ada, "one\ntwo\nthree words\n", "one\ntwo\nADA\nthree words\n");
+    let ada = "one\ntwo\nthree words and more\nfour\n";
+    assert_eq!(merged(base, ada, "one\ntwo \nfour\n"), ada.replace("two", "two "));
+}
+
+#[test]
+fn lines_stay_apart_where_nobody_has_joined_them() {
+    for (base, ada, ben, both) in EITHER_WAY {
+        assert_eq!(merged(base, ada, ben), *both);
+        assert_eq!(merged(base, ben, ada), *both);
+    }
+}
 
 #[test]
 fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
@@ -225,6 +168,19 @@ fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
 #[test]
 fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
     assert_eq!(merged("one\ntwo", "ONE\nBEN", "one\nBEN"), "ONE\nBEN");
+}
+
+#[test]
+fn the_same_sign_that_both_put_to_a_word_is_there_once() {
+    for (base, ada, ben, both) in [
+        ("- [ ] milk\n- [ ] eggs\n", "- [x] milk\n- [x] eggs\n", "- [x] milk\n- [ ] eggs\n", ""),
+        ("- [] milk\n", "- [x] milk\n- eggs\n", "- [x] milk\n", ""),
+        ("go home\nnow", "go home!\nnow", "go home!\nnow then", "go home!\nnow then"),
+    ] {
+        assert_eq!(merged(base, ada, ben), if both.is_empty() { ada } else { both });
+    }
+    let indented = merged("one\n", "  - new\n", "  * Ben\none\n");
+    assert_eq!(indented, "  * Ben\n  - new\n", "blanks before two lines are of each");
 }
 
 #[test]
@@ -348,6 +304,41 @@ proptest! {
             lines.map(str::to_owned).collect()
         };
         prop_assert_eq!(said(&merged), said(&both), "{:?} {:?} {:?}", base, mine, theirs);
+    }
+}
+
+proptest! {
+    #[test]
+    fn lines_that_nobody_touches_stay(
+        lines in prop::collection::vec((1_usize..6, edit(), edit(), any::<bool>()), 2..9),
+        line_break in prop_oneof![Just("\n"), Just("\r\n"), Just(" \n")],
+    ) {
+        let words = |number: usize, words: usize| -> Vec<String> {
+            (0..words).map(|word| format!("w{number}x{word}")).collect()
+        };
+        let text = |by: Option<bool>| -> String {
+            let mut text = Vec::new();
+            for (number, (size, mine, theirs, gap)) in lines.iter().enumerate() {
+                let line = words(number, *size);
+                let edit = by.and_then(|by| if by { mine.as_ref() } else { theirs.as_ref() });
+                match edit {
+                    // Two write other words.
+                    Some((_, edit)) => text.extend(edit.of(number + usize::from(by == Some(true)) * 10, &line)),
+                    None => text.push(line.join(" ")),
+                }
+                text.extend(gap.then(String::new));
+            }
+            text.iter().flat_map(|line| [line.as_str(), line_break]).collect()
+        };
+        let [base, mine, theirs] = [None, Some(true), Some(false)].map(text);
+        let merged = merged(&base, &mine, &theirs);
+        for (number, (size, mine, theirs, _)) in lines.iter().enumerate() {
+            if mine.is_none() && theirs.is_none() {
+                let line = words(number, *size).join(" ");
+                let is_there = merged.lines().filter(|it| it.trim_end() == line).count() == 1;
+                prop_assert!(is_there, "{:?} in {:?}", line, merged);
+            }
+        }
     }
 }
 

@@ -1,0 +1,154 @@
+//! What is written into a document so that it reads as another text. Whole words go and come: whoever types
+//! over the same word meanwhile, or deletes it, leaves each one's word in one piece. Must not know documents.
+
+use super::{
+    ends::line_break,
+    words::{Change, changes},
+};
+
+/// The most edits: each walks the document.
+const MOST: usize = 500;
+
+/// A part of the old text and what stands in its place; positions in UTF-16 code units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit<'a> {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Where in the old text the new is put: behind the first sign of what is deleted. There it has the marks
+    /// of the old word, and nobody who types before that word, or behind it, puts anything into the new one.
+    pub(super) at: u32,
+    pub(super) inserted: &'a str,
+}
+
+pub(super) fn utf16_len(text: &str) -> u32 {
+    let length = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// The edits that make `new` of `old`, in order and apart from each other.
+pub(super) fn edits<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
+    let mut found = Vec::new();
+    let mut next = usize::MAX;
+    for change in changes(old, new).iter().rev() {
+        found.push(placed(old, new, change, next));
+        next = change.start;
+    }
+    found.reverse();
+    let each = found.len().div_ceil(MOST).max(1);
+    let (mut at, mut position) = (0, 0);
+    let mut advanced = |to: usize| {
+        position += utf16_len(&old[at..to]);
+        at = to;
+        position
+    };
+    let edit = |parts: &[(usize, usize, usize, usize)]| {
+        let (first, last) = (parts[0], parts[parts.len() - 1]);
+        let deleted = &old[first.0..last.1];
+        let start = advanced(first.0);
+        let first_sign = deleted.chars().next().map_or(0, char::len_utf16);
+        Edit {
+            start,
+            at: start + u32::try_from(first_sign).unwrap_or_default(),
+            end: advanced(last.1),
+            inserted: &new[first.2..last.3],
+        }
+    };
+    found.chunks(each).map(edit).collect()
+}
+
+/// Where a change begins and ends in the old text, and in the new one. A line that is added is put behind the
+/// break of the line before: whoever types at that line's end goes on in it.
+fn placed(old: &str, new: &str, change: &Change, next: usize) -> (usize, usize, usize, usize) {
+    let (start, end, at) = (change.start, change.end, change.at);
+    let line_break = line_break(&old[start..]);
+    let length = line_break.len();
+    let is_line = change.only_adds() && length > 0 && change.inserted.starts_with(line_break);
+    let slid = if is_line && start + length <= next { length } else { 0 };
+    let new_end = at + change.inserted.len();
+    debug_assert!(new.is_char_boundary(new_end + slid));
+    (start + slid, end + slid, at + slid, new_end + slid)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Applies edits as a document would: from the last to the first.
+    fn applied(old: &str, new: &str) -> (String, usize) {
+        let mut units: Vec<u16> = old.encode_utf16().collect();
+        let edits = edits(old, new);
+        for edit in edits.iter().rev() {
+            let [start, at, end] = [edit.start, edit.at, edit.end].map(|at| at as usize);
+            assert!(start <= at && at <= end);
+            units.drain(at..end);
+            units.splice(at..at, edit.inserted.encode_utf16());
+            units.drain(start..at);
+        }
+        (String::from_utf16(&units).unwrap(), edits.len())
+    }
+
+    #[test]
+    fn only_words_that_differ_are_edited() {
+        let old = "Grüße 🦀 aus dem Raum\nzweite Zeile\n";
+        let new = "Grüße 🦀🦀 aus dem Saal\nneu\nzweite lange Zeile\n";
+        let found = edits(old, new);
+        let texts: Vec<_> =
+            found.iter().map(|edit| (edit.start, edit.at, edit.end, edit.inserted)).collect();
+        assert_eq!(
+            texts,
+            [(8, 8, 8, "🦀"), (17, 18, 21, "Saal"), (22, 22, 22, "neu\n"), (28, 28, 28, " lange")]
+        );
+        assert_eq!(applied(old, new).0, new);
+        assert_eq!(edits(old, old), []);
+        let crlf = |text: &str| text.replace('\n', "\r\n");
+        let new = crlf(&old.replace("zweite", "neu\nzweite"));
+        let added = edits(&crlf(old), &new).remove(0);
+        assert_eq!((added.start, added.end, added.inserted), (23, 23, "neu\r\n"));
+    }
+
+    #[test]
+    fn large_texts_take_bounded_time() {
+        let line = |i: usize| format!("line {i} {}\n", i * i % 97);
+        let old: String = (0..50_000).map(line).collect();
+        let mut new = old.replace("line 7 ", "line seven ").replace("line 40000 ", "");
+        new.insert_str(0, "first\n");
+        let (text, count) = applied(&old, &new);
+        assert_eq!(text, new);
+        assert!(count < 10, "{count}");
+        // Nothing in common, all the same, one long line.
+        let other = (0..50_000).map(|i| (i * 7).to_string()).collect::<Vec<_>>().join("\n");
+        assert_eq!(applied(&old, &other).0, other);
+        let (all_a, all_b) = ("a\n".repeat(50_000), "b\n".repeat(40_000));
+        assert_eq!(applied(&all_a, &all_b).0, all_b);
+        assert_eq!(applied(&all_a, &all_a[2..]).0, all_a[2..]);
+        let (long, longer) = ("x".repeat(500_000), "xy".repeat(400_000));
+        assert_eq!(applied(&long, &longer).0, longer);
+    }
+
+    #[test]
+    fn texts_that_have_little_in_common_become_one_another_by_few_edits() {
+        let text = |seed: u32| -> String {
+            let next = |at: &mut u32| {
+                *at = at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Some(*at >> 29)
+            };
+            std::iter::repeat_n(seed, 1)
+                .flat_map(|mut at| std::iter::from_fn(move || next(&mut at)).take(200_000))
+                .map(|letter| char::from(b"abcdef \n"[letter as usize]))
+                .collect()
+        };
+        let (old, new) = (text(1), text(2));
+        let (made, count) = applied(&old, &new);
+        assert!(count <= MOST, "{count}");
+        assert!(made == new);
+    }
+
+    proptest! {
+        #[test]
+        fn edits_make_the_new_text(old in "[ab \r\n🦀ä]{0,40}", new in "[ab \r\n🦀ä]{0,40}") {
+            prop_assert_eq!(applied(&old, &new).0, new);
+        }
+    }
+}

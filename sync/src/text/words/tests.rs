@@ -1,0 +1,73 @@
+//! What counts as a change, and what as a word.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn said(old: &str, new: &str) -> Vec<(String, String)> {
+    let change = |change: Change| (old[change.start..change.end].to_owned(), change.inserted);
+    changes(old, new).into_iter().map(change).collect()
+}
+
+#[test]
+fn words_that_share_letters_are_other_words() {
+    let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
+    assert_eq!(said("We meet Monday.", "We meet Tuesday."), one("Monday", "Tuesday"));
+    assert_eq!(said("at 555-1234", "at 555-9876"), one("555-1234", "555-9876"));
+    assert_eq!(said("a ship", "a ships"), one("ship", "ships"));
+    assert_eq!(said("at 10.", "at 10:30."), one("10", "10:30"));
+    assert_eq!(said("cafe", "cafe\u{301}"), one("cafe", "cafe\u{301}"));
+    assert_eq!(said("今日は雨です", "今日は晴れです"), one("雨", "晴れ"));
+    assert_eq!(
+        said("The exam is on chapter four.", "A talk tomorrow is about other things."),
+        one("The exam is on chapter four", "A talk tomorrow is about other things")
+    );
+}
+
+#[test]
+fn what_is_added_has_the_space_before_it() {
+    let one = |old: &str, new: &str| vec![(old.to_owned(), new.to_owned())];
+    assert_eq!(said("one three", "one two three"), one("", " two"));
+    assert_eq!(said("one two three", "one three"), one(" two", ""));
+    assert_eq!(said("a  b", "a\nb"), one("  ", "\n"));
+    assert_eq!(said("a\nb", "a\n\nb"), one("", "\n"));
+}
+
+#[test]
+fn a_deletion_is_of_lines_and_of_words() {
+    let parts = |old: &str, new: &str| -> Vec<(String, bool)> {
+        let pieces = changes(old, new).into_iter().flat_map(|change| pieces(old, change));
+        pieces.map(|(piece, is_line)| (old[piece.start..piece.end].to_owned(), is_line)).collect()
+    };
+    let line = |text: &str| (text.to_owned(), true);
+    let word = |text: &str| (text.to_owned(), false);
+    assert_eq!(parts("a\nb\nc\n", "c\n"), [line("a\n"), line("b\n")]);
+    assert_eq!(parts("a\nb c\nd", "a"), [line("\nb c"), line("\nd")]);
+    assert_eq!(parts("a b c\nd", "a\nd"), [word(" b"), word(" c")]);
+    assert_eq!(parts("a b c", "c"), [word("a "), word("b ")]);
+}
+
+proptest! {
+    #[test]
+    fn they_make_one_of_the_other(
+        old in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
+        new in "[ab.\n 今\u{1f600}\u{301}]{0,40}",
+    ) {
+        let mut text = old.clone();
+        let changes = changes(&old, &new);
+        for change in changes.iter().rev() {
+            text.replace_range(change.start..change.end, &change.inserted);
+            prop_assert!(new[change.at..].starts_with(&change.inserted));
+        }
+        prop_assert_eq!(text, new);
+        for change in changes {
+            let (start, end) = (change.start, change.end);
+            let pieces = pieces(&old, change);
+            prop_assert_eq!(pieces[0].0.start, start);
+            prop_assert_eq!(pieces[pieces.len() - 1].0.end, end);
+            for pair in pieces.windows(2) {
+                prop_assert_eq!(pair[0].0.end, pair[1].0.start);
+            }
+        }
+    }
+}
