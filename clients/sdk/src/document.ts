@@ -42,7 +42,7 @@ export class OpenDocument {
     this.value = new Value(statusOf(known), sameStatus);
     this.session = new Session(name, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
-    count.onKept = () => this.learn({});
+    count.onWritten = () => this.learn({});
     const { reach } = parts.connection;
     this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
     this.ended = new Promise((resolve) => this.stops.push(resolve));
@@ -62,6 +62,7 @@ export class OpenDocument {
       acknowledged: false,
       unsaved: count.total,
       kept: true,
+      failing: false,
       paused: false,
       refusal: null,
     };
@@ -94,15 +95,15 @@ export class OpenDocument {
   /** Ends the session and keeps the document on this device. */
   async close(): Promise<void> {
     this.end();
+    await this.count.close();
     await this.log.close();
-    await this.count.flushed();
     this.doc.destroy();
   }
 
   /** Ends the session and removes the document from this device. */
   async remove(): Promise<void> {
     this.end();
-    await this.count.flushed();
+    await this.count.close();
     await this.log.remove();
     this.doc.destroy();
   }
@@ -124,6 +125,7 @@ export class OpenDocument {
     if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
     this.known.unsaved = this.count.total;
     this.known.kept = this.count.kept;
+    this.known.failing = this.count.failing;
     this.value.set(statusOf(this.known));
   }
 }

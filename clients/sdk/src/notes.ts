@@ -46,7 +46,7 @@ export class Notes {
   constructor(private readonly parts: NotesParts) {
     parts.outbox.onAnswer((id) => void parts.documents.answered(NAME + id));
     parts.documents.onLoad((name, doc) => {
-      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)));
+      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)).catch(() => undefined));
     });
   }
 
