@@ -1,6 +1,7 @@
 /** A device that does not take what it is given, and people who leave before all of it is sent. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cannotRestart } from "./hall.js";
 import { openHall, somebody } from "./people.js";
 
 const hall = await openHall("--debug-doors");
@@ -54,4 +55,39 @@ test("a disk that is full for a moment costs nothing of what is typed offline", 
   await ada.seesState("Saved");
   const id = new URL(ada.page.url()).pathname.split("/").at(-1);
   assert.equal((await ada.asks(`/notes/${id}`)).text, "before. one two three four");
+});
+
+test("the words of who leaves a note before the server has let them in are sent all the same", async () => {
+  const ada = await adaAtHerNote();
+  const id = new URL(ada.page.url()).pathname.split("/").at(-1);
+  await ada.page.goto("/notes");
+  await ada.page.route("**/api/v1/auth/ws-ticket", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await route.continue();
+  });
+  await ada.openNote("Entropy");
+  await ada.seesText("before.");
+  await ada.write("words of Ada");
+  await ada.goTo("Notes");
+  const row = ada.page.getByRole("link", { name: "Entropy" });
+  await row.filter({ hasText: "12 unsaved" }).waitFor();
+  await row.filter({ hasNotText: "unsaved" }).waitFor();
+  assert.equal((await ada.asks(`/notes/${id}`)).text, "before. words of Ada");
+  assert.deepEqual(ada.errors, []);
+});
+
+test("what is acknowledged after its note was left is not said to be unsaved", { skip: cannotRestart }, async (t) => {
+  if (!(await hall.knock("journal/release"))) return t.skip("this server has no debug doors");
+  const ada = await adaAtHerNote();
+  await hall.knock("journal/hold");
+  await ada.write("late words");
+  await ada.seesState(/^Saving/);
+  await ada.goTo("Notes");
+  const row = ada.page.getByRole("link", { name: "Entropy" });
+  await row.filter({ hasText: "10 unsaved" }).waitFor();
+  await hall.knock("journal/release");
+  await row.filter({ hasNotText: "unsaved" }).waitFor();
+  await ada.signOut();
+  await ada.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual(ada.errors, []);
 });

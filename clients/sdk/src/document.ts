@@ -39,6 +39,7 @@ export class OpenDocument {
     parts: DocumentParts,
   ) {
     this.awareness = new Awareness(doc);
+    this.show(null);
     this.value = new Value(statusOf(known), sameStatus);
     this.session = new Session(name, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
@@ -76,6 +77,27 @@ export class OpenDocument {
   /** True when this device holds nothing of the document yet. */
   get blank(): boolean {
     return this.doc.store.clients.size === 0;
+  }
+
+  /** What others see of who is here: nothing, unless somebody looks at it. */
+  show(state: Record<string, unknown> | null): void {
+    this.awareness.setLocalState(state);
+  }
+
+  /** Something is on this device only, and the server may still take it. */
+  get unsettled(): boolean {
+    return this.value.get().unsaved > 0 && !this.refused;
+  }
+
+  /** The server takes nothing from here. */
+  get refused(): boolean {
+    const { state } = this.value.get();
+    return state === "refused" || state === "read-only";
+  }
+
+  /** Resolves when this device has everything, or has not taken it just now. */
+  flushed(): Promise<void> {
+    return this.count.flushed();
   }
 
   /** The document's creation was answered: with nothing wrong, or refused. */

@@ -88,7 +88,7 @@ export class UnsavedCount {
 
   /** Resolves when the device has the count, or has not taken it just now. */
   async flushed(): Promise<void> {
-    await this.write();
+    if (!this.closed) await this.write();
   }
 
   /** Writes what is to be written for the last time. */
