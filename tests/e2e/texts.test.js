@@ -144,3 +144,20 @@ test("while nobody knows which kind of note it is, there is nothing to write int
   await ada.text.waitFor();
   assert.equal(await ada.text.evaluate(({ tagName }) => tagName), "TEXTAREA");
 });
+
+test("of a note that the page cannot show it says so, and not that it was deleted", async () => {
+  const { ada, ben, id } = await adaAndBen({ engine: "automerge", format: "plain", text: "words in Automerge" });
+  await ada.page.reload();
+  await ada.page.getByRole("link", { name: "The cell" }).click();
+  for (const person of [ada, ben]) {
+    if (person === ben) await ben.page.goto(`/notes/${id}`);
+    const notice = person.page.getByRole("status").filter({ hasText: "This page cannot show “The cell”" });
+    await notice.filter({ hasText: "not deleted" }).waitFor();
+    assert.equal(await person.page.getByRole("alert").count(), 0);
+  }
+  await ada.findsScreenAccessible("a note in Automerge");
+
+  // What is not there is still said not to be there, soon.
+  await ben.page.goto(`/notes/${"0".repeat(24)}`);
+  await ben.page.getByRole("alert").filter({ hasText: "This note is not there" }).waitFor();
+});

@@ -14,7 +14,7 @@ import { getJson, putJson, type Storage } from "./storage.js";
 const NAME = "note:";
 
 /** A note in a list. */
-export interface NoteSummary extends Omit<NoteView, "rev" | "engine" | "document"> {
+export interface NoteSummary extends Omit<NoteView, "rev" | "document"> {
   /** Edits that only this device has. */
   unsaved: number;
   /** Its creation waits for the server. */
@@ -176,6 +176,7 @@ export class Notes {
       room_id: note.room_id ?? null,
       is_shared: note.is_shared ?? false,
       format: note.format,
+      engine: "yjs",
       created_at: made_at,
       updated_at: made_at,
       unsaved: 0,
