@@ -89,6 +89,39 @@ test("who composes a character is not disturbed, and what the other wrote meanwh
   await has(ben, "Today we say: 你好!");
 });
 
+test("undoing in a plain note takes back one's own words, whoever has typed since, and nothing of theirs", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "start. " });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await ada.text.click();
+  await press(ada, "Control+End");
+  await ada.page.keyboard.insertText("alpha ");
+  await has(ben, "start. alpha ");
+  await ben.text.click();
+  await press(ben, "Control+Home");
+  await ben.page.keyboard.type("BEN ");
+  await has(ada, "BEN start. alpha ");
+  await press(ada, "Control+z");
+  await has(ben, "BEN start. ");
+  await press(ada, "Control+z");
+  await has(ada, "BEN start. ");
+  await press(ada, "Control+Shift+z");
+  await has(ben, "BEN start. alpha ");
+
+  // What was deleted comes back, and the caret is behind it.
+  await press(ada, "Control+a", "Delete");
+  await has(ben, "");
+  await ben.page.keyboard.type("!");
+  await has(ada, "!");
+  await press(ada, "Control+z");
+  await eventually(() => ben.text.inputValue(), (text) => text.includes("BEN start. alpha ") && text.length === 18, "all is back");
+  await press(ada, "Control+y");
+  await has(ben, "!");
+  await press(ada, "Control+z");
+  await ada.page.keyboard.type("omega");
+  await eventually(() => ben.text.inputValue(), (text) => text.includes("BEN start. alpha omega"), "Ada goes on");
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
 /** A program of a person's own beside their page, at the note. */
 async function program(person, id) {
   const app = await Studyhall.open({ url: hall.url, storage: memory(), WebSocket });
@@ -143,4 +176,21 @@ test("while nobody knows which kind of note it is, there is nothing to write int
   await ada.page.unroute(`**/api/v1/notes/${id}`);
   await ada.text.waitFor();
   assert.equal(await ada.text.evaluate(({ tagName }) => tagName), "TEXTAREA");
+});
+
+test("of a note that the page cannot show it says so, and not that it was deleted", async () => {
+  const { ada, ben, id } = await adaAndBen({ engine: "automerge", format: "plain", text: "words in Automerge" });
+  await ada.page.reload();
+  await ada.page.getByRole("link", { name: "The cell" }).click();
+  for (const person of [ada, ben]) {
+    if (person === ben) await ben.page.goto(`/notes/${id}`);
+    const notice = person.page.getByRole("status").filter({ hasText: "This page cannot show “The cell”" });
+    await notice.filter({ hasText: "not deleted" }).waitFor();
+    assert.equal(await person.page.getByRole("alert").count(), 0);
+  }
+  await ada.findsScreenAccessible("a note in Automerge");
+
+  // What is not there is still said not to be there, soon.
+  await ben.page.goto(`/notes/${"0".repeat(24)}`);
+  await ben.page.getByRole("alert").filter({ hasText: "This note is not there" }).waitFor();
 });

@@ -1,7 +1,9 @@
 /**
  * Keeps a Yjs document in any storage adapter, an update an entry, for platforms
  * without y-indexeddb. Entries have random names, so two processes that keep the
- * same document never overwrite each other. Knows no content and no network.
+ * same document never overwrite each other. What comes after an update that was not
+ * written is worth nothing without it: then all of the document is written as one entry.
+ * Knows no content and no network.
  */
 import * as Y from "yjs";
 import { newId } from "./ids.js";
@@ -11,11 +13,30 @@ const FOLD_AT = 200;
 
 export function keepDocument(storage: Storage, key: string, doc: Y.Doc): DocumentLog {
   if (storage.document) return storage.document(key, doc);
-  let last = Promise.resolve();
   const origin = {};
+  let waiting: Uint8Array[] = [];
+  let holed = false;
+  let last: Promise<void> = Promise.resolve();
+
+  async function writeWaiting(): Promise<void> {
+    if (waiting.length === 0 && !holed) return;
+    const entry = holed ? Y.encodeStateAsUpdate(doc) : Y.mergeUpdates(waiting);
+    waiting = [];
+    holed = true;
+    await storage.put(`${key}/${newId()}`, entry);
+    holed = false;
+  }
+
+  function kept(): Promise<void> {
+    last = last.then(writeWaiting, writeWaiting);
+    return last;
+  }
 
   const write = (update: Uint8Array, from: unknown) => {
-    if (from !== origin) last = last.then(() => storage.put(`${key}/${newId()}`, update));
+    if (from === origin) return;
+    waiting.push(update);
+    // Whoever asks whether it is kept hears of a failure.
+    kept().catch(() => undefined);
   };
 
   async function load(): Promise<void> {
@@ -23,7 +44,11 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
     const updates = (await Promise.all(keys.map((each) => storage.get(each)))).filter((each) => each !== undefined);
     Y.transact(doc, () => updates.forEach((update) => Y.applyUpdate(doc, update, origin)), origin);
     doc.on("update", write);
-    if (keys.length < FOLD_AT) return;
+    // A device that cannot write can still show what it has.
+    if (keys.length >= FOLD_AT) await fold(keys, updates).catch(() => undefined);
+  }
+
+  async function fold(keys: string[], updates: Uint8Array[]): Promise<void> {
     await storage.put(`${key}/${newId()}`, Y.mergeUpdates(updates));
     for (const each of keys) await storage.delete(each);
   }
@@ -32,11 +57,11 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
   async function close(): Promise<void> {
     doc.off("update", write);
     await loaded;
-    await last;
+    await kept().catch(() => undefined);
   }
   return {
     loaded,
-    kept: () => last,
+    kept,
     close,
     remove: async () => {
       await close();

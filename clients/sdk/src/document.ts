@@ -39,10 +39,11 @@ export class OpenDocument {
     parts: DocumentParts,
   ) {
     this.awareness = new Awareness(doc);
+    this.show(null);
     this.value = new Value(statusOf(known), sameStatus);
     this.session = new Session(name, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
-    count.onKept = () => this.learn({});
+    count.onWritten = () => this.learn({});
     const { reach } = parts.connection;
     this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
     this.ended = new Promise((resolve) => this.stops.push(resolve));
@@ -62,6 +63,7 @@ export class OpenDocument {
       acknowledged: false,
       unsaved: count.total,
       kept: true,
+      failing: false,
       paused: false,
       refusal: null,
     };
@@ -75,6 +77,27 @@ export class OpenDocument {
   /** True when this device holds nothing of the document yet. */
   get blank(): boolean {
     return this.doc.store.clients.size === 0;
+  }
+
+  /** What others see of who is here: nothing, unless somebody looks at it. */
+  show(state: Record<string, unknown> | null): void {
+    this.awareness.setLocalState(state);
+  }
+
+  /** Something is on this device only, and the server may still take it. */
+  get unsettled(): boolean {
+    return this.value.get().unsaved > 0 && !this.refused;
+  }
+
+  /** The server takes nothing from here. */
+  get refused(): boolean {
+    const { state } = this.value.get();
+    return state === "refused" || state === "read-only";
+  }
+
+  /** Resolves when this device has everything, or has not taken it just now. */
+  flushed(): Promise<void> {
+    return this.count.flushed();
   }
 
   /** The document's creation was answered: with nothing wrong, or refused. */
@@ -94,15 +117,15 @@ export class OpenDocument {
   /** Ends the session and keeps the document on this device. */
   async close(): Promise<void> {
     this.end();
+    await this.count.close();
     await this.log.close();
-    await this.count.flushed();
     this.doc.destroy();
   }
 
   /** Ends the session and removes the document from this device. */
   async remove(): Promise<void> {
     this.end();
-    await this.count.flushed();
+    await this.count.close();
     await this.log.remove();
     this.doc.destroy();
   }
@@ -124,6 +147,7 @@ export class OpenDocument {
     if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
     this.known.unsaved = this.count.total;
     this.known.kept = this.count.kept;
+    this.known.failing = this.count.failing;
     this.value.set(statusOf(this.known));
   }
 }

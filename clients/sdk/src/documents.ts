@@ -1,6 +1,7 @@
 /**
- * A person's documents by name: opened once however often they are used, closed with the
- * last use, and settled in the background. Knows nothing of what is in them.
+ * A person's documents by name: opened once however often they are used, closed after the
+ * last use, and settled in the background: who leaves a document while something of it is
+ * unsent leaves its session behind for a while, unseen. Knows nothing of what is in them.
  */
 import type { Awareness } from "y-protocols/awareness";
 import type { Doc } from "yjs";
@@ -9,11 +10,10 @@ import type { OpenDocument } from "./document.js";
 import type { Observable } from "./observable.js";
 import type { Person } from "./rest.js";
 import type { Socket } from "./socket.js";
+import { settledOrLate, Staying } from "./staying.js";
 import type { DocumentStatus } from "./status.js";
 import type { Storage } from "./storage.js";
 import type { UnsavedLedger } from "./unsaved.js";
-
-const SETTLE_MS = 30_000;
 
 /** A document in use. Every `open` is closed once. */
 export interface DocumentHandle {
@@ -38,6 +38,8 @@ export interface DocumentsParts {
   socket: () => Promise<Socket>;
   connection: Connection;
   creationOf: (name: string) => Promise<Creation>;
+  /** A document was closed before the server had all of it: `settle` later. */
+  onUnsettled: () => void;
 }
 
 interface InUse {
@@ -45,33 +47,48 @@ interface InUse {
   users: number;
 }
 
+interface Use {
+  open: OpenDocument;
+  entry: InUse;
+}
+
 export class Documents {
   private readonly inUse = new Map<string, InUse>();
   private readonly closing = new Map<string, Promise<void>>();
-  private readonly listeners: ((name: string, doc: Doc) => void)[] = [];
+  private readonly staying = new Staying();
+  /** What the server does not take for good is not offered again and again. */
+  private readonly refused = new Set<string>();
+  private readonly loadListeners: ((name: string, doc: Doc) => void)[] = [];
+  private readonly settleListeners = new Set<() => void>();
+  private closed = false;
 
   constructor(private readonly parts: DocumentsParts) {}
 
   /** Calls `listener` with each document that is loaded. */
   onLoad(listener: (name: string, doc: Doc) => void): void {
-    this.listeners.push(listener);
+    this.loadListeners.push(listener);
   }
 
+  /** Calls `listener` when the server has all of a document that nobody has open any more. */
+  onSettled(listener: () => void): () => void {
+    this.settleListeners.add(listener);
+    return () => this.settleListeners.delete(listener);
+  }
+
+  /** Opens a document for somebody who looks at it and is seen there. */
   async open(name: string): Promise<DocumentHandle> {
-    await this.closing.get(name);
-    let entry = this.inUse.get(name);
-    if (!entry) {
-      entry = { opening: this.load(name), users: 0 };
-      this.inUse.set(name, entry);
-      entry.opening.catch(() => this.inUse.delete(name));
+    this.refused.delete(name);
+    const use = await this.begin(name);
+    const { person } = this.parts;
+    if (use.open.awareness.getLocalState() === null) {
+      use.open.show({ user: { id: person.id, name: person.display_name || person.username } });
     }
-    entry.users += 1;
-    return this.handle(await entry.opening, entry);
+    return this.handle(use);
   }
 
-  /** Opens a document for as long as `act` takes. */
+  /** Opens a document for as long as `act` takes, unseen. */
   async use<T>(name: string, act: (open: DocumentHandle) => T | Promise<T>): Promise<T> {
-    const open = await this.open(name);
+    const open = this.handle(await this.begin(name));
     try {
       return await act(open);
     } finally {
@@ -101,43 +118,65 @@ export class Documents {
     return this.parts.ledger.counts();
   }
 
-  /** Lets documents that are not open sync what only this device has. */
-  async settle(): Promise<void> {
+  /** Lets documents that are not open sync what only this device has. True when nothing is left that could. */
+  async settle(): Promise<boolean> {
+    for (const name of await this.unsettled()) if (!this.closed) await this.settleOne(name);
+    return (await this.unsettled()).length === 0;
+  }
+
+  /** Documents that nobody has open and whose unsaved edits the server may take. */
+  private async unsettled(): Promise<string[]> {
+    const names: string[] = [];
     for (const [name, edits] of await this.unsaved()) {
-      const waits = edits === 0 || this.inUse.has(name) || (await this.parts.creationOf(name)) !== "posted";
-      if (!waits) await this.use(name, settledOr(SETTLE_MS));
+      if (edits === 0 || this.inUse.has(name) || this.refused.has(name)) continue;
+      if ((await this.parts.creationOf(name)) === "posted") names.push(name);
     }
+    return names;
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     const open = [...this.inUse.values()];
     this.inUse.clear();
     await Promise.all(open.map(async ({ opening }) => (await opening).close()));
   }
 
   private async load(name: string): Promise<OpenDocument> {
-    const { person, prefix, creationOf } = this.parts;
+    const { prefix, creationOf } = this.parts;
     const [{ OpenDocument }, socket] = await Promise.all([import("./document.js"), this.parts.socket()]);
     const creation = await creationOf(name);
     const key = prefix + name.replace(":", "/");
     const open = await OpenDocument.open(name, { ...this.parts, socket, key }, creation === "posted");
     if (creation === "refused") open.posted(true);
-    open.awareness.setLocalStateField("user", { id: person.id, name: person.display_name || person.username });
-    for (const listener of this.listeners) listener(name, open.doc);
+    for (const listener of this.loadListeners) listener(name, open.doc);
     return open;
   }
 
-  private handle(open: OpenDocument, entry: InUse): DocumentHandle {
+  private async begin(name: string): Promise<Use> {
+    await this.closing.get(name);
+    let entry = this.inUse.get(name);
+    if (!entry) {
+      entry = { opening: this.load(name), users: 0 };
+      this.inUse.set(name, entry);
+      entry.opening.catch(() => this.inUse.delete(name));
+    }
+    entry.users += 1;
+    const open = await entry.opening;
+    this.staying.end(open);
+    return { open, entry };
+  }
+
+  private handle(use: Use): DocumentHandle {
+    const { open } = use;
     let closed = false;
     const close = async () => {
       if (closed) return;
       closed = true;
-      entry.users -= 1;
-      if (entry.users > 0 || this.inUse.get(open.name) !== entry) return;
-      this.inUse.delete(open.name);
-      const done = open.close().finally(() => this.closing.delete(open.name));
-      this.closing.set(open.name, done);
-      await done;
+      if (!this.isLast(use)) return open.flushed();
+      if (!open.unsettled || this.parts.connection.reach.get() === "offline") return this.end(open);
+      open.show(null);
+      void this.endLater(use);
+      await open.flushed();
     };
     return {
       doc: open.doc,
@@ -150,14 +189,38 @@ export class Documents {
       close,
     };
   }
-}
 
-/** Waits until everything is acknowledged, but not for ever. */
-function settledOr(ms: number) {
-  return async (open: DocumentHandle): Promise<void> => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-    await Promise.race([open.settled(), patience]);
-    clearTimeout(timer);
-  };
+  /** Ends a use. True when it was the last one of a document that is still open. */
+  private isLast({ open, entry }: Use): boolean {
+    entry.users -= 1;
+    return entry.users === 0 && this.inUse.get(open.name) === entry;
+  }
+
+  /** Ends a document that was left as soon as the server has all of it, or when it has stayed too long. */
+  private async endLater({ open, entry }: Use): Promise<void> {
+    await this.staying.wait(open);
+    if (entry.users > 0 || this.inUse.get(open.name) !== entry) return;
+    await this.end(open);
+    this.tellSettled(open);
+  }
+
+  private async settleOne(name: string): Promise<void> {
+    const use = await this.begin(name);
+    await settledOrLate(use.open);
+    if (use.open.refused) this.refused.add(name);
+    if (this.isLast(use)) await this.end(use.open);
+    this.tellSettled(use.open);
+  }
+
+  private async end(open: OpenDocument): Promise<void> {
+    this.inUse.delete(open.name);
+    const done = open.close().finally(() => this.closing.delete(open.name));
+    this.closing.set(open.name, done);
+    await done;
+    if (open.unsettled) this.parts.onUnsettled();
+  }
+
+  private tellSettled(open: OpenDocument): void {
+    if (!open.unsettled) for (const listener of [...this.settleListeners]) listener();
+  }
 }

@@ -3,8 +3,9 @@
  * `studyhall:<user id>`, and one for each note, `studyhall:<user id>:note:<id>`
  * (y-indexeddb's), so that signing out can remove them whole. Knows no content.
  */
-import type * as Y from "yjs";
-import type { DocumentLog, Storage } from "./storage.js";
+import { keepInDatabase } from "./indexed-db-document.js";
+import { answered, completed, deleteDatabase } from "./indexed-db-requests.js";
+import type { Storage } from "./storage.js";
 
 const SHARED = "studyhall";
 const STORE = "bytes";
@@ -15,27 +16,10 @@ function databaseOf(key: string): string {
   return match ? `${SHARED}:${match[1]}` : SHARED;
 }
 
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
 function openDatabase(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-  return settled(request);
-}
-
-function deleteDatabase(name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.deleteDatabase(name);
-    request.onsuccess = () => resolve();
-    request.onerror = () => reject(request.error);
-    // Other tabs close theirs on `versionchange`; the deletion follows by itself.
-    request.onblocked = () => resolve();
-  });
+  return answered(request);
 }
 
 export function indexedDb(): Storage {
@@ -53,6 +37,7 @@ export function indexedDb(): Storage {
         };
         return db;
       });
+      opening.catch(() => open.delete(name));
       open.set(name, opening);
     }
     return opening;
@@ -60,7 +45,9 @@ export function indexedDb(): Storage {
 
   async function run<T>(key: string, mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>) {
     const db = await database(databaseOf(key));
-    return settled(act(db.transaction(STORE, mode).objectStore(STORE)));
+    const transaction = db.transaction(STORE, mode);
+    const [value] = await Promise.all([answered(act(transaction.objectStore(STORE))), completed(transaction)]);
+    return value;
   }
 
   async function keys(prefix: string): Promise<string[]> {
@@ -86,24 +73,11 @@ export function indexedDb(): Storage {
       const doomed = own.filter((each) => each === name || each.startsWith(`${name}:`));
       await Promise.all(doomed.map(deleteDatabase));
     },
-    document: (key, doc) => keepDocument(key, doc),
+    document: (key, doc) => keepInDatabase(databaseOfDocument(key), doc),
   };
 }
 
-function keepDocument(key: string, doc: Y.Doc): DocumentLog {
-  const name = `${databaseOf(key)}:${key.split("/").slice(2).join(":")}`;
-  const opened = import("y-indexeddb").then(({ IndexeddbPersistence }) => new IndexeddbPersistence(name, doc));
-  return {
-    loaded: opened.then((kept) => kept.whenSynced),
-    // A transaction over the same store runs after all writes before it.
-    kept: async () => {
-      const { db } = await opened;
-      if (db) await settled(db.transaction("updates", "readonly").objectStore("updates").count());
-    },
-    close: async () => (await opened).destroy(),
-    remove: async () => {
-      await (await opened).destroy();
-      await deleteDatabase(name);
-    },
-  };
+/** A document lies in a database of its own, beside that of its person. */
+function databaseOfDocument(key: string): string {
+  return `${databaseOf(key)}:${key.split("/").slice(2).join(":")}`;
 }

@@ -14,7 +14,7 @@ import { getJson, putJson, type Storage } from "./storage.js";
 const NAME = "note:";
 
 /** A note in a list. */
-export interface NoteSummary extends Omit<NoteView, "rev" | "engine" | "document"> {
+export interface NoteSummary extends Omit<NoteView, "rev" | "document"> {
   /** Edits that only this device has. */
   unsaved: number;
   /** Its creation waits for the server. */
@@ -40,13 +40,15 @@ export interface NotesParts {
   cache: Cache;
   outbox: Outbox;
   documents: Documents;
+  /** Has `deliver` called, now and until nothing is left. */
+  send: () => void;
 }
 
 export class Notes {
   constructor(private readonly parts: NotesParts) {
     parts.outbox.onAnswer((id) => void parts.documents.answered(NAME + id));
     parts.documents.onLoad((name, doc) => {
-      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)));
+      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)).catch(() => undefined));
     });
   }
 
@@ -90,7 +92,7 @@ export class Notes {
       ...(options.room ? { room_id: options.room, is_shared: options.shared ?? true } : {}),
     });
     await this.parts.documents.use(NAME + id, ({ doc }) => doc.getMap("meta").set("title", options.title ?? ""));
-    void this.deliver();
+    this.parts.send();
     return id;
   }
 
@@ -147,12 +149,17 @@ export class Notes {
     await this.discard(id);
   }
 
-  /** Posts what waits, then lets documents that are not open sync. True when no creation waits. */
+  /** Posts what waits, then lets documents that are not open sync. True when nothing is left that the server may take. */
   async deliver(): Promise<boolean> {
     await this.parts.outbox.flush();
+    const settled = await this.parts.documents.settle();
     const waiting = (await this.parts.outbox.list()).filter(({ refused }) => !refused);
-    await this.parts.documents.settle();
-    return waiting.length === 0;
+    return settled && waiting.length === 0;
+  }
+
+  /** Calls `listener` when the server has everything of a note that nobody has open any more. */
+  onSettled(listener: () => void): () => void {
+    return this.parts.documents.onSettled(listener);
   }
 
   /** Notes whose creation only this device knows, by the names of their documents. */
@@ -169,6 +176,7 @@ export class Notes {
       room_id: note.room_id ?? null,
       is_shared: note.is_shared ?? false,
       format: note.format,
+      engine: "yjs",
       created_at: made_at,
       updated_at: made_at,
       unsaved: 0,

@@ -18,6 +18,7 @@ import { Trash } from "./trash.js";
 import { UnsavedLedger } from "./unsaved.js";
 
 const AGAIN_MS = 5_000;
+const LONGEST_MS = 60_000;
 
 export interface SignedInParts {
   person: Person;
@@ -42,6 +43,7 @@ export class SignedIn {
   private socket: Promise<Socket> | null = null;
   private readonly stopFollowing: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private wait = AGAIN_MS;
   private closed = false;
 
   constructor(private readonly parts: SignedInParts) {
@@ -59,13 +61,16 @@ export class SignedIn {
       connection,
       socket: this.openSocket,
       creationOf: (name) => creationOf(outbox, name),
+      onUnsettled: this.deliverLater,
     });
     this.people = new People(rest, cache);
     this.trash = new Trash(rest, cache);
     this.rooms = new Rooms(rest, cache, this.people, this.documents, now);
     this.todos = new Todos(person, this.documents, now);
-    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents });
+    const send = () => void this.deliver();
+    this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents, send });
     this.stopFollowing = connection.reach.subscribe((reach) => {
+      this.wait = AGAIN_MS;
       if (reach === "online") void this.deliver();
     });
   }
@@ -97,11 +102,19 @@ export class SignedIn {
 
   private async deliver(): Promise<void> {
     clearTimeout(this.timer);
+    this.timer = undefined;
     const done = await this.notes.deliver().catch(() => false);
-    if (done || this.closed) return;
-    // Still reachable, yet not taken: a server that is busy or cannot store just now.
-    this.timer = setTimeout(() => {
-      if (this.parts.connection.reach.get() === "online") void this.deliver();
-    }, AGAIN_MS);
+    if (done) this.wait = AGAIN_MS;
+    else this.deliverLater();
   }
+
+  /** Still reachable, yet not taken: a server that is busy or cannot store just now, or a slow network. */
+  private deliverLater = (): void => {
+    if (this.closed || this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.parts.connection.reach.get() === "online") void this.deliver();
+    }, this.wait);
+    this.wait = Math.min(this.wait * 2, LONGEST_MS);
+  };
 }

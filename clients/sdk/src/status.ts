@@ -15,6 +15,8 @@ export interface DocumentStatus {
   unsaved: number;
   /** This device has all of them: closing the page loses nothing. */
   kept: boolean;
+  /** This device did not take what was written last: it is tried again, and closing the page loses what is unsaved. */
+  failing: boolean;
   /** The server cannot write at the moment; it takes edits again by itself. */
   paused: boolean;
   refusal: Refusal | null;
@@ -30,13 +32,14 @@ export interface Known {
   acknowledged: boolean;
   unsaved: number;
   kept: boolean;
+  failing: boolean;
   paused: boolean;
   refusal: Refusal | null;
 }
 
 export function statusOf(known: Known): DocumentStatus {
-  const { unsaved, kept, paused, refusal } = known;
-  return { state: stateOf(known), unsaved, kept, paused, refusal };
+  const { unsaved, kept, failing, paused, refusal } = known;
+  return { state: stateOf(known), unsaved, kept, failing, paused, refusal };
 }
 
 function stateOf(known: Known): DocumentState {

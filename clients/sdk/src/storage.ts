@@ -10,7 +10,7 @@ import type * as Y from "yjs";
 export interface DocumentLog {
   /** Resolves when what was kept is in the document. */
   loaded: Promise<unknown>;
-  /** Resolves when every update up to now is kept. */
+  /** Resolves when every update up to now is kept; what was not written before is written now. Rejects when it is not. */
   kept(): Promise<unknown>;
   close(): Promise<void>;
   /** Closes it and removes what was kept. */

@@ -10,6 +10,9 @@ interface Entry {
   edits: number;
 }
 
+/** What the device did not take is tried again after these pauses, then at the next edit. */
+const PAUSES_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+
 export class UnsavedLedger {
   constructor(
     private readonly storage: Storage,
@@ -26,7 +29,7 @@ export class UnsavedLedger {
     return counts;
   }
 
-  /** `documentKept` resolves when the document's own updates are on this device. */
+  /** `documentKept` resolves when the document's own updates are on this device, and rejects when they are not. */
   async open(name: string, writer: number, documentKept: () => Promise<unknown>): Promise<UnsavedCount> {
     const found = await listJson<Entry>(this.storage, `${this.prefix}${name}/`);
     return new UnsavedCount(this.storage, `${this.prefix}${name}/${writer}`, found, documentKept);
@@ -39,12 +42,19 @@ export class UnsavedLedger {
 
 /** The count of one open document. */
 export class UnsavedCount {
-  /** Called when `kept` becomes true. */
-  onKept: () => void = () => {};
+  /** Called when `kept` or `failing` changes by itself. */
+  onWritten: () => void = () => {};
+  /** The device did not take what was written last. */
+  failing = false;
   private own = 0;
-  private written: Promise<unknown> = Promise.resolve();
-  private writes = 0;
-  private queued = false;
+  private readonly covered: [string, Entry][] = [];
+  /** How often what is to be written changed, and which of these changes were written. */
+  private changes = 0;
+  private writtenChanges = 0;
+  private writing: Promise<void> | null = null;
+  private failures = 0;
+  private pause: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
 
   constructor(
     private readonly storage: Storage,
@@ -59,51 +69,84 @@ export class UnsavedCount {
 
   /** This device has every edit and their count: closing the page loses nothing. */
   get kept(): boolean {
-    return this.writes === 0;
+    return this.writtenChanges === this.changes;
   }
 
   edited(): void {
     this.own += 1;
-    this.write();
+    this.changed();
   }
 
   /** Everything in the document was acknowledged. */
   settled(): void {
     if (this.total === 0 && this.carried.length === 0) return;
     this.own = 0;
-    const covered = this.carried;
+    this.covered.push(...this.carried);
     this.carried = [];
-    this.write();
-    this.queue(async () => {
-      for (const [key, { edits }] of covered) {
-        // Another tab that still writes has counted on meanwhile: leave it to that tab.
-        if ((await getJson<Entry>(this.storage, key))?.edits === edits) await this.storage.delete(key);
-      }
-    });
+    this.changed();
   }
 
-  /** Resolves when the device has the count. */
+  /** Resolves when the device has the count, or has not taken it just now. */
   async flushed(): Promise<void> {
-    await this.written;
+    if (!this.closed) await this.write();
   }
 
-  private write(): void {
-    if (this.queued) return;
-    this.queued = true;
-    this.queue(async () => {
-      this.queued = false;
-      const edits = this.own;
-      await this.documentKept();
-      await (edits === 0 ? this.storage.delete(this.key) : putJson(this.storage, this.key, { edits }));
-    });
+  /** Writes what is to be written for the last time. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.pause);
+    await this.write();
   }
 
-  private queue(act: () => Promise<void>): void {
-    this.writes += 1;
-    const done = () => {
-      this.writes -= 1;
-      if (this.kept) this.onKept();
-    };
-    this.written = this.written.then(act).then(done, done);
+  private changed(): void {
+    this.changes += 1;
+    this.failures = 0;
+    if (this.pause === undefined) void this.write();
+  }
+
+  private write(): Promise<void> {
+    if (!this.writing && !this.kept) this.writing = this.writeChanges();
+    return this.writing ?? Promise.resolve();
+  }
+
+  private async writeChanges(): Promise<void> {
+    try {
+      while (!this.kept) {
+        const { changes } = this;
+        await this.put();
+        this.writtenChanges = changes;
+      }
+      this.failing = false;
+    } catch {
+      this.failing = true;
+      this.later();
+    }
+    this.writing = null;
+    this.onWritten();
+  }
+
+  private later(): void {
+    clearTimeout(this.pause);
+    this.pause = undefined;
+    const wait = PAUSES_MS[this.failures];
+    this.failures += 1;
+    if (wait === undefined || this.closed) return;
+    this.pause = setTimeout(() => {
+      this.pause = undefined;
+      void this.write();
+    }, wait);
+  }
+
+  private async put(): Promise<void> {
+    const edits = this.own;
+    if (edits === 0) await this.storage.delete(this.key);
+    while (this.covered[0]) {
+      const [key, entry] = this.covered[0];
+      // Another tab that still writes has counted on meanwhile: leave it to that tab.
+      if ((await getJson<Entry>(this.storage, key))?.edits === entry.edits) await this.storage.delete(key);
+      this.covered.shift();
+    }
+    await this.documentKept();
+    if (edits > 0) await putJson(this.storage, this.key, { edits });
   }
 }

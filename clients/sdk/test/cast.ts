@@ -1,7 +1,7 @@
 /**
  * The cast of the tests: a server in memory behind `fetch`, which can be taken away and
  * told what to answer, and a hall that talks to it. Knows the routes that a client uses
- * and opens no socket.
+ * and opens no socket of its own.
  */
 import { memory, type Storage } from "../src/storage.js";
 import { localExclusive } from "../src/locks.js";
@@ -61,6 +61,7 @@ export class FakeServer {
     if (request.authorization !== `Bearer ${this.access}`) return refused(401, "unauthenticated");
     if (path === "/auth/me") return [200, ada];
     if (path === "/auth/logout") return [204];
+    if (path === "/auth/ws-ticket") return [200, { ticket: "ticket" }];
     if (method === "POST" && path === "/notes") return this.createNote(body ?? {});
     if (method === "GET" && path === "/notes") return [200, { items: [...this.notes.values()], next_cursor: null }];
     return refused(404, "not-found");
@@ -94,6 +95,7 @@ export const ada = {
   role: "user",
   created_at: "2026-01-01T00:00:00Z",
   last_active: "2026-01-01T00:00:00Z",
+  settings: { engine: "yjs" as const },
   documents: { todos: { name: `todos:${"a".repeat(24)}`, engine: "yjs" as const } },
 };
 
@@ -101,7 +103,7 @@ export function refused(status: number, code: string): Answer {
   return [status, { code, detail: `no: ${code}`, status }];
 }
 
-/** A WebSocket that never opens: the documents' wire is tried in a real browser. */
+/** A WebSocket that never opens; `wire.ts` has one that does. */
 class SilentSocket extends EventTarget {
   readyState = 0;
   binaryType = "arraybuffer";
@@ -109,12 +111,17 @@ class SilentSocket extends EventTarget {
   close(): void {}
 }
 
-export function openHall(server: FakeServer, storage: Storage = memory(), exclusive = localExclusive()) {
+export function openHall(
+  server: FakeServer,
+  storage: Storage = memory(),
+  exclusive = localExclusive(),
+  socket: unknown = SilentSocket,
+) {
   return Studyhall.open({
     url: "http://hall.test",
     storage,
     fetch: server.fetch,
-    WebSocket: SilentSocket as unknown as typeof WebSocket,
+    WebSocket: socket as typeof WebSocket,
     exclusive,
   });
 }

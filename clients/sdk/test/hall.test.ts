@@ -120,7 +120,7 @@ it("shows the last list when the server is away, and says that it is old", async
 });
 
 it("opens a note once however often it is asked for, and closes it with the last", async () => {
-  const { hall } = await signedIn();
+  const { server, hall } = await signedIn();
   const id = await hall.notes.create({ title: "shared" });
   const [one, two] = await Promise.all([hall.notes.open(id), hall.notes.open(id)]);
   expect(one.doc).toBe(two.doc);
@@ -128,6 +128,9 @@ it("opens a note once however often it is asked for, and closes it with the last
   await one.close();
   two.title = "still open";
   expect(Y.encodeStateVector(two.doc).length).toBeGreaterThan(1);
+  server.down = true;
+  hall.retry();
+  await until(() => hall.reach.get() === "offline");
   await two.close();
   const again = await hall.notes.open(id);
   expect(again.doc).not.toBe(two.doc);

@@ -10,6 +10,7 @@ const fine: Known = {
   acknowledged: true,
   unsaved: 0,
   kept: true,
+  failing: false,
   paused: false,
   refusal: null,
 };

@@ -2,7 +2,8 @@
  * The questions that screens ask, by key. The SDK answers from this device when the
  * server is away, so a query runs offline too. Knows no screen.
  */
-import { QueryClient, useQuery } from "@tanstack/react-query";
+import { QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { useHall } from "./hall";
 
 export function newQueryClient(): QueryClient {
@@ -32,6 +33,9 @@ export function useParticipants(room: string) {
 /** One's own notes, or those of a room. */
 export function useNotes(room?: string) {
   const hall = useHall();
+  const queries = useQueryClient();
+  // What was left unsent is sent in the background: then it is no longer said to be unsaved.
+  useEffect(() => hall.notes.onSettled(() => void queries.invalidateQueries({ queryKey: ["notes"] })), [hall, queries]);
   return useQuery({ queryKey: ["notes", room ?? "own"], queryFn: () => hall.notes.list({ room }) });
 }
 

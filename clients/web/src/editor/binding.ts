@@ -1,10 +1,11 @@
 /**
  * A text area that is a `Y.Text`: what a person types becomes the least change of it, what others type is
  * shown at once, and the caret stays with the words that it is in. While a character is being composed
- * (an accent, a syllable) nothing is shown or written, since that would end the composition.
+ * (an accent, a syllable) nothing is shown or written, since that would end the composition. Undoing takes
+ * back what was typed here and nothing of others: the browser's own undoing ends where others have typed.
  * Knows nothing of React and of notes.
  */
-import type { Text, YTextEvent } from "yjs";
+import { UndoManager, type Text, type YTextEvent } from "yjs";
 
 type Delta = YTextEvent["delta"];
 
@@ -14,6 +15,7 @@ const OBJECT = "\uFFFC";
 /** Shows `content` in `area` until the function that comes back is called; `shown` hears of each change. */
 export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => void): () => void {
   const mine = {};
+  const history = new UndoManager(content, { trackedOrigins: new Set([mine]) });
   let raw = read(content);
   let composing = false;
   let missed: Delta[] = [];
@@ -44,6 +46,7 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
   function hear({ delta, transaction }: YTextEvent) {
     if (transaction.origin === mine) return;
     if (composing) return void missed.push(delta);
+    if (transaction.origin === history) return show(behind(delta), behind(delta));
     const [start, end] = [place(raw, area.selectionStart), place(raw, area.selectionEnd)];
     show(moved(start, delta), moved(end, delta));
   }
@@ -53,17 +56,38 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
     composing = false;
     write();
   };
+  const travel = (event: KeyboardEvent | InputEvent) => {
+    const way = event instanceof KeyboardEvent ? wayOfKeys(event) : WAYS[event.inputType];
+    if (!way) return;
+    event.preventDefault();
+    if (!composing && !area.readOnly) history[way]();
+  };
+  area.addEventListener("keydown", travel);
+  area.addEventListener("beforeinput", travel);
   area.addEventListener("compositionstart", begin);
   area.addEventListener("compositionend", end);
   area.addEventListener("input", write);
   content.observe(hear);
   return () => {
     if (composing) end();
+    area.removeEventListener("keydown", travel);
+    area.removeEventListener("beforeinput", travel);
     area.removeEventListener("compositionstart", begin);
     area.removeEventListener("compositionend", end);
     area.removeEventListener("input", write);
     content.unobserve(hear);
+    history.destroy();
   };
+}
+
+type Way = "undo" | "redo";
+const WAYS: Record<string, Way> = { historyUndo: "undo", historyRedo: "redo" };
+
+function wayOfKeys({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): Way | undefined {
+  if (altKey || ctrlKey === metaKey) return undefined;
+  const pressed = key.toLowerCase();
+  if (pressed === "z") return shiftKey ? "redo" : "undo";
+  return pressed === "y" && ctrlKey ? "redo" : undefined;
 }
 
 /** What is in the text, a character for each of its places. */
@@ -89,15 +113,26 @@ function seen(raw: string, at: number): number {
   return lines(raw.slice(0, at)).length;
 }
 
+function lengthOf(insert: unknown): number {
+  return typeof insert === "string" ? insert.length : insert === undefined ? 0 : 1;
+}
+
 /** Where a place is after others have changed the text. What comes at the place itself goes behind it. */
 function moved(place: number, delta: Delta): number {
   let at = 0;
   for (const { retain = 0, insert, delete: gone = 0 } of delta) {
-    const come = typeof insert === "string" ? insert.length : insert === undefined ? 0 : 1;
+    const come = lengthOf(insert);
     if (at < place) place += come - Math.min(gone, place - at);
     at += retain + come;
   }
   return place;
+}
+
+/** The place behind the last change of a delta. */
+function behind(delta: Delta): number {
+  let at = 0;
+  for (const { retain = 0, insert } of delta) at += retain + lengthOf(insert);
+  return at;
 }
 
 /** What was done to `before`, by somebody whose caret is at `caret` now. Never cuts a character in two. */

@@ -3,20 +3,22 @@ import type { DocumentStatus, Refusal } from "@studyhall/client";
 
 export type Tone = "good" | "wait" | "stop";
 
-export function wordsOf({ state, unsaved, kept, paused }: DocumentStatus): { text: string; tone: Tone } {
+export function wordsOf({ state, unsaved, kept, failing, paused }: DocumentStatus): { text: string; tone: Tone } {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
+  const here = kept ? `${edits} kept here` : failing ? `${edits} not kept here, leave this page open` : `keeping ${edits}`;
+  const tone = failing && !kept ? "stop" : "wait";
   switch (state) {
     case "saved":
       return { text: "Saved", tone: "good" };
     case "saving":
-      if (paused) return { text: `Saving paused: ${edits} kept here`, tone: "wait" };
+      if (paused) return { text: `Saving paused: ${here}`, tone };
       // Nothing to save: what others have written is on its way.
       return { text: unsaved > 0 ? `Saving ${edits}` : "Connecting", tone: "wait" };
     case "connecting":
-      return { text: unsaved > 0 ? `Connecting: ${edits} kept here` : "Connecting", tone: "wait" };
+      return unsaved > 0 ? { text: `Connecting: ${here}`, tone } : { text: "Connecting", tone: "wait" };
     case "offline":
       if (unsaved === 0) return { text: "Offline: nothing unsaved", tone: "wait" };
-      return { text: kept ? `Offline: ${edits} kept here` : `Offline: keeping ${edits}`, tone: "wait" };
+      return { text: `Offline: ${here}`, tone };
     case "read-only":
       return { text: "Read only", tone: "good" };
     case "refused":

@@ -4,7 +4,7 @@
  */
 import "../editor/editor.css";
 import { Group, Stack, Text, TextInput } from "@mantine/core";
-import type { Note, Person } from "@studyhall/client";
+import { Problem, type Note, type NoteSummary, type Person } from "@studyhall/client";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
@@ -16,6 +16,7 @@ import { RichEditor } from "../editor/RichEditor";
 import { formatOf, textOf } from "../editor/text";
 import { useHall, useObservable, useWho } from "../hall";
 import { Failure, Loading } from "../parts/Message";
+import { Notice } from "../parts/Notice";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
 import { useOpened } from "../parts/useOpened";
@@ -40,9 +41,12 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
   const view = useQuery({
     queryKey: ["note", note.id],
     queryFn: async () => (await hall.notes.show(note.id)).value,
-    enabled: status.state !== "refused",
-    retry: 5,
+    enabled: status.refusal === null || status.refusal === "not-found",
+    retry: (failures, error) => failures < 5 && !(error instanceof Problem && !error.passing),
   });
+  if (view.data?.engine === "automerge") return <Elsewhere view={view.data} />;
+  // No document of this name: it is gone, or the view says that it is kept in another way.
+  if (status.refusal === "not-found" && note.blank && view.isPending) return <Loading what="the note" />;
   const known = !note.blank || ["saved", "saving", "read-only"].includes(status.state);
   const writable = status.state !== "read-only" && status.state !== "refused";
   const format = view.data?.format ?? formatOf(note) ?? (status.refusal ? "rich" : undefined);
@@ -78,6 +82,23 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
           {format === undefined && <Loading what="the text" />}
         </article>
       )}
+    </Stack>
+  );
+}
+
+/** A note that is no document of this page's kind. */
+function Elsewhere({ view }: { view: NoteSummary }) {
+  return (
+    <Stack gap="sm" className="note">
+      <Group justify="space-between" wrap="nowrap" gap="sm" className="note-bar">
+        <Back room={view.room_id ?? null} />
+      </Group>
+      <Notice role="status" tone="wait" title={`This page cannot show “${view.title || "Untitled"}”`}>
+        <Text size="sm">
+          It is not deleted, and what it says is safe: it is kept in Automerge, which this page does not have. An app that
+          has it shows the note.
+        </Text>
+      </Notice>
     </Stack>
   );
 }

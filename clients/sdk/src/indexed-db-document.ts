@@ -1,0 +1,68 @@
+/**
+ * Keeps a Yjs document in an IndexedDB database of its own, by y-indexeddb, which does
+ * not look whether a write succeeded: here that is heard from the database, and after one
+ * that failed all of the document is written as one entry. Knows no content and no person.
+ */
+import * as Y from "yjs";
+import { completed, deleteDatabase } from "./indexed-db-requests.js";
+import type { DocumentLog } from "./storage.js";
+
+/** The store of y-indexeddb in which updates lie. */
+const UPDATES = "updates";
+
+export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
+  let holed = false;
+  let closed = false;
+  let opened = open();
+
+  async function open() {
+    const { IndexeddbPersistence } = await import("y-indexeddb");
+    const stock = new IndexeddbPersistence(name, doc);
+    const db = await stock._db;
+    db.addEventListener("abort", () => (holed = true));
+    // Somebody removes it, in another tab: it is not made again. The stock handler would throw at each edit.
+    db.addEventListener("versionchange", () => void stock.destroy());
+    // The browser gave it up: opening it again writes all of the document.
+    db.addEventListener("close", () => {
+      void stock.destroy();
+      if (closed) return;
+      opened = open();
+      opened.catch(() => undefined);
+    });
+    return { stock, db };
+  }
+
+  async function kept(): Promise<void> {
+    const { db } = await opened;
+    // A transaction over the same store runs after all writes before it.
+    const after = db.transaction(UPDATES);
+    after.objectStore(UPDATES).count();
+    await completed(after);
+    if (!holed) return;
+    holed = false;
+    try {
+      const whole = db.transaction(UPDATES, "readwrite");
+      whole.objectStore(UPDATES).add(Y.encodeStateAsUpdate(doc));
+      await completed(whole);
+    } catch (error) {
+      holed = true;
+      throw error;
+    }
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    if (holed) await kept().catch(() => undefined);
+    await (await opened).stock.destroy();
+  }
+
+  return {
+    loaded: opened.then(({ stock }) => stock.whenSynced),
+    kept,
+    close,
+    remove: async () => {
+      await close();
+      await deleteDatabase(name);
+    },
+  };
+}

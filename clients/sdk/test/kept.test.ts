@@ -1,0 +1,184 @@
+/** A device that does not take a write, once or for long: it is said, and nothing that is typed after it is lost. */
+import "fake-indexeddb/auto";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as Y from "yjs";
+import { keepDocument } from "../src/document-log.js";
+import { indexedDb } from "../src/indexed-db.js";
+import { memory, type Storage } from "../src/storage.js";
+import { UnsavedLedger } from "../src/unsaved.js";
+import { credentials, FakeServer, openHall } from "./cast.js";
+
+const NOTE = "user/ada/note/1";
+
+/** Storage in memory that refuses as many writes as it is told. */
+function failing() {
+  const whole = memory();
+  const disk = { refusals: 0, puts: 0 };
+  const put = async (key: string, value: Uint8Array) => {
+    if (!key.startsWith("user/")) return whole.put(key, value);
+    disk.puts += 1;
+    if (disk.refusals <= 0) return whole.put(key, value);
+    disk.refusals -= 1;
+    throw new Error("The disk is full.");
+  };
+  return { disk, storage: { ...whole, put } satisfies Storage };
+}
+
+/** Lets as many of the following writes into notes' databases be aborted, after they seemed to succeed. */
+function abortWrites(times: number): void {
+  const add = IDBObjectStore.prototype.add;
+  vi.spyOn(IDBObjectStore.prototype, "add").mockImplementation(function (this: IDBObjectStore, ...given) {
+    const request = add.apply(this, given);
+    if (this.name !== "updates" || times <= 0) return request;
+    times -= 1;
+    request.addEventListener("success", () => this.transaction.abort());
+    return request;
+  });
+}
+
+async function read(storage: Storage): Promise<string> {
+  const doc = new Y.Doc();
+  const log = keepDocument(storage, NOTE, doc);
+  await log.loaded;
+  await log.close();
+  return doc.getText("content").toString();
+}
+
+async function tick(times = 20): Promise<void> {
+  for (; times > 0; times -= 1) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe("what is typed after a write that failed", () => {
+  const refuse = {
+    "an app's storage": () => {
+      const { disk, storage } = failing();
+      return { storage, refuse: (times: number) => void (disk.refusals = times) };
+    },
+    IndexedDB: () => ({ storage: indexedDb(), refuse: abortWrites }),
+  };
+  afterEach(() => void vi.restoreAllMocks());
+
+  it.each(Object.entries(refuse))("is kept with all that was typed before: %s", async (_name, given) => {
+    const { storage, refuse } = given();
+    const doc = new Y.Doc();
+    const log = keepDocument(storage, NOTE, doc);
+    await log.loaded;
+    const content = doc.getText("content");
+    content.insert(0, "one ");
+    await log.kept();
+    refuse(1);
+    content.insert(4, "two ");
+    await tick();
+    content.insert(8, "three ");
+    await log.kept();
+    await log.close();
+    expect(await read(storage)).toBe("one two three ");
+  });
+
+  it.each(Object.entries(refuse))("is said not to be kept as long as nothing is taken: %s", async (_name, given) => {
+    const { storage, refuse } = given();
+    const doc = new Y.Doc();
+    const log = keepDocument(storage, NOTE.replace("1", "2"), doc);
+    await log.loaded;
+    refuse(1_000);
+    doc.getText("content").insert(0, "one ");
+    await expect(log.kept()).rejects.toThrow();
+    await expect(log.kept()).rejects.toThrow();
+    vi.restoreAllMocks();
+    refuse(0);
+    await log.kept();
+    await log.remove();
+  });
+});
+
+it("does not take a key for kept whose transaction was aborted", async () => {
+  const storage = indexedDb();
+  await storage.put("x", new Uint8Array([1]));
+  const put = IDBObjectStore.prototype.put;
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementationOnce(function (this: IDBObjectStore, ...given) {
+    const request = put.apply(this, given);
+    request.addEventListener("success", () => this.transaction.abort());
+    return request;
+  });
+  await expect(storage.put("x", new Uint8Array([2]))).rejects.toThrow();
+  expect(await storage.get("x")).toEqual(new Uint8Array([1]));
+});
+
+describe("the count of a document", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  async function open(storage: Storage, documentKept: () => Promise<void> = async () => {}) {
+    return new UnsavedLedger(storage, "user/ada/unsaved/").open("n", 1, documentKept);
+  }
+
+  it("says that nothing is kept, and tries again after a pause", async () => {
+    const { storage, disk } = failing();
+    const count = await open(storage);
+    const told = vi.fn();
+    count.onWritten = told;
+    disk.refusals = 2;
+    count.edited();
+    await count.flushed();
+    expect([count.kept, count.failing, told.mock.calls.length]).toEqual([false, true, 1]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([count.kept, count.failing, told.mock.calls.length]).toEqual([true, false, 3]);
+  });
+
+  it("is not kept while the document is not", async () => {
+    let refused = true;
+    const count = await open(memory(), () => (refused ? Promise.reject(new Error("full")) : Promise.resolve()));
+    count.edited();
+    await count.flushed();
+    expect([count.kept, count.failing]).toEqual([false, true]);
+    refused = false;
+    await vi.advanceTimersByTimeAsync(500);
+    expect([count.kept, count.failing]).toEqual([true, false]);
+  });
+
+  it("gives up after a while, until the next edit, and leaves nothing running when it is closed", async () => {
+    const { storage, disk } = failing();
+    const count = await open(storage);
+    disk.refusals = Infinity;
+    count.edited();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    const { puts } = disk;
+    expect(puts).toBeLessThan(10);
+    expect(count.failing).toBe(true);
+    count.edited();
+    await count.close();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(disk.puts).toBeLessThan(puts + 3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+it("survives the end of an app whose disk was full for a moment", async () => {
+  const server = new FakeServer();
+  const { storage, disk } = failing();
+  const hall = await openHall(server, storage);
+  await hall.login(credentials);
+  const id = await hall.notes.create({ title: "kept" });
+  const note = await hall.notes.open(id);
+  server.down = true;
+  hall.retry();
+  await tick();
+  const content = note.doc.getText("content");
+  const seen: string[] = [];
+  note.status.subscribe(({ kept, failing }) => seen.push(kept ? "kept" : failing ? "failing" : "writing"));
+  disk.refusals = 3;
+  for (const word of ["one ", "two ", "three "]) {
+    content.insert(content.length, word);
+    await tick();
+  }
+  expect(seen).toContain("failing");
+  await vi.waitFor(() => expect(note.status.get()).toMatchObject({ kept: true, failing: false, unsaved: 4 }));
+
+  // It is ended by its system: nothing is closed.
+  const again = await openHall(server, storage);
+  const reopened = await again.notes.open(id);
+  expect(reopened.doc.getText("content").toString()).toBe("one two three ");
+  expect(reopened.status.get()).toMatchObject({ unsaved: 4, kept: true });
+  await again.close();
+  await hall.close();
+});
