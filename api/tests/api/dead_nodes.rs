@@ -12,6 +12,7 @@ use studyhall_schema::{
     login::{Login, Refusal},
     note::Note,
 };
+use studyhall_store::Page;
 
 use crate::hall::{Hall, Person, told};
 
@@ -64,8 +65,9 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     hall.accounts.join_nodes();
     let (node, mut changes) = (AccessChangeId::new(&*hall.clock), hall.changes());
     let plan = AccessChangeId::new(&*hall.clock);
+    // What settles it comes first: the node may read between the two.
     for (id, is_planned, settles) in
-        [(plan, true, None), (AccessChangeId::new(&*hall.clock), false, Some(plan))]
+        [(AccessChangeId::new(&*hall.clock), false, Some(plan)), (plan, true, None)]
     {
         let (at, change) = (hall.clock.now(), AccessChange::UserChanged(user));
         let row = SpreadChange { id, at, node, change, is_planned, plan: settles };
@@ -77,6 +79,32 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     let note = DocumentId::Note("6553f100aaaaaaaaaaaaaaaa".parse().unwrap());
     plans(&hall, node, AccessChange::DocumentChanged(note)).await;
     assert_eq!(told(&mut changes).await, AccessChange::DocumentChanged(note));
+}
+
+#[tokio::test]
+async fn what_a_node_planned_itself_and_never_learned_the_outcome_of_it_looks_for_too() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    hall.accounts.join_nodes();
+    let mut changes = hall.changes();
+    ada.writes_note(&hall, json!({ "text": "a" })).await;
+    told(&mut changes).await;
+    let rows = hall.store.records::<SpreadChange>();
+    let here = loop {
+        let page = rows.page(Page::of("_id").limit(1)).await.unwrap();
+        if let Some(row) = page.items.first() {
+            break row.node;
+        }
+        tokio::task::yield_now().await;
+    };
+    let goes = hall.admits(Credential::AccessToken(ben.access.clone())).await.unwrap().login;
+    plans(&hall, here, AccessChange::LoginRevoked(goes)).await;
+    let end = |login: &mut Login| {
+        login.revoke(hall.clock.now());
+        Ok::<_, Refusal>(())
+    };
+    hall.store.records().update(&goes, end).await.unwrap();
+    assert_eq!(told(&mut changes).await, AccessChange::LoginRevoked(goes));
+    ben.get(&hall, "/auth/me").await.refused(401, "unauthenticated");
 }
 
 /// Changes a note's record, and dies before its row.
