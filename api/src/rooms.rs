@@ -143,8 +143,7 @@ pub(crate) async fn show_to_member(
     user: UserId,
     id: RoomId,
 ) -> Result<Arc<Room>, Fault> {
-    let room = api.accounts.room(id).await?;
-    room.filter(|room| room.role(user).is_some()).ok_or(Fault::NotFound)
+    api.accounts.room_of(user, id).await?.ok_or(Fault::NotFound)
 }
 
 /// A page of the rooms that somebody is in.

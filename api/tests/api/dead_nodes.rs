@@ -107,6 +107,30 @@ async fn what_a_node_planned_itself_and_never_learned_the_outcome_of_it_looks_fo
     ben.get(&hall, "/auth/me").await.refused(401, "unauthenticated");
 }
 
+#[tokio::test]
+async fn who_was_let_in_elsewhere_a_moment_ago_is_not_refused_from_memory() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    let body = json!({ "text": "for all", "room_id": room, "is_shared": true });
+    let note = ada.writes_note(&hall, body).await;
+    let there = hall.restarted(|_| {});
+    let paths = [format!("/notes/{note}"), format!("/rooms/{room}/notes")];
+    for path in &paths {
+        ben.get(&there, path).await.refused(404, "not-found");
+        ada.get(&there, path).await.is(200);
+    }
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    for path in &paths {
+        ben.get(&there, path).await.is(200);
+    }
+    ben.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    ada.put(&hall, &paths[0], json!({ "is_shared": false })).await.is(200);
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    for path in &paths {
+        ben.get(&there, path).await.refused(404, "not-found");
+    }
+}
+
 /// Changes a note's record, and dies before its row.
 async fn dies_after_the_record(
     hall: &Hall,
