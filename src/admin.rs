@@ -2,6 +2,8 @@
 //!
 //! A node is ready when it can save. Without Redis or files it serves on, which `?verbose` says.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     extract::{Path, Query, State},
@@ -18,6 +20,9 @@ use crate::hall::Hall;
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// How often measurements are put into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Where this process counts.
 pub struct Metrics(PrometheusHandle);
 
@@ -26,6 +31,19 @@ impl Metrics {
     pub fn install() -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
         Ok(Self(builder.install_recorder()?))
+    }
+
+    /// Puts into buckets what was measured, for as long as the server runs: each measurement is kept
+    /// whole until then, and nobody may ever ask for `/metrics`.
+    pub fn keep_up(&self) -> impl Future<Output = ()> + use<> {
+        let handle = self.0.clone();
+        async move {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            loop {
+                ticks.tick().await;
+                handle.run_upkeep();
+            }
+        }
     }
 
     /// `/metrics`, in the text format of Prometheus.

@@ -155,7 +155,7 @@ pub(crate) async fn revise(
         let planned = api.accounts.plan(changed).await?;
         let revised = api.documents.revise_record(document, share).await;
         // Even after a failure, whose outcome may not be known: asking again harms nobody.
-        planned.announce(changed);
+        planned.announce(changed, &revised);
         revised?.ok_or(Fault::NotFound)?;
     }
     let Some(text) = change.text else { return show(api, caller, id).await };
@@ -237,10 +237,11 @@ pub(crate) async fn delete(
     };
     let planned = api.accounts.plan(AccessChange::DocumentDeleted(document)).await?;
     let buried = api.documents.revise_record(document, bury).await;
-    planned.announce(match &buried {
+    let told = match &buried {
         Ok(_) => AccessChange::DocumentDeleted(document),
         Err(_) => AccessChange::DocumentChanged(document), // it may be deleted: ask
-    });
+    };
+    planned.announce(told, &buried);
     buried?.ok_or(Fault::NotFound)?;
     Ok(())
 }

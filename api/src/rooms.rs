@@ -143,8 +143,7 @@ pub(crate) async fn show_to_member(
     user: UserId,
     id: RoomId,
 ) -> Result<Arc<Room>, Fault> {
-    let room = api.accounts.room(id).await?;
-    room.filter(|room| room.role(user).is_some()).ok_or(Fault::NotFound)
+    api.accounts.room_of(user, id).await?.ok_or(Fault::NotFound)
 }
 
 /// A page of the rooms that somebody is in.
@@ -194,7 +193,7 @@ pub(crate) async fn revise(
     // Even after a failure, whose outcome may not be known: asking again harms nobody.
     api.accounts.room_changed(id);
     for (planned, change) in planned.into_iter().zip(members(&before)) {
-        planned.announce(change);
+        planned.announce(change, &changed);
     }
     members(changed.as_ref().unwrap_or(&before)).for_each(|change| api.accounts.announce(change));
     changed
@@ -258,7 +257,7 @@ pub(crate) async fn leave(api: &Api, user: UserId, id: RoomId) -> Result<(), Fau
     let leave = |room: &mut Room| room.leave(user);
     let left = records(api).update(&id, leave).await;
     api.accounts.room_changed(id);
-    planned.announce(changed);
+    planned.announce(changed, &left);
     left?.ok_or(RoomFault::NotFound)??;
     forget_member(api, id, user).await;
     Ok(())

@@ -7,6 +7,7 @@ use studyhall_schema::{
     access::{AccessChange, Permission},
     document::{DocumentId, DocumentRecord},
     ids::{NoteId, UserId},
+    note::Note,
     note_version::NoteVersion,
     todo::Todo,
     trash::{Deleted, KEPT, Trashed},
@@ -144,6 +145,8 @@ async fn remove_note(api: &Api, note: NoteId) -> Result<(), Fault> {
             versions.delete(&version.id).await?;
         }
     }
+    // It is there when the node that deleted the note died before it came to that.
+    api.store.records::<Note>().delete(&note).await?;
     api.store.log().remove(document).await?;
     api.accounts.announce(AccessChange::DocumentDeleted(document));
     Ok(())

@@ -46,6 +46,7 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
     let stopped = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await; // the sender lives to the end
     };
+    tokio::spawn(metrics.keep_up());
     let served = tokio::spawn(answer(public, hall.router(), stopped));
     // Up to the end it says that the others are not to be sent here.
     tokio::spawn(answer(admin, hall.admin().merge(metrics.router()), std::future::pending()));

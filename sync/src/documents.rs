@@ -1,6 +1,7 @@
 //! Documents for the REST API: create one, change its content, read its row. Everything goes through
 //! the same actor and journal as what clients send.
 
+mod notes;
 mod rooms;
 mod todos;
 
@@ -9,13 +10,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
-    note::Note,
 };
-use studyhall_store::{StoreError, records::Versioned};
+use studyhall_store::StoreError;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -109,12 +108,6 @@ const LARGE_TEXT: usize = 16 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-
-/// A row is written within a second of its document; when it is later, nobody is at it.
-const LATE: Duration = Duration::from_secs(10);
-
-/// Rows of a list that are looked at side by side.
-const LOOKED_AT: usize = 16;
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -234,72 +227,13 @@ impl Documents {
         self.project(document).await
     }
 
-    /// A note's row, which shows all that is durable in its document.
-    pub async fn note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
-        let rows = self.node.store.records::<Note>();
-        let document = DocumentId::Note(id);
-        if let Some(row) = rows.get(&id).await?
-            && self.ends_at(document, row.projected_seq).await?
-        {
-            return Ok(Some(row));
-        }
-        match self.catch_up(document).await {
-            Err(SyncFault::NotFound) => Ok(None),
-            projected => {
-                projected?;
-                Ok(rows.get(&id).await?)
-            }
-        }
-    }
-
-    /// The rows of a list. One that is long behind its document, since the node that had it open was
-    /// killed, is brought up to date first; each is looked at once a minute.
-    pub async fn listed(&self, rows: Vec<Versioned<Note>>) -> Vec<Versioned<Note>> {
-        let rows = rows.into_iter().map(|row| self.not_late(row));
-        stream::iter(rows).buffered(LOOKED_AT).collect().await
-    }
-
-    async fn not_late(&self, row: Versioned<Note>) -> Versioned<Note> {
-        let (current, id) = (&self.node.current, row.id);
-        if current.contains_key(&id) {
-            return row;
-        }
-        match self.lags(&row).await {
-            Ok(None) => current.insert(id, ()),
-            Ok(Some(lag)) if lag > LATE && self.catch_up(DocumentId::Note(id)).await.is_ok() => {
-                if let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&id).await {
-                    return fresh;
-                }
-            }
-            Ok(Some(_)) | Err(_) => {} // somebody is at it, or nobody can be now
-        }
-        row
-    }
-
-    /// For how long a row has been behind its document.
-    async fn lags(&self, row: &Note) -> Result<Option<Duration>, SyncFault> {
-        let document = DocumentId::Note(row.id);
-        let next = self.node.store.log().read(document, row.projected_seq + 1, 1).await?;
-        if let Some(entry) = next.first() {
-            return Ok(Some(self.node.clock.now().since(entry.at)));
-        }
-        // What came after it may lie in a snapshot already.
-        let is_all = self.is_compacted_to(document, row.projected_seq).await?;
-        Ok((!is_all).then_some(Duration::MAX))
-    }
-
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.
     async fn ends_at(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
         let store = &self.node.store;
         if !store.log().read(id, seq + 1, 1).await?.is_empty() {
             return Ok(false);
         }
-        self.is_compacted_to(id, seq).await
-    }
-
-    /// Whether a document's snapshot has nothing after this.
-    async fn is_compacted_to(&self, id: DocumentId, seq: u64) -> Result<bool, SyncFault> {
-        let record = self.node.store.records::<DocumentRecord>().get(&id).await?;
+        let record = store.records::<DocumentRecord>().get(&id).await?;
         Ok(record.is_none_or(|record| record.snapshot_seq <= seq))
     }
 

@@ -21,6 +21,7 @@ use axum::{
 use serde::Deserialize;
 use studyhall_schema::access::{AccessError, Caller, Credential, SharedAccess};
 use studyhall_store::Store;
+use tracing::Instrument;
 
 use crate::{
     Config, Documents,
@@ -195,6 +196,10 @@ where
         return problem;
     }
     let node = &service.node;
+    // What is logged of one socket has one id.
+    let id = format!("{:016x}", node.clock.random_u64());
+    let span = tracing::info_span!("socket", socket_id = id, path = request.uri().path());
+    let serve = move |connection| serve(connection).instrument(span);
     socket::upgrade(request, &node.large_messages, &node.connections, serve).unwrap_or_else(
         |lacks| {
             let status = StatusCode::UPGRADE_REQUIRED;

@@ -64,27 +64,65 @@ impl Accounts {
 
     /// A document's record.
     pub(crate) async fn document(&self, id: DocumentId) -> Result<Option<DocumentRecord>, Fault> {
-        let records = self.0.store.records::<DocumentRecord>();
-        let load = async {
-            let found = records.get(&id).await?;
-            Ok::<_, Fault>(found.map(|record| record.value))
-        };
-        self.0.documents.get(id, load).await
+        self.0.documents.get(id, self.load_document(id)).await
+    }
+
+    async fn load_document(&self, id: DocumentId) -> Result<Option<DocumentRecord>, Fault> {
+        let found = self.0.store.records::<DocumentRecord>().get(&id).await?;
+        Ok(found.map(|record| record.value))
     }
 
     /// A room that has people in it.
     pub(crate) async fn room(&self, id: RoomId) -> Result<Option<Arc<Room>>, Fault> {
-        let records = self.0.store.records::<Room>();
-        let load = async {
-            let found = records.get(&id).await?;
-            Ok::<_, Fault>(found.map(|room| Arc::new(room.value)))
-        };
-        let room = self.0.rooms.get(id, load).await?;
+        let room = self.0.rooms.get(id, self.load_room(id)).await?;
         Ok(room.filter(|room| room.is_active))
+    }
+
+    async fn load_room(&self, id: RoomId) -> Result<Option<Arc<Room>>, Fault> {
+        let found = self.0.store.records::<Room>().get(&id).await?;
+        Ok(found.map(|room| Arc::new(room.value)))
+    }
+
+    /// A room that somebody is in.
+    pub(crate) async fn room_of(
+        &self,
+        user: UserId,
+        id: RoomId,
+    ) -> Result<Option<Arc<Room>>, Fault> {
+        let is_in = |room: &Arc<Room>| room.role(user).is_some();
+        if let Some(room) = self.room(id).await?.filter(is_in) {
+            return Ok(Some(room));
+        }
+        // They may have joined at another node a moment ago.
+        let room = self.0.rooms.read(id, self.load_room(id)).await?;
+        Ok(room.filter(|room| room.is_active && is_in(room)))
     }
 
     /// What a person may do with a document.
     pub(crate) async fn document_permission(
+        &self,
+        user: UserId,
+        id: DocumentId,
+    ) -> Result<Permission, Fault> {
+        let permission = self.remembered_permission(user, id).await?;
+        if permission > Permission::None {
+            return Ok(permission);
+        }
+        // Stock clients take a refusal for final: it does not rest on what is remembered, since another
+        // node may have let them in a moment ago.
+        let record = self.0.documents.read(id, self.load_document(id)).await?;
+        let room = match id {
+            DocumentId::Note(_) => record.and_then(|record| record.room),
+            DocumentId::Todos(bytes) => Some(RoomId::from_bytes(bytes)),
+            DocumentId::Room(room) => Some(room),
+        };
+        if let Some(room) = room {
+            self.0.rooms.read(room, self.load_room(room)).await?;
+        }
+        self.remembered_permission(user, id).await
+    }
+
+    async fn remembered_permission(
         &self,
         user: UserId,
         id: DocumentId,

@@ -169,25 +169,40 @@ impl Accounts {
                 login.revoke(now);
                 Ok::<_, Refusal>(())
             })
-            .await?;
-        planned.announce(revoked);
-        Ok(ended.and_then(Result::ok).map(|login| login.user_id))
+            .await;
+        match &ended {
+            Ok(_) => planned.announce(revoked, &ended),
+            // Its outcome may not be known. Stock clients take the end of a login for final, so that it is
+            // told only when it is true; what is not true yet is looked for while the plan is open.
+            Err(_) => self.look_again(revoked).await,
+        }
+        Ok(ended?.and_then(Result::ok).map(|login| login.user_id))
     }
 
-    /// Ends all logins of a person.
+    async fn look_again(&self, change: AccessChange) {
+        if let Err(fault) = self.look_for(change).await {
+            tracing::warn!(?change, %fault, "whether it came true is looked for later");
+        }
+    }
+
+    /// Ends all logins of a person: the caller's own last, and only when the others have ended, so that the
+    /// same can be asked again.
     pub(crate) async fn revoke_all(&self, caller: Caller, origin: &Origin) -> Result<(), Fault> {
-        let mut cursor = None;
+        let (mut cursor, mut failed) = (None, None);
         loop {
             let of_user = Page::of("user").equal(caller.user).limit(AT_A_TIME).cursor(cursor);
             let page = self.0.store.records::<Login>().page(of_user).await?;
-            for login in page.items.iter().filter(|login| login.revoked_at.is_none()) {
-                self.revoke(login.id).await?;
+            let standing = page.items.iter().filter(|login| login.revoked_at.is_none());
+            for login in standing.filter(|login| login.id != caller.login) {
+                failed = self.revoke(login.id).await.err().or(failed);
             }
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
             }
         }
+        failed.map_or(Ok(()), Err)?;
+        self.revoke(caller.login).await?;
         self.announce(AccessChange::UserRevoked(caller.user));
         self.audit(Event::LoggedOutEverywhere, Some(caller.user), origin).await;
         Ok(())

@@ -84,9 +84,11 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// What it has become, as [`Accounts::announce`] does.
-    pub(crate) fn announce(self, change: AccessChange) {
-        self.accounts.told(change, self.plan);
+    /// What it has become, as [`Accounts::announce`] does. After a failure, whose outcome may not be known,
+    /// the plan stays open: nodes look for it until it is old, this one among them.
+    pub(crate) fn announce<T, E>(self, change: AccessChange, outcome: &Result<T, E>) {
+        let settled = self.plan.filter(|_| outcome.is_ok());
+        self.accounts.told(change, settled);
     }
 }
 

@@ -37,6 +37,15 @@ where
         if let Some(value) = self.cache.get(&key) {
             return Ok(value);
         }
+        self.read(key, load).await
+    }
+
+    /// What `load` reads, whatever is remembered of `key`; it is remembered from now on.
+    pub(crate) async fn read<E>(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
         let before = *self.lock();
         let value = load.await?;
         let generation = self.lock();

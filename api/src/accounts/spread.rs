@@ -2,8 +2,8 @@
 //! node reads twice a second, so that losing the bus delays nothing much.
 //!
 //! A change is written after what it tells of. What takes something from somebody is written before as well,
-//! as a plan: its node may die in between, and until a plan is settled the others look whether it has come
-//! true. Must not know what a change means to a socket.
+//! as a plan: its node may die in between, or never learn the outcome, and until a plan is settled all nodes
+//! look whether it has come true. Must not know what a change means to a socket.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -96,8 +96,8 @@ impl Accounts {
         tokio::spawn(clear_away(self.clone()));
     }
 
-    /// Looks whether what another node has planned has come true.
-    async fn look_for(&self, change: AccessChange) -> Result<(), Fault> {
+    /// Looks whether what was planned, here or at another node, has come true.
+    pub(super) async fn look_for(&self, change: AccessChange) -> Result<(), Fault> {
         match change {
             AccessChange::LoginRevoked(login) if !self.has_ended(login).await? => {}
             AccessChange::DocumentDeleted(id) if !self.is_deleted(id).await? => {}
@@ -221,7 +221,7 @@ impl Ears {
         let old = now - KEPT;
         self.heard.retain(|_, at| *at > old);
         for row in planned {
-            if row.node != self.node && !self.heard.contains_key(&row.id) {
+            if !self.heard.contains_key(&row.id) {
                 self.accounts.look_for(row.change).await?;
             }
         }
@@ -230,9 +230,11 @@ impl Ears {
 
     fn hear(&mut self, row: &SpreadChange) {
         let now = self.accounts.clock().now();
-        if row.node != self.node && self.heard.insert(row.id, now).is_none() {
+        if self.heard.insert(row.id, now).is_none() {
             self.heard.extend(row.plan.map(|plan| (plan, now)));
-            self.accounts.heard(row.change);
+            if row.node != self.node {
+                self.accounts.heard(row.change);
+            }
         }
     }
 }

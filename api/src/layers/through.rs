@@ -7,13 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use tracing::Instrument;
+
 use crate::fault::Fault;
 
 pub(super) async fn carry(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    match tokio::spawn(next.run(request)).await {
+    match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,
         Err(error) => Fault::Internal(error.to_string()).into_response(),
     }

@@ -164,7 +164,7 @@ pub(super) async fn list(
 ) -> Result<Listed<NoteView>, Fault> {
     let query = paging.of("owner").equal(caller.user);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
-    page.items = api.documents.listed(page.items).await;
+    page.items = api.documents.listed(page.items).await?;
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }
@@ -179,8 +179,9 @@ pub(super) async fn list_in_room(
 ) -> Result<Listed<NoteView>, Fault> {
     let query: Page<'_> = paging.of("room").equal(room);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
-    page.items.retain(|note| note.is_shared || note.owner_id == caller.user);
-    page.items = api.documents.listed(page.items).await;
+    page.items = api.documents.listed(page.items).await?;
+    let is_shown = |note: &Versioned<Note>| note.is_shared || note.owner_id == caller.user;
+    page.items.retain(|note| note.room_id == Some(room) && is_shown(note));
     api.shown.remember(caller.login, page.items.iter().map(|note| &note.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }

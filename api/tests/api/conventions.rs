@@ -1,5 +1,10 @@
 //! What is the same on every route: problems, bodies, pages, keys and rates.
 
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
 use http::Method;
 use serde_json::json;
 
@@ -133,4 +138,38 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(refused.header("retry-after"), "1");
     hall.advance(1);
     ada.get(&hall, "/auth/me").await.is(200);
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_request_has_the_id_that_its_person_is_shown() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+    let _here = tracing::subscriber::set_default(subscriber.finish());
+    hall.store.close().await;
+    for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let id = format!("id-of-{method}");
+        let ask = ada.ask(&hall, method, "/notes").header("x-request-id", &id);
+        ask.json(json!({ "text": "a" })).send().await;
+        let written = String::from_utf8(std::mem::take(&mut *written.0.lock().unwrap())).unwrap();
+        assert!(written.lines().all(|line| line.contains(&id)), "{id}: {written}");
+        if ["id-of-GET", "id-of-POST"].contains(&&*id) {
+            assert!(written.contains("the store did not answer"), "{id}: {written}");
+        }
+    }
 }

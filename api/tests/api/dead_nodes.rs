@@ -1,6 +1,8 @@
 //! What a node planned, and did or not, before it died: others find out.
 
-use serde_json::json;
+use std::convert::Infallible;
+
+use serde_json::{Value, json};
 use studyhall_schema::{
     access::{AccessChange, Credential},
     access_change::SpreadChange,
@@ -8,9 +10,11 @@ use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::AccessChangeId,
     login::{Login, Refusal},
+    note::Note,
 };
+use studyhall_store::Page;
 
-use crate::hall::{Hall, told};
+use crate::hall::{Hall, Person, told};
 
 /// What a node writes before it takes something from somebody.
 async fn plans(hall: &Hall, node: AccessChangeId, change: AccessChange) {
@@ -61,8 +65,9 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     hall.accounts.join_nodes();
     let (node, mut changes) = (AccessChangeId::new(&*hall.clock), hall.changes());
     let plan = AccessChangeId::new(&*hall.clock);
+    // What settles it comes first: the node may read between the two.
     for (id, is_planned, settles) in
-        [(plan, true, None), (AccessChangeId::new(&*hall.clock), false, Some(plan))]
+        [(AccessChangeId::new(&*hall.clock), false, Some(plan)), (plan, true, None)]
     {
         let (at, change) = (hall.clock.now(), AccessChange::UserChanged(user));
         let row = SpreadChange { id, at, node, change, is_planned, plan: settles };
@@ -74,4 +79,135 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     let note = DocumentId::Note("6553f100aaaaaaaaaaaaaaaa".parse().unwrap());
     plans(&hall, node, AccessChange::DocumentChanged(note)).await;
     assert_eq!(told(&mut changes).await, AccessChange::DocumentChanged(note));
+}
+
+#[tokio::test]
+async fn what_a_node_planned_itself_and_never_learned_the_outcome_of_it_looks_for_too() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    hall.accounts.join_nodes();
+    let mut changes = hall.changes();
+    ada.writes_note(&hall, json!({ "text": "a" })).await;
+    told(&mut changes).await;
+    let rows = hall.store.records::<SpreadChange>();
+    let here = loop {
+        let page = rows.page(Page::of("_id").limit(1)).await.unwrap();
+        if let Some(row) = page.items.first() {
+            break row.node;
+        }
+        tokio::task::yield_now().await;
+    };
+    let goes = hall.admits(Credential::AccessToken(ben.access.clone())).await.unwrap().login;
+    plans(&hall, here, AccessChange::LoginRevoked(goes)).await;
+    let end = |login: &mut Login| {
+        login.revoke(hall.clock.now());
+        Ok::<_, Refusal>(())
+    };
+    hall.store.records().update(&goes, end).await.unwrap();
+    assert_eq!(told(&mut changes).await, AccessChange::LoginRevoked(goes));
+    ben.get(&hall, "/auth/me").await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn who_was_let_in_elsewhere_a_moment_ago_is_not_refused_from_memory() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    let body = json!({ "text": "for all", "room_id": room, "is_shared": true });
+    let note = ada.writes_note(&hall, body).await;
+    let there = hall.restarted(|_| {});
+    let paths = [format!("/notes/{note}"), format!("/rooms/{room}/notes")];
+    for path in &paths {
+        ben.get(&there, path).await.refused(404, "not-found");
+        ada.get(&there, path).await.is(200);
+    }
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    for path in &paths {
+        ben.get(&there, path).await.is(200);
+    }
+    ben.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    ada.put(&hall, &paths[0], json!({ "is_shared": false })).await.is(200);
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    for path in &paths {
+        ben.get(&there, path).await.refused(404, "not-found");
+    }
+}
+
+/// Changes a note's record, and dies before its row.
+async fn dies_after_the_record(
+    hall: &Hall,
+    note: &str,
+    change: impl Fn(&mut DocumentRecord) + Sync,
+) {
+    let now = hall.clock.now();
+    let revise = |record: &mut DocumentRecord| {
+        change(record);
+        record.changed_at = Some(now);
+        Ok::<_, Infallible>(())
+    };
+    let id = DocumentId::Note(note.parse().unwrap());
+    hall.store.records().update(&id, revise).await.unwrap().unwrap().unwrap();
+}
+
+/// What a list shows, by its text: whether it is shared.
+async fn listed(hall: &Hall, who: &Person, path: &str) -> Vec<(String, bool)> {
+    let listed = who.get(hall, path).await.is(200);
+    let one = |note: &Value| {
+        (note["text"].as_str().unwrap().to_owned(), note["is_shared"].as_bool().unwrap())
+    };
+    let mut notes: Vec<_> = listed.body["items"].as_array().unwrap().iter().map(one).collect();
+    notes.sort_unstable();
+    notes
+}
+
+#[tokio::test]
+async fn lists_show_what_a_record_allows_whatever_its_row_says_and_put_the_row_right() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let mut notes = Vec::new();
+    for (text, is_shared) in [("diary", true), ("gone", true), ("draft", false), ("stays", true)] {
+        let body = json!({ "text": text, "room_id": room, "is_shared": is_shared });
+        notes.push(ada.writes_note(&hall, body).await);
+    }
+    let in_room = format!("/rooms/{room}/notes");
+    let shown = |text: &str, is_shared| (text.to_owned(), is_shared);
+    let all = ["diary", "gone", "stays"].map(|text| shown(text, true));
+    assert_eq!(listed(&hall, &ben, &in_room).await, all);
+
+    let now = hall.clock.now();
+    dies_after_the_record(&hall, &notes[0], |record| record.is_shared = false).await;
+    dies_after_the_record(&hall, &notes[1], |record| record.deleted_at = Some(now)).await;
+    dies_after_the_record(&hall, &notes[2], |record| record.is_shared = true).await;
+    let there = hall.restarted(|_| {});
+    for node in [&hall, &there] {
+        assert_eq!(
+            listed(node, &ben, &in_room).await,
+            [shown("draft", true), shown("stays", true)]
+        );
+        assert_eq!(
+            listed(node, &ada, "/notes").await,
+            [shown("diary", false), shown("draft", true), shown("stays", true)]
+        );
+    }
+    let rows = hall.store.records::<Note>();
+    let [diary, gone, draft] = [0, 1, 2].map(|which: usize| notes[which].parse().unwrap());
+    assert!(!rows.get(&diary).await.unwrap().unwrap().is_shared);
+    assert_eq!(rows.get(&gone).await.unwrap(), None);
+    assert!(rows.get(&draft).await.unwrap().unwrap().is_shared);
+}
+
+#[tokio::test]
+async fn a_note_that_looks_unshared_and_is_not_can_be_taken_back() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "diary", "room_id": room, "is_shared": false });
+    let path = format!("/notes/{}", ada.writes_note(&hall, body).await);
+    dies_after_the_record(&hall, &path["/notes/".len()..], |record| record.is_shared = true).await;
+    let hall = hall.restarted(|_| {});
+    let seen = ada.get(&hall, &path).await.is(200);
+    assert_eq!(seen.body["is_shared"], true);
+    ben.get(&hall, &path).await.is(200);
+    dies_after_the_record(&hall, &path["/notes/".len()..], |record| record.is_shared = true).await;
+    ada.put(&hall, &path, json!({ "is_shared": false })).await.is(200);
+    ben.get(&hall, &path).await.refused(404, "not-found");
 }

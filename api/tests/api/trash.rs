@@ -1,7 +1,7 @@
 //! What was deleted comes back for thirty days, and is gone for good after.
 
 use serde_json::{Value, json};
-use studyhall_schema::{document::DocumentRecord, note_version::NoteVersion};
+use studyhall_schema::{document::DocumentRecord, note::Note, note_version::NoteVersion};
 use studyhall_store::Page;
 
 use crate::hall::{Hall, Person};
@@ -97,7 +97,11 @@ async fn after_thirty_days_it_is_gone_for_good() {
     let note = ada.writes_note(&hall, json!({ "text": "old" })).await;
     let todo = ada.post(&hall, "/todos", json!({ "text": "old too" })).await.is(201).text("id");
     let kept = ada.writes_note(&hall, json!({ "text": "kept" })).await;
+    let (rows, id) = (hall.store.records::<Note>(), note.parse().unwrap());
+    let row = rows.get(&id).await.unwrap().unwrap();
     ada.delete(&hall, &format!("/notes/{note}")).await.is(204);
+    // As a node leaves it that dies before it came to the row.
+    rows.insert(row.value).await.unwrap();
     ada.delete(&hall, &format!("/todos/{todo}")).await.is(204);
     let documents = async || {
         let page = Page::of("_id").limit(10);
@@ -118,6 +122,7 @@ async fn after_thirty_days_it_is_gone_for_good() {
     hall.advance(2 * 60 * 60);
     assert_eq!(hall.service.sweep().await, Ok(2));
     assert!(!documents().await.contains(&format!("note:{note}")));
+    assert_eq!(rows.get(&id).await.unwrap(), None);
     assert!(documents().await.contains(&format!("note:{kept}")));
     let versions = hall.store.records::<NoteVersion>();
     let left = versions.page(Page::of("_id").limit(10)).await.unwrap().items;

@@ -80,6 +80,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Makes the collection, its columns and its indexes where they are missing.
     fn ensure(&self, collection: Collection) -> Reply<'_, Result<(), StoreError>>;
     fn get(&self, collection: Collection, id: Bson) -> Reply<'_, Result<Option<Row>, StoreError>>;
+    /// Those that are there, in any order; in one query where it is another process that is asked.
+    fn get_many(
+        &self,
+        collection: Collection,
+        ids: Vec<Bson>,
+    ) -> Reply<'_, Result<Vec<Row>, StoreError>>;
     /// The new record is at revision 1.
     fn insert(
         &self,

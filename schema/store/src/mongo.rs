@@ -114,6 +114,14 @@ impl Backend for Mongo {
         Box::pin(async move { rows::get(self, collection, &id).await })
     }
 
+    fn get_many(
+        &self,
+        collection: Collection,
+        ids: Vec<Bson>,
+    ) -> Reply<'_, Result<Vec<Row>, StoreError>> {
+        Box::pin(async move { rows::get_many(self, collection, &ids).await })
+    }
+
     fn insert(
         &self,
         collection: Collection,

@@ -2,7 +2,9 @@
 //!
 //! Must not know what a record means, nor which backend keeps it.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, hash::Hash, marker::PhantomData, ops::Deref, sync::Arc, time::Duration,
+};
 
 use bson::{Bson, RawDocumentBuf};
 use studyhall_schema::{clock::Clock, record::Record};
@@ -95,6 +97,23 @@ impl<T: Record> Records<T> {
         self.backend.get(collection, id.clone().into()).await?.as_ref().map(read).transpose()
     }
 
+    /// The records with these ids, in their order, in one query. One that is not there, or cannot be read,
+    /// is `None`: it keeps nobody from the others, and [`Records::get`] says which of the two it is.
+    pub async fn get_many(&self, ids: &[T::Id]) -> Result<Vec<Option<Versioned<T>>>, StoreError>
+    where
+        T::Id: Eq + Hash,
+    {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let collection = self.ensure().await?;
+        let wanted = ids.iter().cloned().map(Into::into).collect();
+        let rows = self.backend.get_many(collection, wanted).await?;
+        let found = readable::<T>(&rows).map(|record| (record.id(), record));
+        let found: HashMap<T::Id, Versioned<T>> = found.collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
     /// Inserts a new record. `Duplicate` when its id, or its keys in a unique index, are taken.
     pub async fn insert(&self, value: T) -> Result<Versioned<T>, StoreError> {
         let collection = self.ensure().await?;
@@ -183,14 +202,7 @@ impl<T: Record> Records<T> {
             Some(last) if more => Some(checked.cursor_after(last)?),
             _ => None,
         };
-        let items = rows.iter().filter_map(|row| match read(row) {
-            Ok(item) => Some(item),
-            Err(error) => {
-                tracing::error!(%error, "passed over in a list");
-                None
-            }
-        });
-        Ok(PageOf { items: items.collect(), next_cursor })
+        Ok(PageOf { items: readable(&rows).collect(), next_cursor })
     }
 
     /// How many records have these first keys in an index.
@@ -208,6 +220,17 @@ fn written<T: Record>(value: &T) -> Result<RawDocumentBuf, StoreError> {
     let invalid = |error: String| StoreError::Invalid(format!("{}: {error}", T::COLLECTION));
     let bytes = bson::serialize_to_vec(value).map_err(|error| invalid(error.to_string()))?;
     RawDocumentBuf::from_bytes(bytes).map_err(|error| invalid(error.to_string()))
+}
+
+/// The records of a list that can be read.
+fn readable<T: Record>(rows: &[Row]) -> impl Iterator<Item = Versioned<T>> {
+    rows.iter().filter_map(|row| match read(row) {
+        Ok(record) => Some(record),
+        Err(error) => {
+            tracing::error!(%error, "passed over in a list");
+            None
+        }
+    })
 }
 
 fn read<T: Record>(row: &Row) -> Result<Versioned<T>, StoreError> {

@@ -81,6 +81,18 @@ impl Backend for Sqlite {
         })
     }
 
+    fn get_many(
+        &self,
+        collection: Collection,
+        ids: Vec<Bson>,
+    ) -> Reply<'_, Result<Vec<Row>, StoreError>> {
+        let table = self.table(collection);
+        Box::pin(async move {
+            let ids = ids.iter().map(key::key).collect::<Result<Vec<_>, _>>()?;
+            self.readers.read(move |connection| rows::get_many(connection, &table, &ids)).await
+        })
+    }
+
     fn insert(
         &self,
         collection: Collection,

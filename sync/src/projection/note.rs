@@ -39,19 +39,38 @@ fn truncate(text: &mut String, bytes: usize) {
     }
 }
 
-/// Writes the row for content as of `seq`. A row of a later `seq` keeps its content; what comes from
-/// the record is always brought up to date. What is in the trash has no row.
+/// Whether a row shows a record's rights. A node may have died, or the store been away, between the two.
+pub(crate) fn follows(row: &Note, record: &DocumentRecord) -> bool {
+    (row.owner_id, row.room_id, row.is_shared) == (record.owner, record.room, record.is_shared)
+        && record.changed_at.is_none_or(|changed| row.updated_at >= changed)
+}
+
+/// Makes a row follow its record again: what it is then, unless there is to be none.
+pub(crate) async fn follow(
+    store: &Store,
+    note: NoteId,
+) -> Result<Option<Versioned<Note>>, SyncFault> {
+    let record = store.records::<DocumentRecord>().get(&DocumentId::Note(note)).await?;
+    if let Some(record) = record {
+        return write(store, &record, note, 0, None).await;
+    }
+    store.records::<Note>().delete(&note).await?;
+    Ok(None)
+}
+
+/// Writes the row for content as of `seq`; what it is then. A row of a later `seq` keeps its content; what
+/// comes from the record is always brought up to date. What is in the trash has no row.
 pub(super) async fn write(
     store: &Store,
     record: &DocumentRecord,
     note: NoteId,
     seq: u64,
     content: Option<Content>,
-) -> Result<(), SyncFault> {
+) -> Result<Option<Versioned<Note>>, SyncFault> {
     let rows = store.records::<Note>();
     if record.deleted_at.is_some() {
         rows.delete(&note).await?;
-        return Ok(());
+        return Ok(None);
     }
     for _ in 0..TRIES {
         let known = rows.get(&note).await?;
@@ -69,15 +88,15 @@ pub(super) async fn write(
             (None, None) => row(store, record, note, 0, Content::default()).await?,
         };
         let written = match known {
-            Some(known) if *known == fresh => return Ok(()),
+            Some(known) if *known == fresh => return Ok(Some(known)),
             Some(known) => rows.replace(fresh, known.rev).await,
             None => rows.insert(fresh).await,
         };
         match written {
             Err(StoreError::Duplicate { .. } | StoreError::Conflict) => {}
             written => {
-                written?;
-                return unless_buried(store, record.id, note).await;
+                let is_there = !take_if_buried(store, record.id, note).await?;
+                return Ok(Some(written?).filter(|_| is_there));
             }
         }
     }
@@ -85,13 +104,14 @@ pub(super) async fn write(
 }
 
 /// A row that was just made goes again when its document was buried meanwhile: whoever buried it may
-/// have looked for the row before it was there.
-async fn unless_buried(store: &Store, id: DocumentId, note: NoteId) -> Result<(), SyncFault> {
+/// have looked for the row before it was there. Whether it was.
+async fn take_if_buried(store: &Store, id: DocumentId, note: NoteId) -> Result<bool, SyncFault> {
     let record = store.records::<DocumentRecord>().get(&id).await?;
-    if record.is_none_or(|record| record.deleted_at.is_some()) {
+    let is_buried = record.is_none_or(|record| record.deleted_at.is_some());
+    if is_buried {
         store.records::<Note>().delete(&note).await?;
     }
-    Ok(())
+    Ok(is_buried)
 }
 
 /// The row of a note whose document has this content at `seq`.

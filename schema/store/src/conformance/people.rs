@@ -70,6 +70,16 @@ pub(super) async fn come_and_go(store: &Store) {
     );
     assert_eq!(readers.get(&ada.id).await.unwrap().unwrap().value, visited);
 
+    let nobody = UserId::new(store.clock().as_ref());
+    let found = readers.get_many(&[nobody, ben.id, ada.id, ben.id]).await.unwrap();
+    let ada_now = Versioned { value: visited.clone(), rev: 2 };
+    assert_eq!(
+        found,
+        [None, Some(ben.clone()), Some(ada_now), Some(ben)],
+        "several are read at once, in the order that they are asked for"
+    );
+    assert_eq!(readers.get_many(&[]).await, Ok(Vec::new()), "none are none");
+
     assert_eq!(readers.delete(&ada.id).await, Ok(true), "who is there can go");
     assert_eq!(readers.delete(&ada.id).await, Ok(false), "once");
     assert_eq!(readers.replace(visited, 2).await, Err(StoreError::Conflict), "and is gone");

@@ -1,7 +1,7 @@
 //! Records: real documents with the record's fields and `_rev`.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, raw::cstr};
-use mongodb::{IndexModel, options::IndexOptions};
+use mongodb::{IndexModel, action::Find, options::IndexOptions};
 use studyhall_schema::record::Index;
 
 use super::{
@@ -41,6 +41,32 @@ pub(super) async fn get(
 ) -> Result<Option<Row>, StoreError> {
     let found = find(mongo, collection, id, Deadline::start()).await?;
     found.map(|document| row(collection, document)).transpose()
+}
+
+pub(super) async fn get_many(
+    mongo: &Mongo,
+    collection: Collection,
+    ids: &[Bson],
+) -> Result<Vec<Row>, StoreError> {
+    let deadline = Deadline::start();
+    let ids = ids.iter().map(filter::plain).collect::<Result<Vec<_>, _>>()?;
+    let rows = mongo.rows(collection.name);
+    let find = rows.find(doc! { "_id": { "$in": ids } });
+    listed(find.max_time(deadline.left()), deadline).await
+}
+
+/// What a query finds. A revision that cannot be read is 0: nothing is replaced at that.
+async fn listed(
+    find: Find<'_, RawDocumentBuf>,
+    deadline: Deadline,
+) -> Result<Vec<Row>, StoreError> {
+    let mut cursor = deadline.read(find).await?;
+    let mut found = Vec::new();
+    while deadline.read(cursor.advance()).await? {
+        let document = cursor.current().to_owned();
+        found.push(Row { rev: revision(&document).unwrap_or(0), document });
+    }
+    Ok(found)
 }
 
 async fn find(
@@ -163,13 +189,7 @@ pub(super) async fn scan(
     let rows = mongo.rows(collection.name);
     let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
     let find = rows.find(filter::filter(scan)?).sort(filter::order(scan)).limit(limit);
-    let mut cursor = deadline.read(find.max_time(deadline.left())).await?;
-    let mut found = Vec::new();
-    while deadline.read(cursor.advance()).await? {
-        let document = cursor.current().to_owned();
-        found.push(Row { rev: revision(&document).unwrap_or(0), document });
-    }
-    Ok(found)
+    listed(find.max_time(deadline.left()), deadline).await
 }
 
 /// Counts by the command that is exact on a sharded cluster too.

@@ -41,6 +41,26 @@ pub(super) fn get(connection: &Connection, table: &Table, id: &[u8]) -> Result<O
     select.query_row([id], |row| Ok(read(table, row))).optional()?.transpose()
 }
 
+pub(super) fn get_many(
+    connection: &Connection,
+    table: &Table,
+    ids: &[Vec<u8>],
+) -> Result<Vec<Row>, Fault> {
+    let rows = ids.iter().map(|id| get(connection, table, id).transpose());
+    rows.flatten().filter_map(unless_broken).collect()
+}
+
+/// One broken record keeps nobody from the others.
+fn unless_broken(row: Result<Row, Fault>) -> Option<Result<Row, Fault>> {
+    match row {
+        Err(Fault::Store(broken @ StoreError::Corrupt(_))) => {
+            Fault::Store(broken).told();
+            None
+        }
+        row => Some(row),
+    }
+}
+
 pub(super) fn insert(
     connection: &Connection,
     table: &Table,
@@ -131,13 +151,7 @@ pub(super) fn scan(connection: &Connection, table: &Table, scan: &Scan) -> Resul
     let (sql, parameters) = table.scan(&Scan { limit: scan.limit + BROKEN, ..scan.clone() })?;
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map(params_from_iter(parameters), |row| Ok(read(table, row)))?;
-    let whole = rows.filter_map(|row| match row.map_err(Fault::from).flatten() {
-        Err(Fault::Store(broken @ StoreError::Corrupt(_))) => {
-            Fault::Store(broken).told(); // one broken record keeps nobody from the others
-            None
-        }
-        row => Some(row),
-    });
+    let whole = rows.filter_map(|row| unless_broken(row.map_err(Fault::from).flatten()));
     whole.take(scan.limit).collect()
 }
 
