@@ -152,7 +152,7 @@ impl Documents {
         let begins = begins(engine, kind, note, title, text);
         let written = if is_new { 0 } else { self.written(id, &begins).await? };
         for update in begins.into_iter().skip(written) {
-            self.edit(id, by, Box::new(move |_, _| Ok(Some(update.clone())))).await?;
+            self.edit(id, by, Box::new(move |_, _| Ok(Some(update)))).await?;
         }
         self.project(id).await?;
         Ok(is_new)
@@ -204,7 +204,7 @@ impl Documents {
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
-            let _turn = &turn;
+            let _turn = turn;
             bases.retain(|base| {
                 base.only_if.as_ref().is_none_or(|made| made.is_in(|client| note.written(client)))
             });

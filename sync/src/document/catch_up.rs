@@ -172,12 +172,6 @@ impl<E: Engine> Document<E> {
             let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;
-            let is_fresh = verdict == Verdict::Fits && waiting.peer.is_none();
-            if judge && is_fresh && self.edits.make_again(waiting.ordinal, self.state.seq()) {
-                self.waiting_bytes -= waiting.data.len();
-                self.waiting_memory -= E::memory(&waiting.scan);
-                continue; // what it was made from is not what the document is
-            }
             if is_right || !judge || !is_certain {
                 self.engine.take(&mut self.state, *by, scan, decoded);
                 right.push(waiting);
