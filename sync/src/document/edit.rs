@@ -59,9 +59,9 @@ impl Edits {
     /// The edit with this ordinal is made once more, before all others. Whether there is one.
     pub(super) fn make_again(&mut self, ordinal: u64) -> bool {
         let lost = self.running.take_if(|running| running.1 == ordinal);
-        let is_one = lost.is_some();
-        lost.into_iter().for_each(|(wanted, _)| self.queue.push_front(wanted));
-        is_one
+        let Some((wanted, _)) = lost else { return false };
+        self.queue.push_front(wanted);
+        true
     }
 }
 
