@@ -152,7 +152,7 @@ impl Documents {
         let begins = begins(engine, kind, note, title, text);
         let written = if is_new { 0 } else { self.written(id, &begins).await? };
         for update in begins.into_iter().skip(written) {
-            self.edit(id, by, Box::new(move |_, _| Ok(Some(update)))).await?;
+            self.edit(id, by, Box::new(move |_, _| Ok(Some(update.clone())))).await?;
         }
         self.project(id).await?;
         Ok(is_new)
@@ -188,7 +188,7 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, title, mut bases, has_forgotten_base, only_at, made } = put;
-        let turn = if text.len() > LARGE_TEXT {
+        let mut turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
             turn.map_err(|_| SyncFault::Unavailable)?
@@ -204,7 +204,7 @@ impl Documents {
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
-            let _turn = turn;
+            let _turn = turn.take();
             bases.retain(|base| {
                 base.only_if.as_ref().is_none_or(|made| made.is_in(|client| note.written(client)))
             });

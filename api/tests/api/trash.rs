@@ -50,6 +50,25 @@ async fn a_note_comes_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_note_whose_return_was_cut_off_before_its_row_can_be_brought_back_again() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let note = ada.writes_note(&hall, json!({ "text": "Photosynthesis" })).await;
+    ada.delete(&hall, &format!("/notes/{note}")).await.is(204);
+    let unbury = |record: &mut DocumentRecord| {
+        record.deleted_at = None;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    let id = format!("note:{note}").parse().unwrap();
+    hall.store.records().update(&id, unbury).await.unwrap().unwrap().unwrap();
+    let hall = hall.restarted(|_| {});
+    assert_eq!(trash(&hall, &ada).await, one("note", "Photosynthesis"));
+    ada.post(&hall, &format!("/trash/{note}/restore"), json!({})).await.is(204);
+    assert_eq!(trash(&hall, &ada).await, []);
+    let listed = ada.get(&hall, "/notes").await.is(200);
+    assert_eq!(listed.body["items"][0]["text"], "Photosynthesis");
+}
+
+#[tokio::test]
 async fn a_todo_comes_back_to_its_list_whoever_deleted_it() {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
     let room = ada.opens_room(&hall).await;

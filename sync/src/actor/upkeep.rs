@@ -152,7 +152,7 @@ impl<E: Engine> Actor<E> {
             return;
         };
         let edit = self.next_edit();
-        let change: Change = Box::new(|_, _| Ok(Some(first)));
+        let change: Change = Box::new(move |_, _| Ok(Some(first.clone())));
         self.feed(Input::Edit { edit, by: record.owner, change });
     }
 

@@ -124,10 +124,11 @@ impl Documents {
             }
         };
         // Until then somebody is at it.
-        if lag > LATE && self.catch_up(DocumentId::Note(id)).await.is_ok() {
-            if let Ok(fresh) = self.node.store.records::<Note>().get(&id).await {
-                return fresh;
-            }
+        if lag > LATE
+            && self.catch_up(DocumentId::Note(id)).await.is_ok()
+            && let Ok(fresh) = self.node.store.records::<Note>().get(&id).await
+        {
+            return fresh;
         }
         Some(row)
     }

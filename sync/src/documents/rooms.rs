@@ -36,7 +36,7 @@ impl Documents {
         &self,
         room: RoomId,
         by: UserId,
-        change: impl FnOnce(&mut RoomState<'_, dyn MapsMut + '_>) -> Result<(), Refusal>
+        mut change: impl FnMut(&mut RoomState<'_, dyn MapsMut + '_>) -> Result<(), Refusal>
         + Send
         + 'static,
     ) -> Result<(), SyncFault> {

@@ -21,7 +21,7 @@ use crate::{
 
 /// A change of a list; what it returns comes back to who asked.
 type ListChange<T> =
-    Box<dyn FnOnce(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send>;
+    Box<dyn FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send>;
 
 impl Documents {
     /// Changes a list of todos.
@@ -29,7 +29,7 @@ impl Documents {
         &self,
         list: DocumentId,
         by: UserId,
-        change: impl FnOnce(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Refusal> + Send + 'static,
+        change: impl FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), SyncFault> {
         self.change_list(list, by, Box::new(change)).await?;
         self.project(list).await
@@ -124,7 +124,7 @@ impl Documents {
         &self,
         list: DocumentId,
         by: UserId,
-        change: ListChange<T>,
+        mut change: ListChange<T>,
     ) -> Result<T, SyncFault> {
         let (result, changed) = mpsc::channel();
         let edit: Change = Box::new(move |view, client| {
@@ -135,6 +135,6 @@ impl Documents {
             })
         });
         self.edit(list, by, edit).await?;
-        changed.try_recv().map_err(|_| SyncFault::Unavailable)
+        changed.try_iter().last().ok_or(SyncFault::Unavailable) // it may have been made more than once
     }
 }
