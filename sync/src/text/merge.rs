@@ -267,7 +267,8 @@ impl Merge<'_> {
                 !one.text.contains(char::is_whitespace) && matches!(rank(around, &one.text), 0 | 4);
             let is_space = one.text.trim().is_empty();
             let is_twice = (is_space || is_of_word) && texts.iter().any(is_mine_too);
-            !is_twice && !(is_space && texts.iter().any(is_in))
+            let is_said = is_space && texts.iter().any(is_in);
+            !(is_twice || is_said)
         });
         let is_empty_line = (around.0.is_empty() || around.0.ends_with('\n'))
             && (around.1.is_empty() || around.1.starts_with('\n'));
