@@ -28,6 +28,8 @@ pub(crate) struct Opening {
 
 /// How many of a person's rooms are looked at when their number is limited.
 const COUNTED: usize = 100;
+/// Read at once.
+const READ: usize = 100;
 
 fn records(api: &Api) -> Records<Room> {
     api.store.records::<Room>()
@@ -145,6 +147,20 @@ pub(crate) async fn show_to_member(
 ) -> Result<Arc<Room>, Fault> {
     let room = api.accounts.room(id).await?;
     room.filter(|room| room.role(user).is_some()).ok_or(Fault::NotFound)
+}
+
+/// The ids of all rooms that somebody is in.
+pub(crate) async fn ids_of(api: &Api, user: UserId) -> Result<Vec<RoomId>, Fault> {
+    let (mut rooms, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = Page::of("user").equal(user).limit(READ).cursor(cursor);
+        let page = api.store.records::<RoomMember>().page(page).await?;
+        rooms.extend(page.items.into_iter().map(|row| row.value.room_id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(rooms);
+        }
+    }
 }
 
 /// A page of the rooms that somebody is in.

@@ -252,39 +252,48 @@ impl Documents {
         }
     }
 
-    /// The rows of a list. One that is long behind its document, since the node that had it open was
-    /// killed, is brought up to date first; each is looked at once a minute.
+    /// The rows of a list of notes. One that is long behind its document, since the node that had it open
+    /// was killed, is brought up to date first; each is looked at once a minute.
     pub async fn listed(&self, rows: Vec<Versioned<Note>>) -> Vec<Versioned<Note>> {
         let rows = rows.into_iter().map(|row| self.not_late(row));
         stream::iter(rows).buffered(LOOKED_AT).collect().await
     }
 
     async fn not_late(&self, row: Versioned<Note>) -> Versioned<Note> {
-        let (current, id) = (&self.node.current, row.id);
-        if current.contains_key(&id) {
-            return row;
-        }
-        match self.lags(&row).await {
-            Ok(None) => current.insert(id, ()),
-            Ok(Some(lag)) if lag > LATE && self.catch_up(DocumentId::Note(id)).await.is_ok() => {
-                if let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&id).await {
-                    return fresh;
-                }
-            }
-            Ok(Some(_)) | Err(_) => {} // somebody is at it, or nobody can be now
+        let (document, seq) = (DocumentId::Note(row.id), row.projected_seq);
+        if !self.node.current.contains_key(&document)
+            && self.was_late(document, seq).await
+            && let Ok(Some(fresh)) = self.node.store.records::<Note>().get(&row.id).await
+        {
+            return fresh;
         }
         row
     }
 
-    /// For how long a row has been behind its document.
-    async fn lags(&self, row: &Note) -> Result<Option<Duration>, SyncFault> {
-        let document = DocumentId::Note(row.id);
-        let next = self.node.store.log().read(document, row.projected_seq + 1, 1).await?;
+    /// Whether rows that show a document's first `seq` updates were long behind it; then they are so no
+    /// more.
+    async fn was_late(&self, id: DocumentId, seq: u64) -> bool {
+        match self.lags(id, seq).await {
+            Ok(None) => {
+                self.node.current.insert(id, ());
+                false
+            }
+            Ok(Some(lag)) => lag > LATE && self.catch_up(id).await.is_ok(),
+            Err(_) => false, // nobody can be at it now
+        }
+    }
+
+    /// For how long rows have been behind their document. What came before this node began counts as
+    /// long ago: it may have begun because the one was killed that had the document open.
+    async fn lags(&self, id: DocumentId, seq: u64) -> Result<Option<Duration>, SyncFault> {
+        let next = self.node.store.log().read(id, seq + 1, 1).await?;
         if let Some(entry) = next.first() {
-            return Ok(Some(self.node.clock.now().since(entry.at)));
+            let is_others = entry.at < self.node.began;
+            let lag = self.node.clock.now().since(entry.at);
+            return Ok(Some(if is_others { Duration::MAX } else { lag }));
         }
         // What came after it may lie in a snapshot already.
-        let is_all = self.is_compacted_to(document, row.projected_seq).await?;
+        let is_all = self.is_compacted_to(id, seq).await?;
         Ok((!is_all).then_some(Duration::MAX))
     }
 

@@ -111,6 +111,27 @@ test("a REST write is on its way to live clients before it is answered, and its 
   }
 });
 
+test("what was saved before the server was killed is found by its id, listed, and can be done", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const reads = [
+    (id) => ada.send("GET", `/todos/${id}`),
+    (id) => ben.send("PUT", `/todos/${id}/complete`),
+    async (id) => (await ada.send("GET", "/todos")).items.find((todo) => todo.id === id),
+    async (id) => (await ben.send("GET", "/todos?assigned=true")).items.find((todo) => todo.id === id),
+  ];
+  for (const [number, read] of reads.entries()) {
+    const desk = hocuspocus(t, ada, `todos:${room}`);
+    await desk.synced();
+    const id = new List(desk).add(`saved ${number}`, number, { assignee_id: ben.id });
+    await desk.saved();
+    await hall.kill();
+    desk.close();
+    await hall.start();
+    assert.equal((await read(id))?.text, `saved ${number}`);
+  }
+});
+
 test("a list is its owner's or its room's members', and nobody else's", async (t) => {
   const { ada, ben, eve } = await cast(t, ["ada", "ben", "eve"]);
   const room = await ada.roomWith([ben]);

@@ -1,5 +1,6 @@
 //! What a node planned, and did or not, before it died: others find out.
 
+use http::Method;
 use serde_json::json;
 use studyhall_schema::{
     access::{AccessChange, Credential},
@@ -8,6 +9,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::AccessChangeId,
     login::{Login, Refusal},
+    todo::{ProjectedList, Todo},
 };
 
 use crate::hall::{Hall, told};
@@ -74,4 +76,29 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     let note = DocumentId::Note("6553f100aaaaaaaaaaaaaaaa".parse().unwrap());
     plans(&hall, node, AccessChange::DocumentChanged(note)).await;
     assert_eq!(told(&mut changes).await, AccessChange::DocumentChanged(note));
+}
+
+#[tokio::test]
+async fn a_todo_whose_row_a_dead_node_did_not_write_is_found_listed_and_done_by_the_next() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "kept", "room_id": room, "assignee_id": ben.id });
+    let id = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    let list: DocumentId = format!("todos:{room}").parse().unwrap();
+    let done = format!("/todos/{id}/complete");
+    for (who, method, path) in [
+        (&ada, Method::GET, format!("/todos/{id}")),
+        (&ben, Method::PUT, done),
+        (&ada, Method::GET, "/todos".into()),
+        (&ben, Method::GET, "/todos?assigned=true".into()),
+    ] {
+        hall.store.records::<Todo>().delete(&Todo::key(list, id.parse().unwrap())).await.unwrap();
+        hall.store.records::<ProjectedList>().delete(&list).await.unwrap();
+        hall.advance(1);
+        let next = hall.restarted(|_| {});
+        let answer = who.ask(&next, method, &path).send().await.is(200);
+        let shown = answer.body["items"].get(0).unwrap_or(&answer.body);
+        assert_eq!(shown["text"], "kept", "{path}");
+    }
 }

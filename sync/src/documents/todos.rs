@@ -3,6 +3,7 @@
 
 use std::sync::mpsc;
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use studyhall_schema::{
     access::{Permission, Resource},
@@ -11,7 +12,7 @@ use studyhall_schema::{
     todo::Todo,
 };
 
-use super::Documents;
+use super::{Documents, LOOKED_AT};
 use crate::{
     SyncFault,
     contents::{self, Late, MapsMut, TodoList},
@@ -118,6 +119,19 @@ impl Documents {
             return Ok(());
         }
         self.catch_up(list).await
+    }
+
+    /// Brings the rows of those of these lists up to date that are long behind them, since the nodes that
+    /// had them open were killed; each list is looked at once a minute.
+    pub async fn refresh_todos(&self, lists: impl IntoIterator<Item = DocumentId>) {
+        let unseen = lists.into_iter().filter(|list| !self.node.current.contains_key(list));
+        let unseen: Vec<_> = unseen.collect();
+        let look = async |list| {
+            if let Ok(seq) = projection::followed(&self.node.store, list).await {
+                self.was_late(list, seq).await;
+            }
+        };
+        stream::iter(unseen).for_each_concurrent(LOOKED_AT, look).await;
     }
 
     async fn change_list<T: Send + 'static>(
