@@ -123,7 +123,8 @@ pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Crea
     };
     let id = draft.id;
     api.documents.edit_todos(list, user, move |todos| todos.make(id, &new)).await?;
-    let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::Unavailable)?;
+    // The list may have one that it does not show: it was moved from there.
+    let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or_else(taken)?;
     Ok(Created { todo, is_new: true })
 }
 

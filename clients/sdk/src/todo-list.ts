@@ -13,6 +13,8 @@ import { asId, asTime, isFields, timeOf } from "./values.js";
 
 /** Where a todo is that has no position: at the end. */
 const LAST = 1e15;
+/** The name of a list's document. */
+const LIST = /^todos:[0-9a-f]{24}$/;
 
 export interface Todo {
   readonly id: string;
@@ -62,6 +64,7 @@ export class TodoList {
     if (!this.shown) {
       const shown = new Value(this.read());
       this.todos.observeDeep(() => shown.set(this.read()));
+      this.marks.observe(() => shown.set(this.read()));
       this.shown = shown;
     }
     return this.shown;
@@ -70,7 +73,7 @@ export class TodoList {
   /** A todo; null when it is not here, or was moved to another list. */
   item(id: string): Todo | null {
     const entry = this.todos.get(id);
-    if (!isMap(entry) || isMoved(entry)) return null;
+    if (!isMap(entry) || this.isMoved(id)) return null;
     const completed = completionOf(entry);
     return {
       id,
@@ -147,7 +150,7 @@ export class TodoList {
     const { id, text, assignee_id, due_date } = todo;
     const known = this.todos.get(id);
     this.edit(() => {
-      if (!isMap(known) || !isMoved(known)) {
+      if (!this.isMoved(id)) {
         this.add({ text, assignee_id, due_date }, id, todo.created_at ?? timeOf(0));
         if (!isMap(known)) this.set(id, "completed", completed);
         return;
@@ -167,6 +170,12 @@ export class TodoList {
       this.marks.delete(id);
       ownMap(this.marks, id).set("was", was);
     });
+  }
+
+  /** Whether a todo is in another list: there is a mark of who moved it. */
+  private isMoved(id: string): boolean {
+    const to = fieldOf(this.todos.get(id), "moved_to");
+    return typeof to === "string" && LIST.test(to) && isMap(this.marks.get(id));
   }
 
   private act(id: string, change: (item: Todo) => void): boolean {
@@ -193,7 +202,7 @@ export class TodoList {
   private order(): Place[] {
     const order: Place[] = [];
     for (const [id, entry] of this.todos.entries()) {
-      if (asId(id) && isMap(entry) && !isMoved(entry)) order.push({ id, position: positionOf(entry) });
+      if (asId(id) && isMap(entry) && !this.isMoved(id)) order.push({ id, position: positionOf(entry) });
     }
     return order.sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1));
   }
@@ -232,10 +241,6 @@ function sound(change: TodoChange): TodoChange {
   if (assignee_id && !asId(assignee_id)) throw new RangeError("A todo is given to somebody by their id.");
   if (due_date && !asTime(due_date)) throw new RangeError("A due date is a time in RFC 3339.");
   return due_date ? { ...change, due_date: asTime(due_date) } : change;
-}
-
-function isMoved(entry: unknown): boolean {
-  return typeof fieldOf(entry, "moved_to") === "string";
 }
 
 function positionOf(entry: unknown): number {

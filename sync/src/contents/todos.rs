@@ -2,7 +2,7 @@
 //! position}`. Every writer may change every field. Completed is one value, so that a merge never
 //! mixes two people's halves; `position` is a number, and between any two there is room for another.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use studyhall_schema::{
@@ -69,6 +69,15 @@ pub struct Late {
     now: Value,
 }
 
+/// Why a todo that is in a list is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hidden {
+    /// It is behind the first ones.
+    Behind,
+    /// It is said to be in another list.
+    Moved,
+}
+
 /// A list of todos over a document's maps.
 pub struct TodoList<'a, M: ?Sized>(&'a mut M);
 
@@ -98,10 +107,10 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         })
     }
 
-    /// The first [`MOST`] todos in order, and what is in the list beside: it was moved, or is behind those.
-    pub fn shown(&self) -> (Vec<Item>, HashSet<TodoId>) {
+    /// The first [`MOST`] todos in order, and what is in the list beside.
+    pub fn shown(&self) -> (Vec<Item>, HashMap<TodoId, Hidden>) {
         let (order, mut hidden) = self.entries();
-        hidden.extend(order.iter().skip(MOST).map(|(_, id)| *id));
+        hidden.extend(order.iter().skip(MOST).map(|(_, id)| (*id, Hidden::Behind)));
         let items = order.into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect();
         (items, hidden)
     }
@@ -109,7 +118,7 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     /// What was changed here after it was moved; some of it, when it is much.
     pub fn late(&self) -> Vec<Late> {
         let late = |key: String| {
-            let to = parsed(self.field(&key, MOVED_TO))?;
+            let to = self.moved_to(&key)?;
             let (id, moved_by) = (canonical(&key)?, self.0.made_by(MOVED, &key)?);
             let (was, now) = (self.0.field(MOVED, &key, WAS)?, self.carried(&key));
             (was != now).then_some(Late { id, to, moved_by, was, now })
@@ -142,11 +151,13 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     }
 
     fn is_here(&self, key: &str) -> bool {
-        self.0.is_map(TODOS, key) && !self.is_moved(key)
+        self.0.is_map(TODOS, key) && self.moved_to(key).is_none()
     }
 
-    fn is_moved(&self, key: &str) -> bool {
-        self.field(key, MOVED_TO).is_some_and(|to| to.is_string())
+    /// The list that a todo was moved to, where there is a mark of that.
+    fn moved_to(&self, key: &str) -> Option<DocumentId> {
+        let to = parsed(self.field(key, MOVED_TO))?;
+        (matches!(to, DocumentId::Todos(_)) && self.0.is_map(MOVED, key)).then_some(to)
     }
 
     fn position(&self, key: &str) -> f64 {
@@ -160,12 +171,14 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     }
 
     /// The same, and what was moved away.
-    fn entries(&self) -> (Vec<(f64, TodoId)>, HashSet<TodoId>) {
-        let (mut order, mut moved) = (Vec::new(), HashSet::new());
+    fn entries(&self) -> (Vec<(f64, TodoId)>, HashMap<TodoId, Hidden>) {
+        let (mut order, mut moved) = (Vec::new(), HashMap::new());
         for key in self.0.keys(TODOS) {
             match canonical(&key).filter(|_| self.0.is_map(TODOS, &key)) {
-                Some(id) if self.is_moved(&key) => drop(moved.insert(id)),
-                Some(id) => order.push((self.position(&key), id)),
+                Some(id) if self.moved_to(&key).is_none() => {
+                    order.push((self.position(&key), id));
+                }
+                Some(id) => drop(moved.insert(id, Hidden::Moved)),
                 None => {}
             }
         }

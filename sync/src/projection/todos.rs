@@ -1,18 +1,21 @@
 //! The rows of a list of todos. Only those that differ are written; how far all of them follow the
 //! document is kept once, beside them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
     todo::{Item, ProjectedList, Todo},
-    trash::Trashed,
+    trash::{Deleted, Trashed},
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
 
-use crate::{SyncFault, contents::Late};
+use crate::{
+    SyncFault,
+    contents::{Hidden, Late},
+};
 
 /// Rows that are written at once: they share commits.
 const AT_ONCE: usize = 64;
@@ -25,7 +28,7 @@ pub(crate) struct Content {
     /// In order.
     pub(super) items: Vec<Item>,
     /// What is in the list and has no row.
-    pub(super) hidden: HashSet<TodoId>,
+    pub(super) hidden: HashMap<TodoId, Hidden>,
     /// What was changed after it was moved.
     pub(super) late: Vec<Late>,
 }
@@ -108,14 +111,20 @@ pub(super) async fn verify(
     Ok(wrong)
 }
 
-/// A row that its list does not show any more goes; what the list has lost, to the trash.
+/// A row that its list does not show any more goes; what the list has lost, to the trash. So does what is
+/// said to be in another list and is in none: whoever wrote that has taken it from everybody.
 async fn discard(
     store: &Store,
     row: Versioned<Todo>,
-    hidden: &HashSet<TodoId>,
+    hidden: &HashMap<TodoId, Hidden>,
 ) -> Result<(), StoreError> {
     let id = row.id.clone();
-    if !hidden.contains(&row.todo_id) {
+    let is_kept = match hidden.get(&row.todo_id) {
+        Some(Hidden::Behind) => true,
+        Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
+        None => false,
+    };
+    if !is_kept {
         let trashed = Trashed::todo(row.value, store.clock().now());
         match store.records().insert(trashed).await {
             Ok(_) | Err(StoreError::Duplicate { .. }) => {}
@@ -123,6 +132,25 @@ async fn discard(
         }
     }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// Whether another list has the same todo of the same person.
+async fn is_elsewhere(store: &Store, row: &Todo) -> Result<bool, StoreError> {
+    let page = Page::of("todo").equal(row.todo_id).limit(READ);
+    let same = store.records::<Todo>().page(page).await?.items;
+    Ok(same.iter().any(|other| other.owner_id == row.owner_id && other.list != row.list))
+}
+
+/// What a list shows is in the trash no more, whichever list had lost it.
+async fn take_out(store: &Store, row: &Todo) -> Result<(), StoreError> {
+    let trash = store.records::<Trashed>();
+    let id = row.todo_id.to_string();
+    for trashed in trash.page(Page::of("item").equal(row.owner_id).equal(id)).await?.items {
+        if matches!(trashed.deleted, Deleted::Todo(_)) {
+            trash.delete(&trashed.id).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn rows(
@@ -155,8 +183,7 @@ async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), Store
                 Err(StoreError::Duplicate { .. }) => {}
                 inserted => {
                     inserted?;
-                    // What is back is in the trash no more.
-                    return store.records::<Trashed>().delete(&row.id).await.map(drop);
+                    return take_out(store, &row).await;
                 }
             }
         } else {

@@ -106,6 +106,7 @@ over_both!(
     making_what_is_there_sets_only_what_is_missing,
     two_who_reorder_and_complete_apart_both_have_done_it,
     a_todo_that_moved_away_is_not_here_until_it_comes_back,
+    what_only_seems_to_have_moved_is_here,
     what_is_changed_after_a_move_is_late_until_it_is_carried_over,
     who_is_put_behind_another_comes_right_behind_it,
     what_is_put_again_changes_nothing,
@@ -164,6 +165,33 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     let item = there.items().remove(0);
     here.edits(|todos| todos.receive(&item, &Value::Null));
     assert!(!here.items()[0].is_completed);
+}
+
+fn what_only_seems_to_have_moved_is_here<E: Engine>() {
+    let mut hall = Hall::<E>::default();
+    hall.edits(|todos| todos.make(id(1), &new("one")));
+    let elsewhere = DocumentId::Todos([2; 12]);
+    let writes = |hall: &mut Hall<E>, to: Value| {
+        let edited = edit(E::view(&mut hall.0), 9, |maps| {
+            maps.set_field("todos", &id(1).to_string(), "moved_to", &to);
+            Ok(())
+        });
+        hall.takes(ben(), edited.unwrap().unwrap());
+    };
+    for junk in [json!("nowhere"), json!(5), json!(""), json!("todos:me"), json!(elsewhere)] {
+        writes(&mut hall, junk.clone());
+        assert_eq!(hall.texts(), ["one"], "{junk} without a mark");
+    }
+    hall.edits(|todos| {
+        todos.moved(id(1), elsewhere);
+        Ok(())
+    });
+    assert!(hall.items().is_empty());
+    let note = DocumentId::Note(studyhall_schema::ids::NoteId::from_bytes([2; 12]));
+    for junk in [json!("nowhere"), json!(5), json!(note)] {
+        writes(&mut hall, junk.clone());
+        assert_eq!(hall.texts(), ["one"], "{junk}");
+    }
 }
 
 fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
