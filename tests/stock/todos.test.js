@@ -242,6 +242,29 @@ test("what a client deletes is in the trash of who made it, and comes back", asy
   assert.equal((await ada.send("GET", "/trash")).items.length, 0);
 });
 
+test("what was deleted before a kill is in the trash, with the rows made again by an operator or not", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  for (const rebuild of [true, false]) {
+    const { id } = await ada.send("POST", "/todos", { text: "precious", room_id: room });
+    const desk = hocuspocus(t, ben, `todos:${room}`);
+    await desk.synced();
+    const list = new List(desk);
+    await until(() => list.map.has(id), "the list is here");
+    list.map.delete(id);
+    await desk.saved();
+    await hall.kill();
+    desk.close();
+    if (rebuild) hall.verify("--rebuild");
+    await hall.start();
+    assert.equal(await rest(ada, `/rooms/${room}/todos`), "");
+    assert.deepEqual((await ada.send("GET", "/trash")).items.map((item) => item.id), [id]);
+    await ada.send("POST", `/trash/${id}/restore`);
+    assert.equal(await rest(ada, `/rooms/${room}/todos`), "precious");
+    await ada.send("PUT", `/todos/${id}`, { is_shared: false }); // out of the way
+  }
+});
+
 test("rows are what the documents say, and are made again when they are lost", async (t) => {
   const { hall, ada } = await cast(t, ["ada"]);
   await ada.send("POST", "/todos", { text: "one" });

@@ -96,14 +96,17 @@ pub(super) async fn verify(
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
     let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
-    let wrong = missing.iter().chain(&stale).map(|row| &row.id);
-    let wrong = wrong.chain(gone.iter().map(|row| &row.id));
-    let mut wrong: Vec<_> = wrong.cloned().collect();
+    let differ = missing.iter().chain(&stale).map(|row| &row.id);
+    let mut wrong: Vec<_> = differ.chain(gone.iter().map(|row| &row.id)).cloned().collect();
     wrong.sort_unstable();
     if rebuild {
         // Also a row that claims to be of a later update than there is.
-        for id in &wrong {
-            store.records::<Todo>().delete(id).await?;
+        for row in &stale {
+            store.records::<Todo>().delete(&row.id).await?;
+        }
+        // A node that was killed may have left the row of what somebody deleted.
+        for row in gone {
+            discard(store, row, &list.hidden).await?;
         }
         store.records::<ProjectedList>().delete(&record.id).await?;
         write(store, record, seq, list).await?;
