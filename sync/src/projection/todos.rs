@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
-    todo::{Item, ProjectedList, Todo},
+    todo::{Item, ProjectedList, Todo, nobody},
     trash::{Deleted, Trashed},
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
@@ -225,12 +225,14 @@ async fn follow(store: &Store, list: DocumentId, seq: u64) -> Result<bool, SyncF
 }
 
 fn row(record: &DocumentRecord, seq: u64, item: &Item) -> Todo {
+    // In a room's list anybody of its members may have written it.
+    let unknown = if record.room.is_none() { record.owner } else { nobody() };
     Todo {
         id: Todo::key(record.id, item.id),
         todo_id: item.id,
         list: record.id,
         text: item.text.clone(),
-        owner_id: item.made_by.unwrap_or(record.owner),
+        owner_id: item.made_by.unwrap_or(unknown),
         room_id: record.room,
         is_shared: record.room.is_some(),
         assignee_id: item.assignee,
