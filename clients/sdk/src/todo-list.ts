@@ -9,7 +9,7 @@ import { newId } from "./ids.js";
 import { fieldOf, isMap, ownMap } from "./maps.js";
 import { Value, type Observable } from "./observable.js";
 import { ListFull, LONGEST_TODO, MOST_TODOS } from "./todo-limits.js";
-import { asId, asTime, isFields, timeOf } from "./values.js";
+import { asId, asTime, isFields, timeOf, type Fields } from "./values.js";
 
 /** Where a todo is that has no position: at the end. */
 const LAST = 1e15;
@@ -74,12 +74,12 @@ export class TodoList {
   item(id: string): Todo | null {
     const entry = this.todos.get(id);
     if (!isMap(entry) || this.isMoved(id)) return null;
-    const completed = completionOf(entry);
+    const { text, assignee_id, due_date, completed } = carriedOf(entry);
     return {
       id,
-      text: textOf(entry),
-      assignee_id: asId(fieldOf(entry, "assignee_id")),
-      due_date: asTime(fieldOf(entry, "due_date")),
+      text,
+      assignee_id,
+      due_date,
       is_completed: completed !== null,
       completed_at: completed?.at ?? null,
       created_at: asTime(fieldOf(entry, "created_at")),
@@ -142,7 +142,7 @@ export class TodoList {
 
   /** Done when and by whom, to be taken to another list. */
   completed(id: string): Completed {
-    return completionOf(this.todos.get(id));
+    return completionOf(fieldOf(this.todos.get(id), "completed"));
   }
 
   /** Takes a todo from another list. One that was moved from here comes back as it is now. */
@@ -155,8 +155,14 @@ export class TodoList {
         if (!isMap(known)) this.set(id, "completed", completed);
         return;
       }
-      const fields = { text, assignee_id, due_date, completed, moved_to: null };
-      for (const [field, value] of Object.entries(fields)) this.set(id, field, value);
+      // Only what was changed where it has been: the rest may have been changed here meanwhile.
+      const is: Fields = carriedOf(known);
+      const was = fieldOf(this.marks.get(id), "was");
+      for (const [field, value] of Object.entries({ text, assignee_id, due_date, completed })) {
+        const stayed = isFields(was) && same(was[field], value);
+        if (!stayed && !same(is[field], value)) this.set(id, field, value);
+      }
+      this.set(id, "moved_to", null);
       this.marks.delete(id);
       this.putLast(id);
     });
@@ -164,11 +170,10 @@ export class TodoList {
 
   /** Says that a todo is in another list from now on; what is done to it here later goes after it. */
   moved(id: string, to: string): boolean {
-    return this.act(id, ({ text, assignee_id, due_date }) => {
-      const was = { text, assignee_id, due_date, completed: this.completed(id) };
+    return this.act(id, () => {
       this.set(id, "moved_to", to);
       this.marks.delete(id);
-      ownMap(this.marks, id).set("was", was);
+      ownMap(this.marks, id).set("was", carriedOf(this.todos.get(id)));
     });
   }
 
@@ -253,7 +258,21 @@ function textOf(entry: unknown): string {
   return typeof text === "string" ? [...text].slice(0, LONGEST_TODO).join("") : "";
 }
 
-function completionOf(entry: unknown): Completed {
-  const completed = fieldOf(entry, "completed");
+/** What is carried over of a todo from list to list, as far as it is sound. */
+function carriedOf(entry: unknown) {
+  return {
+    text: textOf(entry),
+    assignee_id: asId(fieldOf(entry, "assignee_id")),
+    due_date: asTime(fieldOf(entry, "due_date")),
+    completed: completionOf(fieldOf(entry, "completed")),
+  };
+}
+
+function same(one: unknown, other: unknown): boolean {
+  const plain = (value: unknown) => (isFields(value) ? JSON.stringify(completionOf(value)) : value);
+  return plain(one) === plain(other);
+}
+
+function completionOf(completed: unknown): Completed {
   return isFields(completed) ? { at: asTime(completed["at"]), by: asId(completed["by"]) } : null;
 }

@@ -132,18 +132,8 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
             TEXT: short_text(self.field(key, TEXT).as_ref()),
             ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
             DUE: parsed::<Timestamp>(self.field(key, DUE)),
-            COMPLETED: self.completion(key),
+            COMPLETED: completion(self.field(key, COMPLETED)),
         })
-    }
-
-    fn completion(&self, key: &str) -> Value {
-        match self.field(key, COMPLETED).filter(Value::is_object) {
-            None => Value::Null,
-            Some(mut value) => json!({
-                "at": parsed::<Timestamp>(Some(value["at"].take())),
-                "by": parsed::<UserId>(Some(value["by"].take())),
-            }),
-        }
     }
 
     fn field(&self, key: &str, field: &str) -> Option<Value> {
@@ -215,29 +205,42 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     /// Takes a todo from another list. One that was moved from here comes back as it is now.
     pub fn receive(&mut self, item: &Item, completed: &Value) -> Result<(), Refusal> {
         let key = item.id.to_string();
-        let returns = self.0.is_map(TODOS, &key) && !self.is_here(&key);
+        if self.moved_to(&key).is_some() {
+            self.take_back(&key, item, completed);
+            return Ok(());
+        }
         let new = NewTodo {
             text: item.text.clone(),
             assignee: item.assignee,
             due: item.due,
             created_at: item.created_at.unwrap_or_default(),
         };
-        if !returns {
-            let is_new = !self.0.is_map(TODOS, &key);
-            self.make(item.id, &new)?;
-            if is_new {
-                self.set(&key, COMPLETED, completed);
-            }
-            return Ok(());
+        let is_new = !self.0.is_map(TODOS, &key);
+        self.make(item.id, &new)?;
+        if is_new {
+            self.set(&key, COMPLETED, completed);
         }
-        self.set(&key, TEXT, &json!(new.text));
-        self.set(&key, ASSIGNEE, &json!(new.assignee));
-        self.set(&key, DUE, &json!(new.due));
-        self.set(&key, COMPLETED, completed);
-        self.set(&key, MOVED_TO, &Value::Null);
-        self.0.remove(MOVED, &key);
-        self.put_last(&key);
         Ok(())
+    }
+
+    /// Only what was changed where it has been is set: the rest may have been changed here, by somebody
+    /// who has not heard of the move.
+    fn take_back(&mut self, key: &str, item: &Item, completed: &Value) {
+        let comes = json!({
+            TEXT: item.text,
+            ASSIGNEE: item.assignee,
+            DUE: item.due,
+            COMPLETED: completion(Some(completed.clone())),
+        });
+        let (is, was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
+        for field in CARRIED {
+            if was.get(field) != Some(&comes[field]) && is[field] != comes[field] {
+                self.set(key, field, &comes[field]);
+            }
+        }
+        self.set(key, MOVED_TO, &Value::Null);
+        self.0.remove(MOVED, key);
+        self.put_last(key);
     }
 
     /// Says that a todo is in another list from now on.
@@ -342,7 +345,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
 
     /// `completed` as it is, to be taken to another list.
     pub fn completed(&self, id: TodoId) -> Value {
-        self.completion(&id.to_string())
+        completion(self.field(&id.to_string(), COMPLETED))
     }
 
     fn set(&mut self, key: &str, field: &str, value: &Value) {
@@ -393,6 +396,17 @@ fn between(before: Option<f64>, next: Option<f64>) -> Option<f64> {
 fn canonical(key: &str) -> Option<TodoId> {
     let id: TodoId = key.parse().ok()?;
     (id.to_string() == key).then_some(id)
+}
+
+/// When a todo was done and by whom, as far as that is sound.
+fn completion(completed: Option<Value>) -> Value {
+    match completed.filter(Value::is_object) {
+        None => Value::Null,
+        Some(mut value) => json!({
+            "at": parsed::<Timestamp>(Some(value["at"].take())),
+            "by": parsed::<UserId>(Some(value["by"].take())),
+        }),
+    }
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: Option<Value>) -> Option<T> {

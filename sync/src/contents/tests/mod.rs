@@ -14,7 +14,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind},
     ids::{TodoId, UserId},
     timer::{self, TimerAction, TimerConfig},
-    todo::{LAST, LONGEST_TEXT, MOST, Setting},
+    todo::{Item, LAST, LONGEST_TEXT, MOST, Setting},
 };
 use studyhall_store::log::{Entry, LoggedUpdate};
 
@@ -77,7 +77,7 @@ impl<E: Engine> Hall<E> {
         }
     }
 
-    fn items(&mut self) -> Vec<studyhall_schema::todo::Item> {
+    fn items(&mut self) -> Vec<Item> {
         read(E::view(&mut self.0), |maps| TodoList::of(maps).shown().0)
     }
 
@@ -107,6 +107,7 @@ over_both!(
     two_who_reorder_and_complete_apart_both_have_done_it,
     a_todo_that_moved_away_is_not_here_until_it_comes_back,
     what_only_seems_to_have_moved_is_here,
+    what_a_phone_changes_of_a_todo_that_went_and_came_back_stays,
     what_is_changed_after_a_move_is_late_until_it_is_carried_over,
     who_is_put_behind_another_comes_right_behind_it,
     what_is_put_again_changes_nothing,
@@ -165,6 +166,37 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     let item = there.items().remove(0);
     here.edits(|todos| todos.receive(&item, &Value::Null));
     assert!(!here.items()[0].is_completed);
+}
+
+fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
+    // Whichever of two who write at once is preferred, and whether the phone is heard of before or after.
+    for (client, is_before) in [(1, false), (1, true), (99, false), (99, true)] {
+        let mut hall = Hall::<E>::default();
+        hall.edits(|todos| todos.make(id(1), &new("one")));
+        let item = hall.items().remove(0);
+        let change = |text: &str| TodoChange { text: Some(text.into()), ..TodoChange::default() };
+        let phones = hall.edit(client, |todos| {
+            todos.revise(id(1), &change("a phone's words"))?;
+            todos.complete(id(1), ben(), Timestamp::from_millis(9))
+        });
+        hall.edits(|todos| {
+            todos.moved(id(1), DocumentId::Todos([2; 12]));
+            Ok(())
+        });
+        let phones = phones.unwrap().unwrap();
+        if is_before {
+            hall.takes(ben(), phones.clone());
+        }
+        // There it got a day.
+        let item = Item { due: Some(Timestamp::from_millis(99)), ..item };
+        hall.edits(|todos| todos.receive(&item, &Value::Null));
+        if !is_before {
+            hall.takes(ben(), phones);
+        }
+        let back = hall.items().remove(0);
+        assert_eq!((back.text.as_str(), back.is_completed), ("a phone's words", true));
+        assert_eq!(back.due, item.due);
+    }
 }
 
 fn what_only_seems_to_have_moved_is_here<E: Engine>() {
