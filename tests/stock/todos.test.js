@@ -169,6 +169,23 @@ test("what a phone does offline to a todo that was moved meanwhile goes after it
   assert.equal(await rest(ada, "/todos"), "ours ✓", "once");
 });
 
+test("what a phone does offline to a todo that was moved twice meanwhile goes after it", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const [first, second] = [await ada.roomWith([ben]), await ben.roomWith([ada])];
+  const { id } = await ada.send("POST", "/todos", { text: "draft", room_id: first });
+  const desk = hocuspocus(t, ben, `todos:${first}`);
+  await desk.synced();
+  const list = new List(desk);
+  await list.shows("draft");
+  await desk.leave();
+  await ada.send("PUT", `/todos/${id}`, { is_shared: false });
+  await ada.send("PUT", `/todos/${id}`, { is_shared: true, room_id: second });
+  list.complete(id, ben.id);
+  desk.comeBack();
+  await desk.saved();
+  await until(async () => (await rest(ada, `/rooms/${second}/todos`)) === "draft ✓", "it is done where it is");
+});
+
 test("what a phone does offline to a todo that went to another list and came back stays", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
   const room = await ada.roomWith([ben]);

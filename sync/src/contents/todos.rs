@@ -69,6 +69,20 @@ pub struct Late {
     now: Value,
 }
 
+/// How far a change has come that goes after its todo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Its end: it is made, or the todo is gone.
+    Over,
+    /// The todo was moved on.
+    On {
+        /// Where it is, as this list knows.
+        to: DocumentId,
+        /// Who moved it.
+        by: UserId,
+    },
+}
+
 /// Why a todo that is in a list is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hidden {
@@ -254,14 +268,22 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     }
 
     /// Takes what was changed of a todo where it had been before.
-    pub fn carry(&mut self, late: &Late) -> Result<(), Refusal> {
-        self.check(late.id, None)?;
-        for field in CARRIED {
-            if late.was[field] != late.now[field] {
-                self.set(&late.id.to_string(), field, &late.now[field]);
+    pub fn carry(&mut self, late: &Late) -> Carried {
+        let key = late.id.to_string();
+        if let Some(to) = self.moved_to(&key) {
+            let by = self.0.made_by(MOVED, &key);
+            return by.map_or(Carried::Over, |by| Carried::On { to, by });
+        }
+        if self.0.is_map(TODOS, &key) {
+            let is = self.carried(&key);
+            for field in CARRIED {
+                let (was, now) = (&late.was[field], &late.now[field]);
+                if was != now && is[field] != *now {
+                    self.set(&key, field, now);
+                }
             }
         }
-        Ok(())
+        Carried::Over
     }
 
     /// What was changed of a todo after it was moved has been carried over.

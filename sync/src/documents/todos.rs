@@ -15,10 +15,13 @@ use studyhall_schema::{
 use super::{Documents, LOOKED_AT};
 use crate::{
     SyncFault,
-    contents::{self, Late, MapsMut, TodoList},
+    contents::{self, Carried, Late, MapsMut, TodoList},
     document::{Change, Refusal},
     projection,
 };
+
+/// So often a todo is followed to where it was moved on.
+const HOPS: usize = 16;
 
 /// A change of a list; what it returns comes back to who asked.
 type ListChange<T> =
@@ -90,24 +93,43 @@ impl Documents {
     /// they may write where those are.
     pub(crate) async fn carry_over(&self, list: DocumentId, late: Vec<Late>) {
         for late in late {
-            let resource = Resource::Document(late.to);
-            let may = self.node.access.permission_of(late.moved_by, resource).await;
-            if may != Ok(Permission::Write) {
-                continue;
-            }
-            let (by, carried) = (late.moved_by, late.clone());
-            let carried = self.edit_todos(late.to, by, move |list| list.carry(&carried)).await;
-            // One that is not there any more takes nothing.
-            if matches!(carried, Ok(()) | Err(SyncFault::NotFound)) {
-                let done = self.edit_todos(list, by, move |list| {
-                    list.carried_over(&late);
-                    Ok(())
-                });
-                if let Err(fault) = done.await {
-                    tracing::debug!(document = %list, %fault, "a todo is carried over once more");
-                }
+            let carried = match self.carry(&late).await {
+                Ok(false) => continue,
+                Ok(true) => self.tick_off(list, late).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = carried {
+                tracing::debug!(document = %list, %fault, "a todo is carried over once more");
             }
         }
+    }
+
+    /// Carries a change to where its todo is, from list to list as that was moved on, each time on behalf of
+    /// who did that. Whether nothing of it is left: not while somebody may not write there.
+    async fn carry(&self, late: &Late) -> Result<bool, SyncFault> {
+        let (mut to, mut by) = (late.to, late.moved_by);
+        for _ in 0..HOPS {
+            let may = self.node.access.permission_of(by, Resource::Document(to)).await;
+            if may != Ok(Permission::Write) {
+                return Ok(false);
+            }
+            let late = late.clone();
+            let carried = self.change_list(to, by, Box::new(move |list| Ok(list.carry(&late))));
+            match carried.await {
+                Ok(Carried::On { to: next, by: mover }) => (to, by) = (next, mover),
+                Ok(Carried::Over) | Err(SyncFault::NotFound) => return Ok(true),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(true) // in a circle, no list has it
+    }
+
+    async fn tick_off(&self, list: DocumentId, late: Late) -> Result<(), SyncFault> {
+        self.edit_todos(list, late.moved_by, move |list| {
+            list.carried_over(&late);
+            Ok(())
+        })
+        .await
     }
 
     /// Brings the rows of a list up to date with all that is durable in it; a list that nobody has used

@@ -246,7 +246,10 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     here.takes(ben(), done.unwrap().unwrap());
     let found = here.late();
     assert_eq!((found.len(), found[0].to, found[0].moved_by), (1, elsewhere, ada()));
-    there.edits(|todos| todos.carry(&found[0]));
+    there.edits(|todos| {
+        assert_eq!(todos.carry(&found[0]), Carried::Over);
+        Ok(())
+    });
     assert_eq!(there.texts(), ["renamed meanwhile"]);
     assert_eq!(there.items()[0].completed_at, Some(Timestamp::from_millis(9)));
     here.edits(|todos| {
@@ -255,6 +258,17 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     });
     assert_eq!(here.late(), []);
     assert!(here.items().is_empty());
+    // From there it has gone on.
+    let further = DocumentId::Todos([3; 12]);
+    there.edits(|todos| {
+        todos.moved(id(1), further);
+        Ok(())
+    });
+    let goes_on = there.edit(8, |todos| {
+        assert_eq!(todos.carry(&found[0]), Carried::On { to: further, by: ada() });
+        Ok(())
+    });
+    assert_eq!(goes_on, Ok(None));
 }
 
 fn what_is_put_again_changes_nothing<E: Engine>() {
