@@ -29,8 +29,10 @@ const MOVED: &str = "moved";
 const WAS: &str = "was";
 /// What is carried over when it changes here after a move.
 const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
-/// Todos that are carried over at once.
-const AT_ONCE: usize = 100;
+/// Todos that are carried over at once, of one person to one list.
+const SHARE: usize = 50;
+/// Lists that todos of one person are carried over to at once.
+const LISTS: usize = 10;
 
 /// A todo to be made.
 #[derive(Debug, Clone)]
@@ -129,15 +131,32 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         (items, hidden)
     }
 
-    /// What was changed here after it was moved; some of it, when it is much.
+    /// What was changed here after it was moved; when it is much, some for each list that each person has
+    /// moved todos to, and theirs by turns: nobody's have to wait for those of others.
     pub fn late(&self) -> Vec<Late> {
-        let late = |key: String| {
-            let to = self.moved_to(&key)?;
-            let (id, moved_by) = (canonical(&key)?, self.0.made_by(MOVED, &key)?);
-            let (was, now) = (self.0.field(MOVED, &key, WAS)?, self.carried(&key));
-            (was != now).then_some(Late { id, to, moved_by, was, now })
-        };
-        self.0.keys(MOVED).into_iter().filter_map(late).take(AT_ONCE).collect()
+        let mut shares: HashMap<UserId, HashMap<DocumentId, usize>> = HashMap::new();
+        let mut late = Vec::new();
+        for key in self.0.keys(MOVED) {
+            let to = self.moved_to(&key);
+            let (Some(to), Some(moved_by)) = (to, self.0.made_by(MOVED, &key)) else { continue };
+            let lists = shares.entry(moved_by).or_default();
+            let has_share = lists.contains_key(&to) || lists.len() < LISTS;
+            if !has_share || lists.get(&to) == Some(&SHARE) {
+                continue;
+            }
+            if let Some(one) = self.late_one(&key, to, moved_by) {
+                let turn = lists.entry(to).or_default();
+                *turn += 1;
+                late.push((*turn, one));
+            }
+        }
+        late.sort_by_key(|(turn, _)| *turn);
+        late.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
+        let (id, was, now) = (canonical(key)?, self.0.field(MOVED, key, WAS)?, self.carried(key));
+        (was != now).then_some(Late { id, to, moved_by, was, now })
     }
 
     /// What is carried over of a todo, as far as it is sound.

@@ -128,7 +128,8 @@ async fn a_todo_that_is_one_value_is_nobodys_where_many_write() {
         let words = json!({ "text": "I, Ada, resign", "position": 1 });
         let key = todo(1).to_string();
         desk.writes(list(number), by, move |maps| maps.set("todos", &key, &words)).await;
-        let made = desk.documents.edit_todos(list(number), by, |todos| todos.make(todo(2), &new("x")));
+        let made =
+            desk.documents.edit_todos(list(number), by, |todos| todos.make(todo(2), &new("x")));
         made.await.unwrap();
         assert_eq!(desk.row(list(number), 1).await.unwrap().owner_id, whose);
         assert_eq!(desk.row(list(number), 2).await.unwrap().owner_id, by);
@@ -138,7 +139,8 @@ async fn a_todo_that_is_one_value_is_nobodys_where_many_write() {
 #[tokio::test]
 async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
     let desk = rooms_desk().await;
-    let made = desk.documents.edit_todos(list(7), ada(), |todos| todos.make(todo(1), &new("draft")));
+    let made =
+        desk.documents.edit_todos(list(7), ada(), |todos| todos.make(todo(1), &new("draft")));
     made.await.unwrap();
     for (from, to) in [(7, 8), (8, 9)] {
         desk.moves(1, list(from), list(to), ada()).await;
@@ -150,12 +152,14 @@ async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
     // Where it went on by somebody who may not write there, it waits and is not lost.
     desk.moves(1, list(9), list(1), ben()).await;
     let key = todo(1).to_string();
-    desk.writes(list(7), ben(), move |maps| maps.set_field("todos", &key, "text", &json!("more"))).await;
+    desk.writes(list(7), ben(), move |maps| maps.set_field("todos", &key, "text", &json!("more")))
+        .await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(desk.row(list(1), 1).await.unwrap().text, "Ben's offline words");
     desk.moves(1, list(1), list(9), ada()).await;
     let key = todo(2).to_string();
-    desk.writes(list(7), ben(), move |maps| maps.set_field("todos", &key, "text", &json!("other"))).await;
+    desk.writes(list(7), ben(), move |maps| maps.set_field("todos", &key, "text", &json!("other")))
+        .await;
     desk.shows(list(9), 1, |todo| todo.text == "more").await;
 }
 
@@ -163,14 +167,15 @@ async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
 async fn a_todo_that_is_said_to_go_in_a_circle_is_followed_for_a_while() {
     let desk = rooms_desk().await;
     for (from, to) in [(7, 8), (8, 9), (9, 7)] {
-        let made = desk.documents.edit_todos(list(from), mallory(), move |todos| {
-            todos.make(todo(1), &new("round"))
-        });
+        let made = desk
+            .documents
+            .edit_todos(list(from), mallory(), move |todos| todos.make(todo(1), &new("round")));
         made.await.unwrap();
         desk.documents.mark_moved(todo(1), list(from), list(to), mallory()).await.unwrap();
     }
     let key = todo(1).to_string();
-    desk.writes(list(7), mallory(), move |maps| maps.set_field("todos", &key, "text", &json!("x"))).await;
+    desk.writes(list(7), mallory(), move |maps| maps.set_field("todos", &key, "text", &json!("x")))
+        .await;
     let log = desk.store.log();
     let mut seen = Vec::new();
     while seen.len() < 3 || seen[seen.len() - 3..].iter().any(|len| *len != seen[seen.len() - 1]) {
@@ -181,5 +186,46 @@ async fn a_todo_that_is_said_to_go_in_a_circle_is_followed_for_a_while() {
             entries += log.read(list(number), 1, 1 << 20).await.unwrap().len();
         }
         seen.push(entries);
+    }
+}
+
+#[tokio::test]
+async fn forged_marks_do_not_keep_others_changes_from_going_after_their_todos() {
+    let desk = rooms_desk().await;
+    desk.has_list(3, mallory(), false).await;
+    // To Ada's own list, into which she may not write, and to her own and a room's, where nothing is.
+    desk.writes(list(7), mallory(), |maps| {
+        for number in 0..1200_u32 {
+            let bytes: Vec<_> = [3; 8].into_iter().chain(number.to_be_bytes()).collect();
+            let key = TodoId::from_bytes(bytes.try_into().unwrap()).to_string();
+            let to = list([1, 1, 3, 8][number as usize % 4]);
+            maps.set_field("todos", &key, "text", &json!("x"));
+            maps.set_field("todos", &key, "moved_to", &json!(to));
+            maps.set_field("moved", &key, "was", &json!({}));
+        }
+    })
+    .await;
+    // More than are carried over at once.
+    for (to, moves) in [(list(7), None), (list(9), None), (list(7), Some(list(9)))] {
+        let edit = desk.documents.edit_todos(to, ada(), move |todos| {
+            for id in (10..130).map(todo) {
+                match moves {
+                    None => todos.make(id, &new("draft"))?,
+                    Some(to) => todos.moved(id, to),
+                }
+            }
+            Ok(())
+        });
+        edit.await.unwrap();
+    }
+    desk.writes(list(7), ben(), |maps| {
+        for number in 10..130 {
+            maps.set_field("todos", &todo(number).to_string(), "text", &json!("Ben's words"));
+        }
+    })
+    .await;
+    // All of them, though nobody writes meanwhile.
+    for number in 10..130 {
+        desk.shows(list(9), number, |todo| todo.text == "Ben's words").await;
     }
 }
