@@ -36,6 +36,8 @@ pub(crate) async fn list(
     user: UserId,
     paging: Paging,
 ) -> Result<(Vec<Trashed>, Option<String>), Fault> {
+    // What lists have lost is put here with their rows.
+    todos::follow_all(api, user).await?;
     let query = paging.of("owner").equal(user).descending();
     let page = records(api).page(query).await.map_err(refused)?;
     let mut items = Vec::with_capacity(page.items.len());

@@ -1,6 +1,7 @@
 //! Documents for the REST API: create one, change its content, read its row. Everything goes through
 //! the same actor and journal as what clients send.
 
+mod late;
 mod notes;
 mod rooms;
 mod todos;

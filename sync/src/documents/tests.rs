@@ -1,5 +1,7 @@
 //! Documents behind their doors: creates that come again, and a CRDT library that panics.
 
+mod todos;
+
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
