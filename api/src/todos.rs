@@ -258,7 +258,7 @@ pub(crate) async fn revise(
     } else if moves {
         // An earlier move was cut off.
         for other in others {
-            api.documents.mark_moved(id, other, list, user).await?;
+            api.documents.mark_moved(id, other, list, user, None).await?;
         }
     }
     let edit = api.documents.edit_todos(list, user, move |todos| {

@@ -158,7 +158,7 @@ async fn after_thirty_days_it_is_gone_for_good() {
 /// What a client of `who` may write into `from`: that a todo is in `to`.
 async fn says_it_moved(hall: &Hall, who: &Person, id: TodoId, from: DocumentId, to: DocumentId) {
     let moved = hall.documents.edit_todos(from, who.id.parse().unwrap(), move |todos| {
-        todos.moved(id, to);
+        todos.moved(id, to, &todos.taken_along(id));
         Ok(())
     });
     moved.await.unwrap();

@@ -168,12 +168,20 @@ export class TodoList {
     });
   }
 
-  /** Says that a todo is in another list from now on; what is done to it here later goes after it. */
-  moved(id: string, to: string): boolean {
+  /** What of a todo goes with it to another list. */
+  takenAlong(id: string): ReturnType<typeof carriedOf> {
+    return carriedOf(this.todos.get(id));
+  }
+
+  /**
+   * Says that a todo is in another list from now on, where it is as it was when it was taken there; what was done to
+   * it here since goes after it.
+   */
+  moved(id: string, to: string, was = this.takenAlong(id)): boolean {
     return this.act(id, () => {
       this.set(id, "moved_to", to);
       this.marks.delete(id);
-      ownMap(this.marks, id).set("was", carriedOf(this.todos.get(id)));
+      ownMap(this.marks, id).set("was", was);
     });
   }
 

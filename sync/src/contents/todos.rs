@@ -276,13 +276,19 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         self.put_last(key);
     }
 
-    /// Says that a todo is in another list from now on.
-    pub fn moved(&mut self, id: TodoId, to: DocumentId) {
+    /// What of a todo goes with it to another list.
+    pub fn taken_along(&self, id: TodoId) -> Value {
+        self.carried(&id.to_string())
+    }
+
+    /// Says that a todo is in another list from now on, where it is as it was when it was taken there: what
+    /// was done to it since is late.
+    pub fn moved(&mut self, id: TodoId, to: DocumentId, was: &Value) {
         let key = id.to_string();
         if self.is_here(&key) {
             self.set(&key, MOVED_TO, &json!(to));
             self.0.remove(MOVED, &key);
-            self.0.set_field(MOVED, &key, WAS, &self.carried(&key));
+            self.0.set_field(MOVED, &key, WAS, was);
         }
     }
 

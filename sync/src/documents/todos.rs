@@ -59,11 +59,11 @@ impl Documents {
         let (id, from, expected) = (row.todo_id, row.list, only_so.then(|| row.clone()));
         let look: ListChange<_> = Box::new(move |list| {
             let item = list.check(id, expected.as_ref())?;
-            Ok((item, list.completed(id)))
+            Ok((item, list.completed(id), list.taken_along(id)))
         });
-        let (item, completed) = self.change_list(from, by, look).await?;
+        let (item, completed, was) = self.change_list(from, by, look).await?;
         self.edit_todos(to, by, move |list| list.receive(&item, &completed)).await?;
-        self.mark_moved(id, from, to, by).await
+        self.mark_moved(id, from, to, by, Some(was)).await
     }
 
     /// Puts a todo back that was deleted.
@@ -82,16 +82,18 @@ impl Documents {
         self.edit_todos(list, by, move |list| list.receive(&item, &completed)).await
     }
 
-    /// Says in one list that a todo is in another.
+    /// Says in one list that a todo is in another; as it is here, where nobody knows how it was taken there.
     pub async fn mark_moved(
         &self,
         id: TodoId,
         from: DocumentId,
         to: DocumentId,
         by: UserId,
+        was: Option<Value>,
     ) -> Result<(), SyncFault> {
         self.edit_todos(from, by, move |list| {
-            list.moved(id, to);
+            let was = was.clone().unwrap_or_else(|| list.taken_along(id));
+            list.moved(id, to, &was);
             Ok(())
         })
         .await

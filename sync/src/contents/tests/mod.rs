@@ -109,6 +109,7 @@ over_both!(
     what_only_seems_to_have_moved_is_here,
     what_a_phone_changes_of_a_todo_that_went_and_came_back_stays,
     what_is_changed_after_a_move_is_late_until_it_is_carried_over,
+    what_is_done_to_a_todo_while_it_is_moved_is_late,
     who_is_put_behind_another_comes_right_behind_it,
     what_is_put_again_changes_nothing,
     a_timer_and_how_long_phases_are_are_what_they_were_set_to,
@@ -152,7 +153,7 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     there.edits(|todos| todos.receive(&item, &completed));
     let elsewhere = DocumentId::Todos([2; 12]);
     here.edits(|todos| {
-        todos.moved(id(1), elsewhere);
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
     });
     assert!(here.items().is_empty());
@@ -180,7 +181,7 @@ fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
             todos.complete(id(1), ben(), Timestamp::from_millis(9))
         });
         hall.edits(|todos| {
-            todos.moved(id(1), DocumentId::Todos([2; 12]));
+            todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
             Ok(())
         });
         let phones = phones.unwrap().unwrap();
@@ -215,7 +216,7 @@ fn what_only_seems_to_have_moved_is_here<E: Engine>() {
         assert_eq!(hall.texts(), ["one"], "{junk} without a mark");
     }
     hall.edits(|todos| {
-        todos.moved(id(1), elsewhere);
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
     });
     assert!(hall.items().is_empty());
@@ -224,6 +225,22 @@ fn what_only_seems_to_have_moved_is_here<E: Engine>() {
         writes(&mut hall, junk.clone());
         assert_eq!(hall.texts(), ["one"], "{junk}");
     }
+}
+
+fn what_is_done_to_a_todo_while_it_is_moved_is_late<E: Engine>() {
+    let mut here = Hall::<E>::default();
+    here.edits(|todos| todos.make(id(1), &new("one")));
+    let mut was = Value::Null;
+    here.edits(|todos| {
+        was = todos.taken_along(id(1));
+        Ok(())
+    });
+    here.edits(|todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
+    here.edits(|todos| {
+        todos.moved(id(1), DocumentId::Todos([2; 12]), &was);
+        Ok(())
+    });
+    assert_eq!(here.late().len(), 1);
 }
 
 fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
@@ -235,7 +252,7 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let done = here.edit(9, |todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
     let elsewhere = DocumentId::Todos([2; 12]);
     here.edits(|todos| {
-        todos.moved(id(1), elsewhere);
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
     });
     assert_eq!(here.late(), []);
@@ -261,7 +278,7 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     // From there it has gone on.
     let further = DocumentId::Todos([3; 12]);
     there.edits(|todos| {
-        todos.moved(id(1), further);
+        todos.moved(id(1), further, &todos.taken_along(id(1)));
         Ok(())
     });
     let goes_on = there.edit(8, |todos| {
