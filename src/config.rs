@@ -49,7 +49,12 @@ impl Default for Command {
 #[derive(Args, Clone)]
 pub struct Migrate {
     /// Records and document logs, as `serve --store` takes them.
-    #[arg(long, env = "STUDYHALL_STORE", default_value = "sqlite:data/studyhall.db")]
+    #[arg(
+        long,
+        env = "STUDYHALL_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:data/studyhall.db"
+    )]
     pub store: String,
 }
 
@@ -60,7 +65,7 @@ pub struct Verify {
     #[arg(long, env = "STUDYHALL_DATA", default_value = "data")]
     pub data: PathBuf,
     /// Records and document logs, as `serve --store` takes them; in the data folder when nothing is said.
-    #[arg(long, env = "STUDYHALL_STORE")]
+    #[arg(long, env = "STUDYHALL_STORE", hide_env_values = true)]
     pub store: Option<String>,
     /// Make rows that differ again. Best while no server runs.
     #[arg(long)]
@@ -100,11 +105,11 @@ pub struct Serve {
     pub data: PathBuf,
     /// Records and document logs: `sqlite:PATH` or `mongodb://HOST/NAME`; in the data folder when
     /// nothing is said.
-    #[arg(long, env = "STUDYHALL_STORE")]
+    #[arg(long, env = "STUDYHALL_STORE", hide_env_values = true)]
     pub store: Option<String>,
     /// Files: `dir:PATH`, or `s3://ACCESS:SECRET@HOST[:PORT][/PREFIX][?region=…&insecure]`; in the data
     /// folder when nothing is said.
-    #[arg(long, env = "STUDYHALL_FILES")]
+    #[arg(long, env = "STUDYHALL_FILES", hide_env_values = true)]
     pub files: Option<String>,
     /// Whose S3 that is, when the URL does not say: as it is, no character needs to be escaped.
     #[arg(long, env = "STUDYHALL_S3_ACCESS_KEY", requires = "s3_secret_key")]
@@ -118,7 +123,7 @@ pub struct Serve {
     )]
     pub s3_secret_key: Option<String>,
     /// News between nodes, and what they count together: `local`, or `redis://HOST[:PORT]`.
-    #[arg(long, env = "STUDYHALL_BUS", default_value = "local")]
+    #[arg(long, env = "STUDYHALL_BUS", hide_env_values = true, default_value = "local")]
     pub bus: String,
     /// The address that people type; its scheme decides the form of cookies. `http://` and the listen
     /// address when nothing is said.
@@ -256,6 +261,8 @@ fn keep_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
@@ -263,6 +270,19 @@ mod tests {
         match Cli::try_parse_from(line)?.command {
             Some(Command::Serve(serve)) => Ok(serve),
             _ => unreachable!("that is `serve`"),
+        }
+    }
+
+    /// Their URLs may have passwords in them.
+    #[test]
+    fn help_shows_nobody_where_things_are_kept() {
+        for command in Cli::command().get_subcommands() {
+            let secret = ["store", "files", "bus", "s3_secret_key"];
+            let args =
+                command.get_arguments().filter(|arg| secret.contains(&arg.get_id().as_str()));
+            for arg in args {
+                assert!(arg.is_hide_env_values_set(), "{} --{}", command.get_name(), arg.get_id());
+            }
         }
     }
 

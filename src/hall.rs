@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn strangers_make_no_labels() {
-        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+        let known =
+            ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
         for name in known {
             assert_eq!(label(&name.parse().unwrap()), name);
         }

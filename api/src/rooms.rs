@@ -28,6 +28,8 @@ pub(crate) struct Opening {
 
 /// How many of a person's rooms are looked at when their number is limited.
 const COUNTED: usize = 100;
+/// Read at once.
+const READ: usize = 100;
 
 fn records(api: &Api) -> Records<Room> {
     api.store.records::<Room>()
@@ -144,6 +146,20 @@ pub(crate) async fn show_to_member(
     id: RoomId,
 ) -> Result<Arc<Room>, Fault> {
     api.accounts.room_of(user, id).await?.ok_or(Fault::NotFound)
+}
+
+/// The ids of all rooms that somebody is in.
+pub(crate) async fn ids_of(api: &Api, user: UserId) -> Result<Vec<RoomId>, Fault> {
+    let (mut rooms, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = Page::of("user").equal(user).limit(READ).cursor(cursor);
+        let page = api.store.records::<RoomMember>().page(page).await?;
+        rooms.extend(page.items.into_iter().map(|row| row.value.room_id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(rooms);
+        }
+    }
 }
 
 /// A page of the rooms that somebody is in.

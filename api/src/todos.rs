@@ -1,6 +1,7 @@
 //! What happens to todos. They live in lists, which are documents: a shared todo in its room's, any
 //! other in its owner's own. Every change is an edit of a list.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     Timestamp,
     access::Permission,
@@ -18,6 +19,8 @@ use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
+/// Lists that are brought up to date side by side.
+const AT_ONCE: usize = 16;
 
 /// A todo to make.
 pub(crate) struct Draft {
@@ -102,7 +105,8 @@ pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Crea
     if trash::has(api, &Todo::key(list, draft.id)).await? {
         return Err(taken());
     }
-    let found = find(api, user, draft.id).await?;
+    follow_all(api, user).await?;
+    let found = find_row(api, user, draft.id).await?;
     if let Some(found) = &found
         && found.row.owner_id != user
     {
@@ -119,7 +123,8 @@ pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Crea
     };
     let id = draft.id;
     api.documents.edit_todos(list, user, move |todos| todos.make(id, &new)).await?;
-    let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::Unavailable)?;
+    // The list may have one that it does not show: it was moved from there.
+    let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or_else(taken)?;
     Ok(Created { todo, is_new: true })
 }
 
@@ -133,9 +138,20 @@ struct Found {
     others: Vec<DocumentId>,
 }
 
-/// Looks for a todo in the lists that somebody may open; in a room's list first.
+/// Looks for a todo in the lists that somebody may open; in a room's list first. One that has no row yet
+/// is looked for where rows may be behind: all of these lists.
 async fn find(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Fault> {
     follow(api, own_list(user)).await?;
+    if let Some(found) = find_row(api, user, id).await? {
+        return Ok(Some(found));
+    }
+    let rooms = rooms::ids_of(api, user).await?.into_iter();
+    let behind = rooms.map(|room| follow(api, list_of(user, Some(room))));
+    stream::iter(behind).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    find_row(api, user, id).await
+}
+
+async fn find_row(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Fault> {
     let (mut found, mut cursor): (Vec<Versioned<Todo>>, _) = (Vec::new(), None);
     loop {
         let page = Page::of("todo").equal(id).limit(LISTS).cursor(cursor);
@@ -152,11 +168,13 @@ async fn find(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Faul
     }
     found.sort_by_key(|row| !row.is_shared);
     let mut lists = found.into_iter().map(|row| row.list);
-    let Some(list) = lists.next() else { return Ok(None) };
-    let others = lists.collect();
-    follow(api, list).await?;
-    let row = rows(api).get(&Todo::key(list, id)).await?;
-    Ok(row.map(|row| Found { row, others }))
+    while let Some(list) = lists.next() {
+        follow(api, list).await?;
+        if let Some(row) = rows(api).get(&Todo::key(list, id)).await? {
+            return Ok(Some(Found { row, others: lists.collect() }));
+        }
+    }
+    Ok(None)
 }
 
 /// Brings the rows of a list up to date; one that nobody has used yet has none.
@@ -165,6 +183,15 @@ pub(crate) async fn follow(api: &Api, list: DocumentId) -> Result<(), Fault> {
         Err(SyncFault::NotFound) => Ok(()),
         followed => Ok(followed?),
     }
+}
+
+/// Brings the rows up to date of what somebody may have made, or is to do: at once in their own list, in
+/// their rooms' where a node that was killed left them behind.
+pub(crate) async fn follow_all(api: &Api, user: UserId) -> Result<(), Fault> {
+    follow(api, own_list(user)).await?;
+    let rooms = rooms::ids_of(api, user).await?.into_iter();
+    api.documents.refresh_todos(rooms.map(|room| list_of(user, Some(room)))).await;
+    Ok(())
 }
 
 /// A todo that somebody may read.
@@ -231,7 +258,7 @@ pub(crate) async fn revise(
     } else if moves {
         // An earlier move was cut off.
         for other in others {
-            api.documents.mark_moved(id, other, list, user).await?;
+            api.documents.mark_moved(id, other, list, user, None).await?;
         }
     }
     let edit = api.documents.edit_todos(list, user, move |todos| {

@@ -36,6 +36,8 @@ pub(crate) async fn list(
     user: UserId,
     paging: Paging,
 ) -> Result<(Vec<Trashed>, Option<String>), Fault> {
+    // What lists have lost is put here with their rows.
+    todos::follow_all(api, user).await?;
     let query = paging.of("owner").equal(user).descending();
     let page = records(api).page(query).await.map_err(refused)?;
     let mut items = Vec::with_capacity(page.items.len());
@@ -47,7 +49,8 @@ pub(crate) async fn list(
     Ok((items, page.next_cursor))
 }
 
-/// Whether something can be brought back: a deletion may have been cut off before it began.
+/// Whether something can be brought back: a deletion may have been cut off before it began, and a return
+/// before the note had its row again.
 async fn is_here(api: &Api, item: &Trashed) -> Result<bool, Fault> {
     if item.gone_at() <= api.accounts.clock().now() {
         return Ok(false);
@@ -55,7 +58,11 @@ async fn is_here(api: &Api, item: &Trashed) -> Result<bool, Fault> {
     match &item.deleted {
         Deleted::Note(note) => {
             let record = api.accounts.document(DocumentId::Note(*note)).await?;
-            Ok(record.is_some_and(|record| record.deleted_at.is_some()))
+            Ok(match record {
+                None => false,
+                Some(record) if record.deleted_at.is_some() => true,
+                Some(_) => api.store.records::<Note>().get(note).await?.is_none(),
+            })
         }
         Deleted::Todo(_) => Ok(true),
     }
@@ -133,6 +140,7 @@ async fn remove_note(api: &Api, note: NoteId) -> Result<(), Fault> {
     let document = DocumentId::Note(note);
     let record = api.store.records::<DocumentRecord>().get(&document).await?;
     if record.is_some_and(|record| record.deleted_at.is_none()) {
+        api.documents.note(note).await?; // with a row, in case that was missing
         return Ok(());
     }
     let versions = api.store.records::<NoteVersion>();

@@ -19,6 +19,11 @@ pub const MOST: usize = 5_000;
 /// Where a todo is whose list gives it no position: at the end.
 pub const LAST: f64 = 1e15;
 
+/// Whose a todo is that nobody is known to have made. Nobody has this id.
+pub fn nobody() -> UserId {
+    UserId::from_bytes([0; 12])
+}
+
 /// What a change says of a field that may be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Setting<T> {

@@ -1,6 +1,7 @@
 //! Documents for the REST API: create one, change its content, read its row. Everything goes through
 //! the same actor and journal as what clients send.
 
+mod late;
 mod notes;
 mod rooms;
 mod todos;
@@ -188,7 +189,7 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, title, mut bases, has_forgotten_base, only_at, made } = put;
-        let turn = if text.len() > LARGE_TEXT {
+        let mut turn = if text.len() > LARGE_TEXT {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
             turn.map_err(|_| SyncFault::Unavailable)?
@@ -204,7 +205,7 @@ impl Documents {
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
-            let _turn = &turn;
+            let _turn = turn.take();
             bases.retain(|base| {
                 base.only_if.as_ref().is_none_or(|made| made.is_in(|client| note.written(client)))
             });

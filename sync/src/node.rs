@@ -11,10 +11,7 @@ use std::{
 
 use moka::sync::Cache;
 use studyhall_schema::{
-    access::SharedAccess,
-    clock::Clock,
-    document::DocumentId,
-    ids::{NoteId, UserId},
+    Timestamp, access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId,
     installation::Installation,
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
@@ -42,7 +39,7 @@ fn topic(id: DocumentId) -> String {
 const FULL: usize = 4;
 /// The part of the room for what waits for its document that one person may take.
 const INBOUND_SHARE: usize = 4;
-/// Rows that are known to be current.
+/// Documents whose rows are known to be current.
 const CURRENT: u64 = 50_000;
 /// Mail of this size takes no room of the node's.
 const SMALL: usize = 8 << 10;
@@ -79,8 +76,10 @@ pub(crate) struct Node {
     inbound: Shares,
     /// What waits on sockets until somebody is let in through them.
     pub(crate) strangers: Strangers,
-    /// Notes whose rows were looked at within the last minute, and had all of their documents.
-    pub(crate) current: Cache<NoteId, ()>,
+    /// Documents whose rows were looked at within the last minute, and had all of them.
+    pub(crate) current: Cache<DocumentId, ()>,
+    /// When this node began: what was written before, others had open, and they may be gone.
+    pub(crate) began: Timestamp,
     numbers: AtomicU64,
 }
 
@@ -114,6 +113,7 @@ impl Node {
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
+            began: store.clock().now(),
             connections: TaskTracker::new(),
             large_messages: Arc::new(Room::new(config.large_messages)),
             large_frames: LargeFrames::new(config.large_frames),

@@ -175,7 +175,7 @@ pub(super) async fn list(
     Caller(caller): Caller,
     Query(asked): Query<ListTodos>,
 ) -> Result<Listed<TodoView>, Fault> {
-    todos::follow(&api, todos::own_list(caller.user)).await?;
+    todos::follow_all(&api, caller.user).await?;
     let ListTodos { cursor, limit, assigned } = asked;
     let index = if assigned { "assignee" } else { "owner" };
     let query = Paging { cursor, limit }.of(index).equal(caller.user);

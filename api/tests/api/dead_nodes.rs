@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use http::Method;
 use serde_json::{Value, json};
 use studyhall_schema::{
     access::{AccessChange, Credential},
@@ -11,6 +12,7 @@ use studyhall_schema::{
     ids::AccessChangeId,
     login::{Login, Refusal},
     note::Note,
+    todo::{ProjectedList, Todo},
 };
 use studyhall_store::Page;
 
@@ -210,4 +212,29 @@ async fn a_note_that_looks_unshared_and_is_not_can_be_taken_back() {
     dies_after_the_record(&hall, &path["/notes/".len()..], |record| record.is_shared = true).await;
     ada.put(&hall, &path, json!({ "is_shared": false })).await.is(200);
     ben.get(&hall, &path).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_todo_whose_row_a_dead_node_did_not_write_is_found_listed_and_done_by_the_next() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let body = json!({ "text": "kept", "room_id": room, "assignee_id": ben.id });
+    let id = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    let list: DocumentId = format!("todos:{room}").parse().unwrap();
+    let done = format!("/todos/{id}/complete");
+    for (who, method, path) in [
+        (&ada, Method::GET, format!("/todos/{id}")),
+        (&ben, Method::PUT, done),
+        (&ada, Method::GET, "/todos".into()),
+        (&ben, Method::GET, "/todos?assigned=true".into()),
+    ] {
+        hall.store.records::<Todo>().delete(&Todo::key(list, id.parse().unwrap())).await.unwrap();
+        hall.store.records::<ProjectedList>().delete(&list).await.unwrap();
+        hall.advance(1);
+        let next = hall.restarted(|_| {});
+        let answer = who.ask(&next, method, &path).send().await.is(200);
+        let shown = answer.body["items"].get(0).unwrap_or(&answer.body);
+        assert_eq!(shown["text"], "kept", "{path}");
+    }
 }

@@ -7,6 +7,7 @@ use studyhall_schema::{
     record::Record,
     room_state::RoomState,
     todo::{ProjectedList, Todo},
+    trash::Trashed,
 };
 use studyhall_store::{Page, Store};
 use studyhall_sync::verify;
@@ -143,4 +144,34 @@ async fn all_rows_can_be_lost() {
         assert_eq!(verify(&hall.store, true).await.unwrap().wrong.len(), before.len());
         assert_eq!(rows(&hall.store).await, before);
     }
+}
+
+#[tokio::test]
+async fn what_was_deleted_before_a_node_died_is_in_the_trash_after_a_rebuild_and_without() {
+    for rebuild in [true, false] {
+        what_was_deleted_is_in_the_trash(rebuild).await;
+    }
+}
+
+async fn what_was_deleted_is_in_the_trash(rebuild: bool) {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let id = ada.post(&hall, "/todos", json!({ "text": "precious" })).await.is(201).text("id");
+    let before = all::<Todo>(&hall.store).await.remove(0);
+    ada.delete(&hall, &format!("/todos/{id}")).await.is(204);
+    // The row did not follow.
+    hall.store.records::<Trashed>().delete(&before.id).await.unwrap();
+    hall.store.records::<Todo>().insert(before.clone()).await.unwrap();
+    hall.store.records::<ProjectedList>().delete(&before.list).await.unwrap();
+    assert_eq!(verify(&hall.store, false).await.unwrap().wrong, std::slice::from_ref(&before.id));
+    assert_eq!(all::<Trashed>(&hall.store).await, [], "to look changes nothing");
+    if rebuild {
+        let wrong = verify(&hall.store, true).await.unwrap().wrong;
+        assert_eq!(wrong, std::slice::from_ref(&before.id));
+        assert_eq!(all::<Todo>(&hall.store).await, []);
+    }
+    hall.advance(1);
+    let hall = hall.restarted(|_| {});
+    assert_eq!(ada.get(&hall, "/trash").await.is(200).body["items"][0]["id"], id);
+    ada.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.is(204);
+    assert_eq!(ada.get(&hall, &format!("/todos/{id}")).await.is(200).text("text"), "precious");
 }

@@ -1,7 +1,13 @@
 //! What was deleted comes back for thirty days, and is gone for good after.
 
 use serde_json::{Value, json};
-use studyhall_schema::{document::DocumentRecord, note::Note, note_version::NoteVersion};
+use studyhall_schema::{
+    document::{DocumentId, DocumentRecord},
+    ids::TodoId,
+    note::Note,
+    note_version::NoteVersion,
+    todo::Todo,
+};
 use studyhall_store::Page;
 
 use crate::hall::{Hall, Person};
@@ -47,6 +53,25 @@ async fn a_note_comes_back_as_it_was() {
         .is(200);
     assert_eq!(trash(&hall, &ada).await, []);
     ada.post(&hall, &restore, json!({})).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_note_whose_return_was_cut_off_before_its_row_can_be_brought_back_again() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let note = ada.writes_note(&hall, json!({ "text": "Photosynthesis" })).await;
+    ada.delete(&hall, &format!("/notes/{note}")).await.is(204);
+    let unbury = |record: &mut DocumentRecord| {
+        record.deleted_at = None;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    let id = format!("note:{note}").parse().unwrap();
+    hall.store.records().update(&id, unbury).await.unwrap().unwrap().unwrap();
+    let hall = hall.restarted(|_| {});
+    assert_eq!(trash(&hall, &ada).await, one("note", "Photosynthesis"));
+    ada.post(&hall, &format!("/trash/{note}/restore"), json!({})).await.is(204);
+    assert_eq!(trash(&hall, &ada).await, []);
+    let listed = ada.get(&hall, "/notes").await.is(200);
+    assert_eq!(listed.body["items"][0]["text"], "Photosynthesis");
 }
 
 #[tokio::test]
@@ -128,4 +153,60 @@ async fn after_thirty_days_it_is_gone_for_good() {
     let left = versions.page(Page::of("_id").limit(10)).await.unwrap().items;
     assert!(left.iter().all(|version| version.note_id.to_string() == kept));
     assert_eq!(left.len(), 1);
+}
+
+/// What a client of `who` may write into `from`: that a todo is in `to`.
+async fn says_it_moved(hall: &Hall, who: &Person, id: TodoId, from: DocumentId, to: DocumentId) {
+    let moved = hall.documents.edit_todos(from, who.id.parse().unwrap(), move |todos| {
+        todos.moved(id, to, &todos.taken_along(id));
+        Ok(())
+    });
+    moved.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
+    let (hall, [ada, mallory]) = Hall::with(["ada", "mallory"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&mallory]).await;
+    let body = json!({ "text": "precious", "room_id": room });
+    let made = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    let id: TodoId = made.parse().unwrap();
+    let [ours, mallorys, adas] = [&room, &mallory.id, &ada.id]
+        .map(|list| format!("todos:{list}").parse::<DocumentId>().unwrap());
+    // Her own list has it too, as she says.
+    let row = hall.store.records::<Todo>().get(&Todo::key(ours, id)).await.unwrap().unwrap();
+    mallory.post(&hall, "/todos", json!({ "text": "bait" })).await.is(201);
+    for copies in [false, true] {
+        if copies {
+            let item = row.item();
+            let by = mallory.id.parse().unwrap();
+            let copy = hall
+                .documents
+                .edit_todos(mallorys, by, move |todos| todos.receive(&item, &Value::Null));
+            copy.await.unwrap();
+        }
+        says_it_moved(&hall, &mallory, id, ours, mallorys).await;
+        assert_eq!(trash(&hall, &ada).await, one("todo", "precious"));
+        let again = json!({ "id": made, "text": "precious", "room_id": room });
+        ada.post(&hall, "/todos", again).await.refused(409, "id-taken");
+        ada.post(&hall, &format!("/trash/{made}/restore"), json!({})).await.is(204);
+        let back = ada.get(&hall, &format!("/todos/{made}")).await.is(200);
+        assert_eq!(
+            (back.text("text"), back.text("document")),
+            ("precious".into(), ours.to_string())
+        );
+        assert_eq!(trash(&hall, &ada).await, []);
+    }
+    // A phone moves it, and the list that it leaves is heard of first.
+    ada.post(&hall, "/todos", json!({ "text": "mine" })).await.is(201);
+    says_it_moved(&hall, &ada, id, ours, adas).await;
+    let item = row.item();
+    let moved = hall
+        .documents
+        .edit_todos(adas, ada.id.parse().unwrap(), move |todos| todos.receive(&item, &Value::Null));
+    moved.await.unwrap();
+    assert_eq!(trash(&hall, &ada).await, []);
+    let here = ada.get(&hall, &format!("/todos/{made}")).await.is(200);
+    assert_eq!(here.text("document"), adas.to_string());
 }

@@ -14,6 +14,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
   let holed = false;
   let closed = false;
   let opened = open();
+  let last: Promise<void> = Promise.resolve();
 
   async function open() {
     const { IndexeddbPersistence } = await import("y-indexeddb");
@@ -32,7 +33,12 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
     return { stock, db };
   }
 
-  async function kept(): Promise<void> {
+  function kept(): Promise<void> {
+    last = last.then(healed, healed);
+    return last;
+  }
+
+  async function healed(): Promise<void> {
     const { db } = await opened;
     // A transaction over the same store runs after all writes before it.
     const after = db.transaction(UPDATES);

@@ -9,10 +9,12 @@ import { newId } from "./ids.js";
 import { fieldOf, isMap, ownMap } from "./maps.js";
 import { Value, type Observable } from "./observable.js";
 import { ListFull, LONGEST_TODO, MOST_TODOS } from "./todo-limits.js";
-import { asId, asTime, isFields, timeOf } from "./values.js";
+import { asId, asTime, isFields, timeOf, type Fields } from "./values.js";
 
 /** Where a todo is that has no position: at the end. */
 const LAST = 1e15;
+/** The name of a list's document. */
+const LIST = /^todos:[0-9a-f]{24}$/;
 
 export interface Todo {
   readonly id: string;
@@ -62,6 +64,7 @@ export class TodoList {
     if (!this.shown) {
       const shown = new Value(this.read());
       this.todos.observeDeep(() => shown.set(this.read()));
+      this.marks.observe(() => shown.set(this.read()));
       this.shown = shown;
     }
     return this.shown;
@@ -70,13 +73,13 @@ export class TodoList {
   /** A todo; null when it is not here, or was moved to another list. */
   item(id: string): Todo | null {
     const entry = this.todos.get(id);
-    if (!isMap(entry) || isMoved(entry)) return null;
-    const completed = completionOf(entry);
+    if (!isMap(entry) || this.isMoved(id)) return null;
+    const { text, assignee_id, due_date, completed } = carriedOf(entry);
     return {
       id,
-      text: textOf(entry),
-      assignee_id: asId(fieldOf(entry, "assignee_id")),
-      due_date: asTime(fieldOf(entry, "due_date")),
+      text,
+      assignee_id,
+      due_date,
       is_completed: completed !== null,
       completed_at: completed?.at ?? null,
       created_at: asTime(fieldOf(entry, "created_at")),
@@ -139,7 +142,7 @@ export class TodoList {
 
   /** Done when and by whom, to be taken to another list. */
   completed(id: string): Completed {
-    return completionOf(this.todos.get(id));
+    return completionOf(fieldOf(this.todos.get(id), "completed"));
   }
 
   /** Takes a todo from another list. One that was moved from here comes back as it is now. */
@@ -147,26 +150,45 @@ export class TodoList {
     const { id, text, assignee_id, due_date } = todo;
     const known = this.todos.get(id);
     this.edit(() => {
-      if (!isMap(known) || !isMoved(known)) {
+      if (!this.isMoved(id)) {
         this.add({ text, assignee_id, due_date }, id, todo.created_at ?? timeOf(0));
         if (!isMap(known)) this.set(id, "completed", completed);
         return;
       }
-      const fields = { text, assignee_id, due_date, completed, moved_to: null };
-      for (const [field, value] of Object.entries(fields)) this.set(id, field, value);
+      // Only what was changed where it has been: the rest may have been changed here meanwhile.
+      const is: Fields = carriedOf(known);
+      const was = fieldOf(this.marks.get(id), "was");
+      for (const [field, value] of Object.entries({ text, assignee_id, due_date, completed })) {
+        const stayed = isFields(was) && same(was[field], value);
+        if (!stayed && !same(is[field], value)) this.set(id, field, value);
+      }
+      this.set(id, "moved_to", null);
       this.marks.delete(id);
       this.putLast(id);
     });
   }
 
-  /** Says that a todo is in another list from now on; what is done to it here later goes after it. */
-  moved(id: string, to: string): boolean {
-    return this.act(id, ({ text, assignee_id, due_date }) => {
-      const was = { text, assignee_id, due_date, completed: this.completed(id) };
+  /** What of a todo goes with it to another list. */
+  takenAlong(id: string): ReturnType<typeof carriedOf> {
+    return carriedOf(this.todos.get(id));
+  }
+
+  /**
+   * Says that a todo is in another list from now on, where it is as it was when it was taken there; what was done to
+   * it here since goes after it.
+   */
+  moved(id: string, to: string, was = this.takenAlong(id)): boolean {
+    return this.act(id, () => {
       this.set(id, "moved_to", to);
       this.marks.delete(id);
       ownMap(this.marks, id).set("was", was);
     });
+  }
+
+  /** Whether a todo is in another list: there is a mark of who moved it. */
+  private isMoved(id: string): boolean {
+    const to = fieldOf(this.todos.get(id), "moved_to");
+    return typeof to === "string" && LIST.test(to) && isMap(this.marks.get(id));
   }
 
   private act(id: string, change: (item: Todo) => void): boolean {
@@ -193,7 +215,7 @@ export class TodoList {
   private order(): Place[] {
     const order: Place[] = [];
     for (const [id, entry] of this.todos.entries()) {
-      if (asId(id) && isMap(entry) && !isMoved(entry)) order.push({ id, position: positionOf(entry) });
+      if (asId(id) && isMap(entry) && !this.isMoved(id)) order.push({ id, position: positionOf(entry) });
     }
     return order.sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1));
   }
@@ -234,10 +256,6 @@ function sound(change: TodoChange): TodoChange {
   return due_date ? { ...change, due_date: asTime(due_date) } : change;
 }
 
-function isMoved(entry: unknown): boolean {
-  return typeof fieldOf(entry, "moved_to") === "string";
-}
-
 function positionOf(entry: unknown): number {
   const position = fieldOf(entry, "position");
   return typeof position === "number" && Math.abs(position) < LAST ? position : LAST;
@@ -248,7 +266,21 @@ function textOf(entry: unknown): string {
   return typeof text === "string" ? [...text].slice(0, LONGEST_TODO).join("") : "";
 }
 
-function completionOf(entry: unknown): Completed {
-  const completed = fieldOf(entry, "completed");
+/** What is carried over of a todo from list to list, as far as it is sound. */
+function carriedOf(entry: unknown) {
+  return {
+    text: textOf(entry),
+    assignee_id: asId(fieldOf(entry, "assignee_id")),
+    due_date: asTime(fieldOf(entry, "due_date")),
+    completed: completionOf(fieldOf(entry, "completed")),
+  };
+}
+
+function same(one: unknown, other: unknown): boolean {
+  const plain = (value: unknown) => (isFields(value) ? JSON.stringify(completionOf(value)) : value);
+  return plain(one) === plain(other);
+}
+
+function completionOf(completed: unknown): Completed {
   return isFields(completed) ? { at: asTime(completed["at"]), by: asId(completed["by"]) } : null;
 }

@@ -68,6 +68,7 @@ enum Done<E: Engine> {
     Missed(Result<Missed<E>, LoadFailure>),
     Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
+    Carried,
 }
 
 /// What an open document takes, about.
@@ -399,6 +400,7 @@ impl<E: Engine> Actor<E> {
             Done::Missed(missed) => self.missed(missed),
             Done::Projected(result) => self.projected(result),
             Done::Compacted(result) => self.compacted(result),
+            Done::Carried => self.carried(),
         }
     }
 

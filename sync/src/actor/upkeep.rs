@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 
 use super::{Actor, Done, End, RowReply, memory};
 use crate::{
@@ -59,8 +59,17 @@ pub(super) struct Upkeep {
     logs: Queue,
     compacting: bool,
     compact_again: Option<Instant>,
-    carrying: Option<JoinHandle<()>>,
+    carrying: Carrying,
     snapshot_seq: u64,
+}
+
+/// Whether what was changed of todos after they were moved is on its way to them.
+#[derive(PartialEq, Eq)]
+enum Carrying {
+    No,
+    Once,
+    /// There was more meanwhile.
+    AndAgain,
 }
 
 /// Who waits for a row to be written, or the log to be read: what begins after they have asked is for
@@ -103,7 +112,7 @@ impl Upkeep {
             logs: Queue::default(),
             compacting: false,
             compact_again: None,
-            carrying: None,
+            carrying: Carrying::No,
             snapshot_seq: record.snapshot_seq,
         }
     }
@@ -242,13 +251,26 @@ impl<E: Engine> Actor<E> {
 
     /// What was changed of todos after they were moved goes after them, one carrying at a time.
     fn carry_over(&mut self, late: Vec<Late>) {
-        let is_free = self.upkeep.carrying.as_ref().is_none_or(JoinHandle::is_finished);
-        if late.is_empty() || !is_free {
+        if late.is_empty() {
             return;
         }
+        if self.upkeep.carrying != Carrying::No {
+            self.upkeep.carrying = Carrying::AndAgain;
+            return;
+        }
+        self.upkeep.carrying = Carrying::Once;
         let (documents, list) = (Documents::new(self.node.clone()), self.me.id);
-        let carrying = async move { documents.carry_over(list, late).await };
-        self.upkeep.carrying = Some(tokio::spawn(carrying));
+        // In a task of its own: a document that ends meanwhile must not cut it off half-way.
+        let carrying = tokio::spawn(async move { documents.carry_over(list, late).await });
+        self.work.push(carrying.map(|_| Done::Carried).boxed());
+    }
+
+    /// What there was is carried over. What came meanwhile is looked at again.
+    pub(super) fn carried(&mut self) {
+        let carried = std::mem::replace(&mut self.upkeep.carrying, Carrying::No);
+        if carried == Carrying::AndAgain && self.stopping.is_none() {
+            self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
+        }
     }
 
     /// Reads the log before the row is written, where others may have written it.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use studyhall_schema::ids::UserId;
 
 pub use room::RoomState;
-pub use todos::{Late, NewTodo, TodoChange, TodoList};
+pub use todos::{Carried, Hidden, Late, NewTodo, TodoChange, TodoList};
 
 use crate::{
     document::{Refusal, View},

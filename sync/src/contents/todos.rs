@@ -2,7 +2,7 @@
 //! position}`. Every writer may change every field. Completed is one value, so that a merge never
 //! mixes two people's halves; `position` is a number, and between any two there is room for another.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use studyhall_schema::{
@@ -29,8 +29,10 @@ const MOVED: &str = "moved";
 const WAS: &str = "was";
 /// What is carried over when it changes here after a move.
 const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
-/// Todos that are carried over at once.
-const AT_ONCE: usize = 100;
+/// Todos that are carried over at once, of one person to one list.
+const SHARE: usize = 50;
+/// Lists that todos of one person are carried over to at once.
+const LISTS: usize = 10;
 
 /// A todo to be made.
 #[derive(Debug, Clone)]
@@ -69,6 +71,29 @@ pub struct Late {
     now: Value,
 }
 
+/// How far a change has come that goes after its todo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Its end: it is made, or the todo is gone.
+    Over,
+    /// The todo was moved on.
+    On {
+        /// Where it is, as this list knows.
+        to: DocumentId,
+        /// Who moved it.
+        by: UserId,
+    },
+}
+
+/// Why a todo that is in a list is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hidden {
+    /// It is behind the first ones.
+    Behind,
+    /// It is said to be in another list.
+    Moved,
+}
+
 /// A list of todos over a document's maps.
 pub struct TodoList<'a, M: ?Sized>(&'a mut M);
 
@@ -98,23 +123,40 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         })
     }
 
-    /// The first [`MOST`] todos in order, and what is in the list beside: it was moved, or is behind those.
-    pub fn shown(&self) -> (Vec<Item>, HashSet<TodoId>) {
+    /// The first [`MOST`] todos in order, and what is in the list beside.
+    pub fn shown(&self) -> (Vec<Item>, HashMap<TodoId, Hidden>) {
         let (order, mut hidden) = self.entries();
-        hidden.extend(order.iter().skip(MOST).map(|(_, id)| *id));
+        hidden.extend(order.iter().skip(MOST).map(|(_, id)| (*id, Hidden::Behind)));
         let items = order.into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect();
         (items, hidden)
     }
 
-    /// What was changed here after it was moved; some of it, when it is much.
+    /// What was changed here after it was moved; when it is much, some for each list that each person has
+    /// moved todos to, and theirs by turns: nobody's have to wait for those of others.
     pub fn late(&self) -> Vec<Late> {
-        let late = |key: String| {
-            let to = parsed(self.field(&key, MOVED_TO))?;
-            let (id, moved_by) = (canonical(&key)?, self.0.made_by(MOVED, &key)?);
-            let (was, now) = (self.0.field(MOVED, &key, WAS)?, self.carried(&key));
-            (was != now).then_some(Late { id, to, moved_by, was, now })
-        };
-        self.0.keys(MOVED).into_iter().filter_map(late).take(AT_ONCE).collect()
+        let mut shares: HashMap<UserId, HashMap<DocumentId, usize>> = HashMap::new();
+        let mut late = Vec::new();
+        for key in self.0.keys(MOVED) {
+            let to = self.moved_to(&key);
+            let (Some(to), Some(moved_by)) = (to, self.0.made_by(MOVED, &key)) else { continue };
+            let lists = shares.entry(moved_by).or_default();
+            let has_share = lists.contains_key(&to) || lists.len() < LISTS;
+            if !has_share || lists.get(&to) == Some(&SHARE) {
+                continue;
+            }
+            if let Some(one) = self.late_one(&key, to, moved_by) {
+                let turn = lists.entry(to).or_default();
+                *turn += 1;
+                late.push((*turn, one));
+            }
+        }
+        late.sort_by_key(|(turn, _)| *turn);
+        late.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
+        let (id, was, now) = (canonical(key)?, self.0.field(MOVED, key, WAS)?, self.carried(key));
+        (was != now).then_some(Late { id, to, moved_by, was, now })
     }
 
     /// What is carried over of a todo, as far as it is sound.
@@ -123,18 +165,8 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
             TEXT: short_text(self.field(key, TEXT).as_ref()),
             ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
             DUE: parsed::<Timestamp>(self.field(key, DUE)),
-            COMPLETED: self.completion(key),
+            COMPLETED: completion(self.field(key, COMPLETED)),
         })
-    }
-
-    fn completion(&self, key: &str) -> Value {
-        match self.field(key, COMPLETED).filter(Value::is_object) {
-            None => Value::Null,
-            Some(mut value) => json!({
-                "at": parsed::<Timestamp>(Some(value["at"].take())),
-                "by": parsed::<UserId>(Some(value["by"].take())),
-            }),
-        }
     }
 
     fn field(&self, key: &str, field: &str) -> Option<Value> {
@@ -142,11 +174,13 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     }
 
     fn is_here(&self, key: &str) -> bool {
-        self.0.is_map(TODOS, key) && !self.is_moved(key)
+        self.0.is_map(TODOS, key) && self.moved_to(key).is_none()
     }
 
-    fn is_moved(&self, key: &str) -> bool {
-        self.field(key, MOVED_TO).is_some_and(|to| to.is_string())
+    /// The list that a todo was moved to, where there is a mark of that.
+    fn moved_to(&self, key: &str) -> Option<DocumentId> {
+        let to = parsed(self.field(key, MOVED_TO))?;
+        (matches!(to, DocumentId::Todos(_)) && self.0.is_map(MOVED, key)).then_some(to)
     }
 
     fn position(&self, key: &str) -> f64 {
@@ -160,12 +194,14 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
     }
 
     /// The same, and what was moved away.
-    fn entries(&self) -> (Vec<(f64, TodoId)>, HashSet<TodoId>) {
-        let (mut order, mut moved) = (Vec::new(), HashSet::new());
+    fn entries(&self) -> (Vec<(f64, TodoId)>, HashMap<TodoId, Hidden>) {
+        let (mut order, mut moved) = (Vec::new(), HashMap::new());
         for key in self.0.keys(TODOS) {
             match canonical(&key).filter(|_| self.0.is_map(TODOS, &key)) {
-                Some(id) if self.is_moved(&key) => drop(moved.insert(id)),
-                Some(id) => order.push((self.position(&key), id)),
+                Some(id) if self.moved_to(&key).is_none() => {
+                    order.push((self.position(&key), id));
+                }
+                Some(id) => drop(moved.insert(id, Hidden::Moved)),
                 None => {}
             }
         }
@@ -202,50 +238,77 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     /// Takes a todo from another list. One that was moved from here comes back as it is now.
     pub fn receive(&mut self, item: &Item, completed: &Value) -> Result<(), Refusal> {
         let key = item.id.to_string();
-        let returns = self.0.is_map(TODOS, &key) && !self.is_here(&key);
+        if self.moved_to(&key).is_some() {
+            self.take_back(&key, item, completed);
+            return Ok(());
+        }
         let new = NewTodo {
             text: item.text.clone(),
             assignee: item.assignee,
             due: item.due,
             created_at: item.created_at.unwrap_or_default(),
         };
-        if !returns {
-            let is_new = !self.0.is_map(TODOS, &key);
-            self.make(item.id, &new)?;
-            if is_new {
-                self.set(&key, COMPLETED, completed);
-            }
-            return Ok(());
+        let is_new = !self.0.is_map(TODOS, &key);
+        self.make(item.id, &new)?;
+        if is_new {
+            self.set(&key, COMPLETED, completed);
         }
-        self.set(&key, TEXT, &json!(new.text));
-        self.set(&key, ASSIGNEE, &json!(new.assignee));
-        self.set(&key, DUE, &json!(new.due));
-        self.set(&key, COMPLETED, completed);
-        self.set(&key, MOVED_TO, &Value::Null);
-        self.0.remove(MOVED, &key);
-        self.put_last(&key);
         Ok(())
     }
 
-    /// Says that a todo is in another list from now on.
-    pub fn moved(&mut self, id: TodoId, to: DocumentId) {
+    /// Only what was changed where it has been is set: the rest may have been changed here, by somebody
+    /// who has not heard of the move.
+    fn take_back(&mut self, key: &str, item: &Item, completed: &Value) {
+        let comes = json!({
+            TEXT: item.text,
+            ASSIGNEE: item.assignee,
+            DUE: item.due,
+            COMPLETED: completion(Some(completed.clone())),
+        });
+        let (is, was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
+        for field in CARRIED {
+            if was.get(field) != Some(&comes[field]) && is[field] != comes[field] {
+                self.set(key, field, &comes[field]);
+            }
+        }
+        self.set(key, MOVED_TO, &Value::Null);
+        self.0.remove(MOVED, key);
+        self.put_last(key);
+    }
+
+    /// What of a todo goes with it to another list.
+    pub fn taken_along(&self, id: TodoId) -> Value {
+        self.carried(&id.to_string())
+    }
+
+    /// Says that a todo is in another list from now on, where it is as it was when it was taken there: what
+    /// was done to it since is late.
+    pub fn moved(&mut self, id: TodoId, to: DocumentId, was: &Value) {
         let key = id.to_string();
         if self.is_here(&key) {
             self.set(&key, MOVED_TO, &json!(to));
             self.0.remove(MOVED, &key);
-            self.0.set_field(MOVED, &key, WAS, &self.carried(&key));
+            self.0.set_field(MOVED, &key, WAS, was);
         }
     }
 
     /// Takes what was changed of a todo where it had been before.
-    pub fn carry(&mut self, late: &Late) -> Result<(), Refusal> {
-        self.check(late.id, None)?;
-        for field in CARRIED {
-            if late.was[field] != late.now[field] {
-                self.set(&late.id.to_string(), field, &late.now[field]);
+    pub fn carry(&mut self, late: &Late) -> Carried {
+        let key = late.id.to_string();
+        if let Some(to) = self.moved_to(&key) {
+            let by = self.0.made_by(MOVED, &key);
+            return by.map_or(Carried::Over, |by| Carried::On { to, by });
+        }
+        if self.0.is_map(TODOS, &key) {
+            let is = self.carried(&key);
+            for field in CARRIED {
+                let (was, now) = (&late.was[field], &late.now[field]);
+                if was != now && is[field] != *now {
+                    self.set(&key, field, now);
+                }
             }
         }
-        Ok(())
+        Carried::Over
     }
 
     /// What was changed of a todo after it was moved has been carried over.
@@ -329,7 +392,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
 
     /// `completed` as it is, to be taken to another list.
     pub fn completed(&self, id: TodoId) -> Value {
-        self.completion(&id.to_string())
+        completion(self.field(&id.to_string(), COMPLETED))
     }
 
     fn set(&mut self, key: &str, field: &str, value: &Value) {
@@ -380,6 +443,17 @@ fn between(before: Option<f64>, next: Option<f64>) -> Option<f64> {
 fn canonical(key: &str) -> Option<TodoId> {
     let id: TodoId = key.parse().ok()?;
     (id.to_string() == key).then_some(id)
+}
+
+/// When a todo was done and by whom, as far as that is sound.
+fn completion(completed: Option<Value>) -> Value {
+    match completed.filter(Value::is_object) {
+        None => Value::Null,
+        Some(mut value) => json!({
+            "at": parsed::<Timestamp>(Some(value["at"].take())),
+            "by": parsed::<UserId>(Some(value["by"].take())),
+        }),
+    }
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: Option<Value>) -> Option<T> {

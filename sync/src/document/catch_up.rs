@@ -127,7 +127,7 @@ impl<E: Engine> Document<E> {
     fn grown(&mut self, before: u64, lost_place: bool, effects: &mut Vec<Effect>) {
         let seq = self.state.seq();
         if seq > before || lost_place || self.reads.doubt {
-            self.judge_again(lost_place, effects);
+            self.judge_again(lost_place, seq > before, effects);
         }
         if seq > before {
             effects.push(Effect::Committed { seq });
@@ -137,23 +137,41 @@ impl<E: Engine> Document<E> {
     /// Judges what waits here again, over what the log has: somebody may have been first with a client
     /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
     /// after the log was asked for may hold what is in the log by now: that is judged after another look.
-    fn judge_again(&mut self, lost_place: bool, effects: &mut Vec<Effect>) {
+    /// The server's own edits are made once more instead: what they looked at may have changed.
+    fn judge_again(&mut self, lost_place: bool, has_grown: bool, effects: &mut Vec<Effect>) {
         self.engine.forget(&mut self.state);
         self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {
-            let updates = std::mem::take(&mut flight.updates);
+            let mut updates = std::mem::take(&mut flight.updates);
+            if lost_place && flight.append.seq <= self.state.seq() {
+                self.make_edits_again(&mut updates);
+            }
             flight.updates = self.still_right(updates, lost_place, effects);
             if !flight.updates.is_empty() {
                 flight.append.updates = flight.updates.iter().map(Waiting::logged).collect();
                 self.flight = Some(flight);
             }
         }
-        let waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if has_grown {
+            self.make_edits_again(&mut waiting);
+        }
         self.waiting = self.still_right(waiting, true, effects);
         if self.flight.is_none() && self.waiting.is_empty() {
             self.keep_promises(self.ordinal, effects);
             self.finish_edit(effects);
         }
+    }
+
+    fn make_edits_again(&mut self, updates: &mut Vec<Waiting<E>>) {
+        updates.retain(|waiting| {
+            let is_made_again = waiting.peer.is_none() && self.edits.make_again(waiting.ordinal);
+            if is_made_again {
+                self.waiting_bytes -= waiting.data.len();
+                self.waiting_memory -= E::memory(&waiting.scan);
+            }
+            !is_made_again
+        });
     }
 
     fn still_right(
@@ -172,12 +190,6 @@ impl<E: Engine> Document<E> {
             let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;
-            let is_fresh = verdict == Verdict::Fits && waiting.peer.is_none();
-            if judge && is_fresh && self.edits.make_again(waiting.ordinal, self.state.seq()) {
-                self.waiting_bytes -= waiting.data.len();
-                self.waiting_memory -= E::memory(&waiting.scan);
-                continue; // what it was made from is not what the document is
-            }
             if is_right || !judge || !is_certain {
                 self.engine.take(&mut self.state, *by, scan, decoded);
                 right.push(waiting);

@@ -17,8 +17,8 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EditId(pub u64);
 
-/// Makes an update from the applied state, under the given client id; `None` when nothing changes. It is
-/// asked again when another node wrote first: what it made is then dropped.
+/// Makes an update from the applied state, under the given client id; `None` when nothing changes. Made once
+/// more when another node's updates came before it: what it looked at may be otherwise now.
 pub type Change = Box<dyn FnMut(View<'_>, u64) -> Result<Option<Vec<u8>>, Refusal> + Send>;
 
 /// Why an edit was not made.
@@ -30,20 +30,18 @@ pub enum EditFailure {
     Busy,
 }
 
-/// The edit that is not durable yet.
-struct Running {
+/// An edit that is to be made.
+struct Wanted {
     edit: EditId,
     by: UserId,
     change: Change,
-    ordinal: u64,
-    /// The last update that was applied when it was made.
-    seq: u64,
 }
 
 #[derive(Default)]
 pub(super) struct Edits {
-    queue: VecDeque<(EditId, UserId, Change)>,
-    running: Option<Running>,
+    queue: VecDeque<Wanted>,
+    /// The edit that is not durable yet, and its ordinal.
+    running: Option<(Wanted, u64)>,
     /// Under which client id the server writes for whom.
     clients: HashMap<UserId, u64>,
 }
@@ -58,13 +56,11 @@ impl Edits {
         self.queue.is_empty() && self.running.is_none()
     }
 
-    /// The edit with this ordinal is made again if it was made before `seq`; whether it is.
-    pub(super) fn make_again(&mut self, ordinal: u64, seq: u64) -> bool {
-        let is_old = |running: &mut Running| running.ordinal == ordinal && running.seq < seq;
-        let Some(Running { edit, by, change, .. }) = self.running.take_if(is_old) else {
-            return false;
-        };
-        self.queue.push_front((edit, by, change));
+    /// The edit with this ordinal is made once more, before all others. Whether there is one.
+    pub(super) fn make_again(&mut self, ordinal: u64) -> bool {
+        let lost = self.running.take_if(|running| running.1 == ordinal);
+        let Some((wanted, _)) = lost else { return false };
+        self.queue.push_front(wanted);
         true
     }
 }
@@ -78,7 +74,7 @@ impl<E: Engine> Document<E> {
         effects: &mut Vec<Effect>,
     ) {
         if self.edits.queue.len() < self.limits.edits {
-            self.edits.queue.push_back((edit, by, change));
+            self.edits.queue.push_back(Wanted { edit, by, change });
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
         }
@@ -87,19 +83,17 @@ impl<E: Engine> Document<E> {
     /// Starts the next edit when none runs, one a call: its client id's clock comes from the applied state.
     pub(super) fn start_edit(&mut self, effects: &mut Vec<Effect>) {
         if self.edits.running.is_none() {
-            let Some((edit, by, mut change)) = self.edits.queue.pop_front() else { return };
+            let Some(mut wanted) = self.edits.queue.pop_front() else { return };
+            let (edit, by) = (wanted.edit, wanted.by);
             let fresh = u64::from(self.random.random::<u32>());
             let client = *self.edits.clients.entry(by).or_insert(fresh);
-            let made = change(E::view(&mut self.state), client);
+            let made = (wanted.change)(E::view(&mut self.state), client);
             let result = made.and_then(|update| match update {
                 None => Ok(false),
                 Some(update) => self.accept_edit(by, update, effects),
             });
             match result {
-                Ok(true) => {
-                    let (ordinal, seq) = (self.ordinal, self.state.seq());
-                    self.edits.running = Some(Running { edit, by, change, ordinal, seq });
-                }
+                Ok(true) => self.edits.running = Some((wanted, self.ordinal)),
                 Ok(false) => {
                     effects.push(Effect::EditDone { edit, result: Ok(self.state.seq()) });
                 }
@@ -139,18 +133,16 @@ impl<E: Engine> Document<E> {
 
     /// The edit with this ordinal was refused after all.
     pub(super) fn refuse_edit(&mut self, ordinal: u64, effects: &mut Vec<Effect>) {
-        let is_it = |running: &mut Running| running.ordinal == ordinal;
-        if let Some(Running { edit, .. }) = self.edits.running.take_if(is_it) {
+        if let Some((wanted, _)) = self.edits.running.take_if(|running| running.1 == ordinal) {
             let result = Err(EditFailure::Refused(Refusal::ForeignClient));
-            effects.push(Effect::EditDone { edit, result });
+            effects.push(Effect::EditDone { edit: wanted.edit, result });
         }
     }
 
     pub(super) fn finish_edit(&mut self, effects: &mut Vec<Effect>) {
         let durable = self.durable;
-        let is_durable = |running: &mut Running| running.ordinal <= durable;
-        if let Some(Running { edit, .. }) = self.edits.running.take_if(is_durable) {
-            effects.push(Effect::EditDone { edit, result: Ok(self.state.seq()) });
+        if let Some((wanted, _)) = self.edits.running.take_if(|running| running.1 <= durable) {
+            effects.push(Effect::EditDone { edit: wanted.edit, result: Ok(self.state.seq()) });
         }
     }
 }

@@ -13,14 +13,11 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 
-use super::Documents;
+use super::{
+    Documents,
+    late::{LATE, LOOKED_AT},
+};
 use crate::{SyncFault, projection};
-
-/// A row is written within a second of its document; when it is later, nobody is at it.
-const LATE: Duration = Duration::from_secs(10);
-
-/// Rows of a list that are looked at side by side.
-const LOOKED_AT: usize = 16;
 
 /// What the log has after a row.
 enum Beyond {
@@ -85,7 +82,7 @@ impl Documents {
     }
 
     async fn beyond(&self, note: NoteId, seq: u64) -> Beyond {
-        if self.node.current.contains_key(&note) {
+        if self.node.current.contains_key(&DocumentId::Note(note)) {
             return Beyond::NotAsked;
         }
         match self.node.store.log().read(DocumentId::Note(note), seq + 1, 1).await {
@@ -114,20 +111,21 @@ impl Documents {
         };
         let lag = match beyond {
             Beyond::NotAsked => return Some(row),
-            Beyond::Since(at) => self.node.clock.now().since(at),
+            Beyond::Since(at) => self.lag_since(at),
             Beyond::Nothing if record.is_some_and(|it| it.snapshot_seq > row.projected_seq) => {
                 Duration::MAX
             }
             Beyond::Nothing => {
-                self.node.current.insert(id, ());
+                self.node.current.insert(DocumentId::Note(id), ());
                 return Some(row);
             }
         };
         // Until then somebody is at it.
-        if lag > LATE && self.catch_up(DocumentId::Note(id)).await.is_ok() {
-            if let Ok(fresh) = self.node.store.records::<Note>().get(&id).await {
-                return fresh;
-            }
+        if lag > LATE
+            && self.catch_up(DocumentId::Note(id)).await.is_ok()
+            && let Ok(fresh) = self.node.store.records::<Note>().get(&id).await
+        {
+            return fresh;
         }
         Some(row)
     }

@@ -1,5 +1,7 @@
 //! Documents behind their doors: creates that come again, and a CRDT library that panics.
 
+mod todos;
+
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -9,7 +11,7 @@ use studyhall_schema::{
     },
     clock::SystemClock,
     document::{DocumentKind, Engine},
-    note::Format,
+    note::{Format, Note},
     timestamp::Timestamp,
 };
 use studyhall_store::{
@@ -250,6 +252,32 @@ async fn a_read_shows_what_another_node_wrote_while_news_comes_without_end() {
     tokio::select! {
         text = read() => assert_eq!(text, "one two"),
         () = never_ends => {}
+    }
+}
+
+#[tokio::test]
+async fn of_two_nodes_that_put_into_one_revision_one_is_told_that_it_changed() {
+    let here = desk_of(one_of_many()).await;
+    let there = Service::new(one_of_many(), here.store.clone(), Arc::new(Nobody)).documents();
+    here.creates(10, None, "one").await.unwrap();
+    let (id, note) = (note(10, DocumentKind::PlainNote).id, NoteId::from_bytes([10; 12]));
+    for round in 0..10 {
+        let seen = there.note(note).await.unwrap().unwrap().value;
+        assert_eq!(here.reads(10).await.1, seen.text);
+        let into = |who| {
+            let text = format!("{} {round}{who}", seen.text);
+            PutText { only_at: Some(seen.projected_seq), ..put(&text) }
+        };
+        let (a, b) = tokio::join!(
+            here.documents.put_text(id, ada(), into("a")),
+            there.put_text(id, ada(), into("b"))
+        );
+        let won = match (a, b) {
+            (Ok(()), Err(SyncFault::Changed)) => "a",
+            (Err(SyncFault::Changed), Ok(())) => "b",
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(here.reads(10).await.1, format!("{} {round}{won}", seen.text));
     }
 }
 

@@ -1,18 +1,21 @@
 //! The rows of a list of todos. Only those that differ are written; how far all of them follow the
 //! document is kept once, beside them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
-    todo::{Item, ProjectedList, Todo},
-    trash::Trashed,
+    todo::{Item, ProjectedList, Todo, nobody},
+    trash::{Deleted, Trashed},
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
 
-use crate::{SyncFault, contents::Late};
+use crate::{
+    SyncFault,
+    contents::{Hidden, Late},
+};
 
 /// Rows that are written at once: they share commits.
 const AT_ONCE: usize = 64;
@@ -25,7 +28,7 @@ pub(crate) struct Content {
     /// In order.
     pub(super) items: Vec<Item>,
     /// What is in the list and has no row.
-    pub(super) hidden: HashSet<TodoId>,
+    pub(super) hidden: HashMap<TodoId, Hidden>,
     /// What was changed after it was moved.
     pub(super) late: Vec<Late>,
 }
@@ -93,14 +96,17 @@ pub(super) async fn verify(
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
     let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
-    let wrong = missing.iter().chain(&stale).map(|row| &row.id);
-    let wrong = wrong.chain(gone.iter().map(|row| &row.id));
-    let mut wrong: Vec<_> = wrong.cloned().collect();
+    let differ = missing.iter().chain(&stale).map(|row| &row.id);
+    let mut wrong: Vec<_> = differ.chain(gone.iter().map(|row| &row.id)).cloned().collect();
     wrong.sort_unstable();
     if rebuild {
         // Also a row that claims to be of a later update than there is.
-        for id in &wrong {
-            store.records::<Todo>().delete(id).await?;
+        for row in &stale {
+            store.records::<Todo>().delete(&row.id).await?;
+        }
+        // A node that was killed may have left the row of what somebody deleted.
+        for row in gone {
+            discard(store, row, &list.hidden).await?;
         }
         store.records::<ProjectedList>().delete(&record.id).await?;
         write(store, record, seq, list).await?;
@@ -108,14 +114,20 @@ pub(super) async fn verify(
     Ok(wrong)
 }
 
-/// A row that its list does not show any more goes; what the list has lost, to the trash.
+/// A row that its list does not show any more goes; what the list has lost, to the trash. So does what is
+/// said to be in another list and is in none: whoever wrote that has taken it from everybody.
 async fn discard(
     store: &Store,
     row: Versioned<Todo>,
-    hidden: &HashSet<TodoId>,
+    hidden: &HashMap<TodoId, Hidden>,
 ) -> Result<(), StoreError> {
     let id = row.id.clone();
-    if !hidden.contains(&row.todo_id) {
+    let is_kept = match hidden.get(&row.todo_id) {
+        Some(Hidden::Behind) => true,
+        Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
+        None => false,
+    };
+    if !is_kept {
         let trashed = Trashed::todo(row.value, store.clock().now());
         match store.records().insert(trashed).await {
             Ok(_) | Err(StoreError::Duplicate { .. }) => {}
@@ -123,6 +135,25 @@ async fn discard(
         }
     }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// Whether another list has the same todo of the same person.
+async fn is_elsewhere(store: &Store, row: &Todo) -> Result<bool, StoreError> {
+    let page = Page::of("todo").equal(row.todo_id).limit(READ);
+    let same = store.records::<Todo>().page(page).await?.items;
+    Ok(same.iter().any(|other| other.owner_id == row.owner_id && other.list != row.list))
+}
+
+/// What a list shows is in the trash no more, whichever list had lost it.
+async fn take_out(store: &Store, row: &Todo) -> Result<(), StoreError> {
+    let trash = store.records::<Trashed>();
+    let id = row.todo_id.to_string();
+    for trashed in trash.page(Page::of("item").equal(row.owner_id).equal(id)).await?.items {
+        if matches!(trashed.deleted, Deleted::Todo(_)) {
+            trash.delete(&trashed.id).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn rows(
@@ -155,8 +186,7 @@ async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), Store
                 Err(StoreError::Duplicate { .. }) => {}
                 inserted => {
                     inserted?;
-                    // What is back is in the trash no more.
-                    return store.records::<Trashed>().delete(&row.id).await.map(drop);
+                    return take_out(store, &row).await;
                 }
             }
         } else {
@@ -195,12 +225,14 @@ async fn follow(store: &Store, list: DocumentId, seq: u64) -> Result<bool, SyncF
 }
 
 fn row(record: &DocumentRecord, seq: u64, item: &Item) -> Todo {
+    // In a room's list anybody of its members may have written it.
+    let unknown = if record.room.is_none() { record.owner } else { nobody() };
     Todo {
         id: Todo::key(record.id, item.id),
         todo_id: item.id,
         list: record.id,
         text: item.text.clone(),
-        owner_id: item.made_by.unwrap_or(record.owner),
+        owner_id: item.made_by.unwrap_or(unknown),
         room_id: record.room,
         is_shared: record.room.is_some(),
         assignee_id: item.assignee,

@@ -301,7 +301,14 @@ impl Session {
             .map(|(name, place)| (name.clone(), place.seat.document.id, place.permission))
             .collect();
         for (name, id, before) in places {
-            let now = permission(&self.node, self.caller, id).await.map_err(refused)?;
+            let now = match permission(&self.node, self.caller, id).await {
+                Ok(now) => now,
+                Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
+                Err(AccessError::Unavailable) => {
+                    self.registered.recheck_later();
+                    return Ok(());
+                }
+            };
             if now == Permission::None {
                 self.places.remove(&name);
                 self.registered.leaves(id);

@@ -400,7 +400,10 @@ impl Session {
                 }
                 Ok(_) => {}
                 Err(AccessError::Invalid) => return self.close(Close::LoginRevoked),
-                Err(AccessError::Unavailable) => return self.close(Close::TryLater),
+                Err(AccessError::Unavailable) => {
+                    self.registered.recheck_later();
+                    return Some(());
+                }
             }
         }
         Some(())

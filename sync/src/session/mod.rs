@@ -131,6 +131,13 @@ impl Reader {
         {
             self.take(message, batch)?;
         }
+        // While a large frame is held, the library lets go of the buffer that it came in; else that is kept
+        // for as long as the socket lives.
+        if batch.bytes >= AT_ONCE_BYTES
+            && let Some(Some(Ok(message))) = self.stream.next().now_or_never()
+        {
+            self.take(message, batch)?;
+        }
         if self.outbox.is_closing() { None } else { Some(()) }
     }
 

@@ -21,6 +21,9 @@ use crate::{
 /// Sign-ins that one socket may speak for.
 const LOGINS: usize = 64;
 
+/// Access that could not be asked for is asked for again after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// The sockets of this node.
 #[derive(Default)]
 pub(crate) struct Register {
@@ -86,6 +89,18 @@ impl Registered {
     /// Waits until some caller's access has to be asked again.
     pub(crate) async fn recheck(&self) {
         self.entry.recheck.notified().await;
+    }
+
+    /// It could not be asked: the socket stays as it is, since nothing can be saved meanwhile, and it is
+    /// asked again in a moment.
+    pub(super) fn recheck_later(&self) {
+        let entry = Arc::downgrade(&self.entry);
+        tokio::spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            if let Some(entry) = entry.upgrade() {
+                entry.recheck.notify_one();
+            }
+        });
     }
 }
 

@@ -119,11 +119,15 @@ impl Attached {
     }
 
     async fn recheck(&mut self) -> Result<(), Close> {
-        let permission =
-            permission(&self.node, self.caller, self.seat.document.id).await.map_err(refused)?;
-        if permission == Permission::None {
-            return Err(Close::Removed);
-        }
+        let permission = match permission(&self.node, self.caller, self.seat.document.id).await {
+            Ok(Permission::None) => return Err(Close::Removed),
+            Ok(permission) => permission,
+            Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
+            Err(AccessError::Unavailable) => {
+                self.registered.recheck_later();
+                return Ok(());
+            }
+        };
         if permission != self.permission {
             self.permission = permission;
             self.seat.tell(Mail::Permission(self.seat.peer, permission)).await?;

@@ -18,6 +18,7 @@ import { colourOf } from "../parts/colour";
 import { strangerIn, strangerOf } from "./strangers";
 import { linesOf } from "./text";
 import { Toolbar } from "./Toolbar";
+import { onlyCarets } from "./carets";
 
 /** Where the text is in the document. */
 const FIELD = "default";
@@ -33,15 +34,19 @@ interface Props {
 
 export function RichEditor(props: Props) {
   const text = props.note.doc.getXmlFragment(FIELD);
-  const [stranger, setStranger] = useState(() => strangerIn(text, SCHEMA));
-  return stranger === undefined ? (
-    <KnownText {...props} meets={setStranger} />
-  ) : (
-    <StrangeText note={props.note} stranger={stranger} />
-  );
+  const [why, setWhy] = useState(() => unknown(strangerIn(text, SCHEMA)));
+  return why === undefined ? <KnownText {...props} meets={setWhy} /> : <LinesOnly note={props.note} why={why} />;
 }
 
-function StrangeText({ note, stranger }: { note: Note; stranger: string }) {
+function unknown(stranger: string | undefined): string | undefined {
+  return stranger === undefined
+    ? undefined
+    : `Another app has put something into this note that this page does not know (“${stranger.slice(0, 60)}”). So that it stays as it is, the note can be read here and not changed.`;
+}
+
+const BROKEN = "The editor has failed, and what it shows may not be what the note says: load the page again to write on.";
+
+function LinesOnly({ note, why }: { note: Note; why: string }) {
   const text = note.doc.getXmlFragment(FIELD);
   const [, read] = useReducer((times: number) => times + 1, 0);
   useEffect(() => {
@@ -51,8 +56,7 @@ function StrangeText({ note, stranger }: { note: Note; stranger: string }) {
   return (
     <Stack gap="sm">
       <Text className="quiet" role="note">
-        Another app has put something into this note that this page does not know (“{stranger.slice(0, 60)}”). So that
-        it stays as it is, the note can be read here and not changed.
+        {why}
       </Text>
       <div className="prose" role="document" aria-label="Note text">
         {linesOf(text).map((line, at) => (
@@ -63,7 +67,7 @@ function StrangeText({ note, stranger }: { note: Note; stranger: string }) {
   );
 }
 
-function KnownText({ note, person, writable, meets }: Props & { meets: (stranger: string) => void }) {
+function KnownText({ note, person, writable, meets }: Props & { meets: (why: string) => void }) {
   const editor = useEditor({
     editable: writable,
     extensions: [
@@ -71,12 +75,27 @@ function KnownText({ note, person, writable, meets }: Props & { meets: (stranger
       Placeholder.configure({ placeholder: "Write here. Everybody with this note sees it at once." }),
       Collaboration.configure({ document: note.doc, field: FIELD }),
       CollaborationCaret.configure({
-        provider: { awareness: note.awareness },
+        provider: { awareness: onlyCarets(note.awareness, note.doc) },
         user: { id: person.id, name: nameOf(person), color: colourOf(person.id) },
         render: caret,
         selectionRender: ({ color }) => ({ class: "others-selection", style: `--theirs: ${safeColour(color)}` }),
       }),
     ],
+    // A view that has missed a change would write over it with the next key.
+    onCreate: ({ editor }) => {
+      const { dispatchTransaction } = editor.view.props;
+      editor.view.setProps({
+        dispatchTransaction(transaction) {
+          try {
+            dispatchTransaction?.call(this, transaction);
+          } catch (error) {
+            console.error(error);
+            editor.destroy();
+            meets(BROKEN);
+          }
+        },
+      });
+    },
     editorProps: {
       attributes: { class: "prose", role: "textbox", "aria-multiline": "true", "aria-label": "Note text" },
     },
@@ -89,7 +108,7 @@ function KnownText({ note, person, writable, meets }: Props & { meets: (stranger
       const stranger = strangerOf(transaction, note.doc.getXmlFragment(FIELD), SCHEMA);
       if (stranger === undefined) return;
       editor.destroy(); // before it hears of it
-      meets(stranger);
+      meets(unknown(stranger) ?? BROKEN);
     };
     note.doc.on("beforeObserverCalls", look);
     return () => note.doc.off("beforeObserverCalls", look);

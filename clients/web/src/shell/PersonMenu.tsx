@@ -4,11 +4,12 @@ import { UnsavedWork, type Person } from "@studyhall/client";
 import { IconLogout, IconTrash } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { nameOf, useHall } from "../hall";
+import { nameOf, useHall, useReach } from "../hall";
 
 export function PersonMenu({ person }: { person: Person }) {
   const hall = useHall();
   const navigate = useNavigate();
+  const offline = useReach() === "offline";
   const [unsaved, setUnsaved] = useState<number | null>(null);
 
   async function signOut(discard: boolean) {
@@ -51,7 +52,9 @@ export function PersonMenu({ person }: { person: Person }) {
         <Stack>
           <Text>
             {unsaved === 1 ? "1 edit is" : `${unsaved} edits are`} kept on this device only. Signing out removes{" "}
-            {unsaved === 1 ? "it" : "them"} for good. Go online first to save {unsaved === 1 ? "it" : "them"}.
+            {unsaved === 1 ? "it" : "them"} for good.{" "}
+            {offline ? "Go online first to save" : "You are online: wait a moment to save"}{" "}
+            {unsaved === 1 ? "it" : "them"}.
           </Text>
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setUnsaved(null)} data-autofocus>

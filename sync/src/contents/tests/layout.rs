@@ -97,7 +97,7 @@ fn take(step: Step, list: &mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Ref
             Ok(())
         }
         Step::Moved { id, to } => {
-            list.moved(id, to);
+            list.moved(id, to, &list.taken_along(id));
             Ok(())
         }
         Step::Receive { id, text, assignee_id, due_date, created_at, completed } => {

@@ -14,7 +14,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind},
     ids::{TodoId, UserId},
     timer::{self, TimerAction, TimerConfig},
-    todo::{LAST, LONGEST_TEXT, MOST, Setting},
+    todo::{Item, LAST, LONGEST_TEXT, MOST, Setting},
 };
 use studyhall_store::log::{Entry, LoggedUpdate};
 
@@ -77,7 +77,7 @@ impl<E: Engine> Hall<E> {
         }
     }
 
-    fn items(&mut self) -> Vec<studyhall_schema::todo::Item> {
+    fn items(&mut self) -> Vec<Item> {
         read(E::view(&mut self.0), |maps| TodoList::of(maps).shown().0)
     }
 
@@ -106,7 +106,10 @@ over_both!(
     making_what_is_there_sets_only_what_is_missing,
     two_who_reorder_and_complete_apart_both_have_done_it,
     a_todo_that_moved_away_is_not_here_until_it_comes_back,
+    what_only_seems_to_have_moved_is_here,
+    what_a_phone_changes_of_a_todo_that_went_and_came_back_stays,
     what_is_changed_after_a_move_is_late_until_it_is_carried_over,
+    what_is_done_to_a_todo_while_it_is_moved_is_late,
     who_is_put_behind_another_comes_right_behind_it,
     what_is_put_again_changes_nothing,
     a_timer_and_how_long_phases_are_are_what_they_were_set_to,
@@ -150,7 +153,7 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     there.edits(|todos| todos.receive(&item, &completed));
     let elsewhere = DocumentId::Todos([2; 12]);
     here.edits(|todos| {
-        todos.moved(id(1), elsewhere);
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
     });
     assert!(here.items().is_empty());
@@ -166,6 +169,80 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     assert!(!here.items()[0].is_completed);
 }
 
+fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
+    // Whichever of two who write at once is preferred, and whether the phone is heard of before or after.
+    for (client, is_before) in [(1, false), (1, true), (99, false), (99, true)] {
+        let mut hall = Hall::<E>::default();
+        hall.edits(|todos| todos.make(id(1), &new("one")));
+        let item = hall.items().remove(0);
+        let change = |text: &str| TodoChange { text: Some(text.into()), ..TodoChange::default() };
+        let phones = hall.edit(client, |todos| {
+            todos.revise(id(1), &change("a phone's words"))?;
+            todos.complete(id(1), ben(), Timestamp::from_millis(9))
+        });
+        hall.edits(|todos| {
+            todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
+            Ok(())
+        });
+        let phones = phones.unwrap().unwrap();
+        if is_before {
+            hall.takes(ben(), phones.clone());
+        }
+        // There it got a day.
+        let item = Item { due: Some(Timestamp::from_millis(99)), ..item };
+        hall.edits(|todos| todos.receive(&item, &Value::Null));
+        if !is_before {
+            hall.takes(ben(), phones);
+        }
+        let back = hall.items().remove(0);
+        assert_eq!((back.text.as_str(), back.is_completed), ("a phone's words", true));
+        assert_eq!(back.due, item.due);
+    }
+}
+
+fn what_only_seems_to_have_moved_is_here<E: Engine>() {
+    let mut hall = Hall::<E>::default();
+    hall.edits(|todos| todos.make(id(1), &new("one")));
+    let elsewhere = DocumentId::Todos([2; 12]);
+    let writes = |hall: &mut Hall<E>, to: Value| {
+        let edited = edit(E::view(&mut hall.0), 9, |maps| {
+            maps.set_field("todos", &id(1).to_string(), "moved_to", &to);
+            Ok(())
+        });
+        hall.takes(ben(), edited.unwrap().unwrap());
+    };
+    for junk in [json!("nowhere"), json!(5), json!(""), json!("todos:me"), json!(elsewhere)] {
+        writes(&mut hall, junk.clone());
+        assert_eq!(hall.texts(), ["one"], "{junk} without a mark");
+    }
+    hall.edits(|todos| {
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
+        Ok(())
+    });
+    assert!(hall.items().is_empty());
+    let note = DocumentId::Note(studyhall_schema::ids::NoteId::from_bytes([2; 12]));
+    for junk in [json!("nowhere"), json!(5), json!(note)] {
+        writes(&mut hall, junk.clone());
+        assert_eq!(hall.texts(), ["one"], "{junk}");
+    }
+}
+
+fn what_is_done_to_a_todo_while_it_is_moved_is_late<E: Engine>() {
+    let mut here = Hall::<E>::default();
+    here.edits(|todos| todos.make(id(1), &new("one")));
+    let mut was = Value::Null;
+    here.edits(|todos| {
+        was = todos.taken_along(id(1));
+        Ok(())
+    });
+    here.edits(|todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
+    here.edits(|todos| {
+        todos.moved(id(1), DocumentId::Todos([2; 12]), &was);
+        Ok(())
+    });
+    assert_eq!(here.late().len(), 1);
+}
+
 fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let (mut here, mut there) = (Hall::<E>::default(), Hall::<E>::default());
     here.edits(|todos| todos.make(id(1), &new("one")));
@@ -175,7 +252,7 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let done = here.edit(9, |todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
     let elsewhere = DocumentId::Todos([2; 12]);
     here.edits(|todos| {
-        todos.moved(id(1), elsewhere);
+        todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
     });
     assert_eq!(here.late(), []);
@@ -186,7 +263,10 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     here.takes(ben(), done.unwrap().unwrap());
     let found = here.late();
     assert_eq!((found.len(), found[0].to, found[0].moved_by), (1, elsewhere, ada()));
-    there.edits(|todos| todos.carry(&found[0]));
+    there.edits(|todos| {
+        assert_eq!(todos.carry(&found[0]), Carried::Over);
+        Ok(())
+    });
     assert_eq!(there.texts(), ["renamed meanwhile"]);
     assert_eq!(there.items()[0].completed_at, Some(Timestamp::from_millis(9)));
     here.edits(|todos| {
@@ -195,6 +275,17 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     });
     assert_eq!(here.late(), []);
     assert!(here.items().is_empty());
+    // From there it has gone on.
+    let further = DocumentId::Todos([3; 12]);
+    there.edits(|todos| {
+        todos.moved(id(1), further, &todos.taken_along(id(1)));
+        Ok(())
+    });
+    let goes_on = there.edit(8, |todos| {
+        assert_eq!(todos.carry(&found[0]), Carried::On { to: further, by: ada() });
+        Ok(())
+    });
+    assert_eq!(goes_on, Ok(None));
 }
 
 fn what_is_put_again_changes_nothing<E: Engine>() {

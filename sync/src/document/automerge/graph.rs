@@ -84,7 +84,7 @@ impl Graph {
         self.places.contains_key(hash)
     }
 
-    /// About how many bytes of memory the changes take.
+    /// About how many bytes of memory what is durable takes.
     pub(super) fn memory(&self) -> u64 {
         self.memory
     }
@@ -213,7 +213,6 @@ impl Graph {
             floor += 1;
         }
         let end = scan.start + scan.ops;
-        self.memory += scan.memory();
         self.deleted += u64::from(scan.deletes);
         self.made += u64::from(scan.ops - scan.deletes);
         self.chains.push(&deps);
@@ -247,7 +246,6 @@ impl Graph {
         while self.nodes.len() > self.durable {
             let Some(node) = self.nodes.pop() else { return };
             self.tips -= 1;
-            self.memory -= node.memory;
             self.deleted -= u64::from(node.deletes);
             self.made -= u64::from(node.end - node.start - node.deletes);
             self.chains.pop();
@@ -276,6 +274,7 @@ impl Graph {
     pub(super) fn commit(&mut self) {
         let node = &self.nodes[self.durable];
         self.durable += 1;
+        self.memory += node.memory;
         for dep in &node.deps {
             let dep = self.nodes[*dep as usize].hash;
             if let Ok(at) = self.heads.binary_search(&dep) {
