@@ -188,15 +188,22 @@ impl Merge<'_> {
                 && group.pieces.iter().any(|piece| !piece.change.only_deletes());
             let begins_line = self.base[..group.range.start].ends_with('\n');
             self.begin_line_if(is_kept_line && begins_line);
-            self.say(&said(self.base, &group));
+            let line = if self.owes_break { "" } else { self.line() };
+            let said = said(self.base, &group, line);
+            self.say(&said);
             let (before, after) = self.base.split_at(group.range.end);
             let ends_line = after.is_empty() || before.ends_with('\n') || after.starts_with('\n');
-            let is_indented = self.text.rsplit('\n').next().is_some_and(|it| it.trim().is_empty());
+            let is_indented = self.line().trim().is_empty();
             self.owes_break |= is_kept_line && ends_line && !is_indented;
             self.from = group.range.end;
         }
         self.keep(self.base.len());
         self.text
+    }
+
+    /// What is said of the last line.
+    fn line(&self) -> &str {
+        self.text.rsplit('\n').next().unwrap_or_default()
     }
 
     fn keep(&mut self, to: usize) {
@@ -222,7 +229,7 @@ impl Merge<'_> {
     /// What an addition says.
     fn said(&self, group: &Group) -> Said {
         let by = group.pieces[0].by;
-        let text = said(self.base, group);
+        let text = said(self.base, group, self.line());
         let [Piece { change, .. }] = group.pieces.as_slice() else {
             let (begins_line, ends_line, replaces_line) = (false, false, false);
             return Said { by, text, begins_line, ends_line, replaces_line };
@@ -329,8 +336,19 @@ fn between(before: &str, after: &str, is_line: bool) -> Option<char> {
     (!is_apart && !is_together).then_some(if is_line { '\n' } else { ' ' })
 }
 
-/// What stands in place of a group's part of the base.
-fn said(base: &str, group: &Group) -> String {
+/// Whether it is what a line of a list, a quote or a heading begins with, or signs at the edge of its words.
+fn begins_words(line: &str) -> bool {
+    let mut parts = line.split_whitespace();
+    parts.all(|part| {
+        let item = part.strip_suffix(['.', ')']).unwrap_or_default();
+        let is_number = !item.is_empty() && item.bytes().all(|digit| digit.is_ascii_digit());
+        let is_box = matches!(part, "[x]" | "[X]");
+        is_number || is_box || part.chars().all(|sign| is_mark(sign) || "-+#>|".contains(sign))
+    })
+}
+
+/// What stands in place of a group's part of the base, behind what is said of its line.
+fn said(base: &str, group: &Group, line: &str) -> String {
     let is_of = |by| move |piece: &&Piece| piece.by == by;
     let of = |by| version(base, &group.range, group.pieces.iter().filter(is_of(by)));
     let only_deletes =
@@ -359,8 +377,8 @@ fn said(base: &str, group: &Group) -> String {
     let before = before.rsplit('\n').next().unwrap_or_default();
     let after = after.split('\n').next().unwrap_or_default();
     // Where all of a line is changed, each has a line, with the signs that stay at its edges.
-    if before.chars().chain(after.chars()).all(is_mark) {
-        return format!("{theirs}{after}\n{before}{mine}");
+    if begins_words(before) && begins_words(line) && after.chars().all(is_mark) {
+        return format!("{theirs}{after}\n{line}{mine}");
     }
     let is_line = theirs.contains('\n') || mine.contains('\n');
     let between = between(&theirs, &mine, is_line);

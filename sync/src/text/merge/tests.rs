@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use self::scenes::{EITHER_WAY, SCENES};
+use self::scenes::{EITHER_WAY, REWRITTEN, SCENES};
 use super::{super::words::words, *};
 
 mod scenes;
+mod small;
 
 #[test]
 fn both_peoples_changes_survive() {
@@ -159,6 +160,13 @@ fn lines_stay_apart_where_nobody_has_joined_them() {
 }
 
 #[test]
+fn each_who_rewrites_a_line_has_a_line() {
+    for (base, ada, ben, both) in REWRITTEN {
+        assert_eq!(merged(base, ada, ben), *both);
+    }
+}
+
+#[test]
 fn the_same_words_elsewhere_are_no_sign_that_the_others_were_seen() {
     let (base, line) = ("Monday:\nTuesday:\n", "- read chapter four\n");
     let (ben, ada) = (format!("Monday:\n{line}Tuesday:\n"), format!("{base}{line}"));
@@ -214,7 +222,8 @@ fn rewritten(base: &str, cuts: &[(usize, usize, usize)], words: &[String]) -> St
 /// How often each word is there. Signs at the edges of a line may be there once more.
 fn counted(text: &str) -> HashMap<String, usize> {
     let mut counted = HashMap::new();
-    for word in words(text).into_iter().filter(|word| !word.starts_with(is_mark)) {
+    let of_line = |line| words(line).into_iter().skip_while(|word| begins_words(word));
+    for word in text.lines().flat_map(of_line).filter(|word| !begins_words(word)) {
         *counted.entry(word.to_owned()).or_default() += 1;
     }
     counted

@@ -3,6 +3,44 @@
 /// What there was, what Ada and Ben have made of it, and what comes of both.
 type Scene = (&'static str, &'static str, &'static str, &'static str);
 
+/// Ben is first.
+pub(super) const REWRITTEN: &[Scene] = &[
+    (
+        "# Plan\n- buy milk today\n",
+        "# Plan\n- pay rent now\n",
+        "# Plan\n- call Anna first\n",
+        "# Plan\n- call Anna first\n- pay rent now\n",
+    ),
+    (
+        "- [ ] buy milk today\n",
+        "- [ ] pay rent now\n",
+        "- [ ] call Anna first\n",
+        "- [ ] call Anna first\n- [ ] pay rent now\n",
+    ),
+    ("1. buy milk\n", "1. pay rent\n", "1. call Anna\n", "1. call Anna\n1. pay rent\n"),
+    ("> buy milk\n", "> pay rent\n", "> call Anna\n", "> call Anna\n> pay rent\n"),
+    ("# buy milk\n", "# pay rent\n", "# call Anna\n", "# call Anna\n# pay rent\n"),
+    ("a\n  buy milk\n", "a\n  pay rent\n", "a\n  call Anna\n", "a\n  call Anna\n  pay rent\n"),
+    (
+        "  kaa kab\n\nkaf kag\n",
+        "* qal qam\nkaf kag\n",
+        "* zai zaj\nkaf kag\n",
+        "* zai zaj\n* qal qam\nkaf kag\n",
+    ),
+    (
+        "* kaa kab\n\n  kad kae kaf\n",
+        "* kaa kab\n\n  qak qal\n",
+        "* kaa kab\n\nzag zah zai zaj\n",
+        "* kaa kab\n\nzag zah zai zaj\nqak qal\n",
+    ),
+    (
+        "kaa kab\n* kac kad kae kaf\n",
+        "kaa kab\n* qak qal qam\n",
+        "kaa kab\n* zag zah zai zaj\n",
+        "kaa kab\n* zag zah zai zaj\n* qak qal qam\n",
+    ),
+];
+
 /// The same comes of both, whoever is first.
 pub(super) const EITHER_WAY: &[Scene] = &[
     (
@@ -57,6 +95,43 @@ pub(super) const EITHER_WAY: &[Scene] = &[
         "- all\n- [ ] call Anna\n1. at four\n\n# Next\n",
     ),
     ("- a\n- b\n1. c", "  1. c?", "1. c\nnew", "  1. c?\nnew"),
+    // Empty lines go, and others come in place of what is behind them.
+    (
+        "Title\n\nold text here\n",
+        "Title\nfirst point\nsecond point\n",
+        "Title\nold text here\n",
+        "Title\nfirst point\nsecond point\n",
+    ),
+    (
+        "- call Anna\n\n* buy bread\n",
+        "- call Anna\n- pay rent\n- get milk\n",
+        "- call Anna\n* buy bread\n",
+        "- call Anna\n- pay rent\n- get milk\n",
+    ),
+    (
+        "Title\n\n\nfirst thing\nsecond thing\nlast one\n",
+        "Title\n\n  new thing\nlast one\n",
+        "Title\nfirst thing\nsecond thing\nlast one\n",
+        "Title\n  new thing\nlast one\n",
+    ),
+    (
+        "kaa kab kac\n\n\n  kaf kag\n",
+        "kaa kab kac\nqah qai\n",
+        "kaa kab kac\n\n  kaf kag\n",
+        "kaa kab kac\nqah qai\n",
+    ),
+    (
+        "- kaa kac kad\n\nkaf kag\n\n* kai\n",
+        "- kaa kac kad\nkaf kag\n\n* kai\n",
+        "- kaa kac kad\n* zal zan\nzao zap\n\n* kai\n",
+        "- kaa kac kad\n* zal zan\nzao zap\n* kai\n",
+    ),
+    (
+        "- kaa kab\n\n- kad kae\n",
+        "  qaf qag qah\n  qaj qak qal\n",
+        "- kaa kab\n- kad kae\n",
+        "  qaf qag qah\n  qaj qak qal\n",
+    ),
     // Two lines become one while the other changes one of them, or adds one between.
     (
         "one two\nthree four\nend\n",
