@@ -6,6 +6,8 @@
 //! client that nobody has let in yet. Who has the last waits for nothing more, so that nobody waits in
 //! a circle. Must not know what a message says.
 
+mod cut;
+
 use std::{
     io,
     pin::Pin,
@@ -44,6 +46,7 @@ use tokio_tungstenite::{
 };
 use tokio_util::{sync::PollSemaphore, task::TaskTracker};
 
+use self::cut::Cut;
 use crate::people::People;
 
 /// The largest message, with its envelope.
@@ -155,6 +158,9 @@ pub(crate) struct Intake {
     pieces: PollSemaphore,
     wholes: PollSemaphore,
     deadline: Option<Deadline>,
+    cut: Cut,
+    /// What was read and is the content of a large frame.
+    held: Vec<u8>,
 }
 
 /// When a message that has room must have come further.
@@ -236,8 +242,17 @@ impl AsyncRead for Intake {
             self.deadline = None;
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
-        let more = buffer.filled().len() - before;
+        if self.held.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+        } else {
+            let here = self.held.len().min(buffer.remaining());
+            buffer.put_slice(&self.held[..here]);
+            self.held.drain(..here);
+        }
+        let more = self.cut.pass(&buffer.filled()[before..]);
+        let rest = buffer.filled()[before + more..].iter().copied();
+        self.held.splice(..0, rest);
+        buffer.set_filled(before + more);
         self.gate.read.fetch_add(more, Ordering::Relaxed);
         self.gate.progress.fetch_add(more, Ordering::Relaxed);
         Poll::Ready(Ok(()))
@@ -305,6 +320,8 @@ where
             pieces: PollSemaphore::new(pieces),
             wholes: PollSemaphore::new(wholes),
             deadline: None,
+            cut: Cut::default(),
+            held: Vec::new(),
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)

@@ -331,7 +331,7 @@ impl<E: Engine> Actor<E> {
                 && from != Some(*peer)
                 && outlet.outbox.has_room()
             {
-                let said = Ephemeral { document, sender, ..said.clone() };
+                let said = Ephemeral { sender, document, ..said.clone() };
                 outlet.outbox.push(repo::ephemeral(&said, client));
             }
         }

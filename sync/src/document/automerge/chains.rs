@@ -37,7 +37,7 @@ struct Chain {
 #[derive(Default)]
 pub(super) struct Chains {
     links: Vec<Link>,
-    chains: Vec<Chain>,
+    all: Vec<Chain>,
     steps: Cell<u64>,
 }
 
@@ -51,17 +51,17 @@ impl Chains {
         let place = number(self.links.len());
         let is_end = |dep: &&Place| {
             let Link { chain, index } = self.links[**dep as usize];
-            self.chains[chain as usize].length == index + 1
+            self.all[chain as usize].length == index + 1
         };
         let before = deps.iter().filter(is_end).max().copied();
         let link = if let Some(before) = before {
             let Link { chain, index } = self.links[before as usize];
             Link { chain, index: index + 1 }
         } else {
-            self.chains.push(Chain::default());
-            Link { chain: number(self.chains.len() - 1), index: 0 }
+            self.all.push(Chain::default());
+            Link { chain: number(self.all.len() - 1), index: 0 }
         };
-        let chain = &mut self.chains[link.chain as usize];
+        let chain = &mut self.all[link.chain as usize];
         chain.length += 1;
         let others = deps.iter().filter(|dep| Some(**dep) != before);
         chain.sides.extend(others.map(|dep| Side { index: link.index, place, dep: *dep }));
@@ -71,11 +71,11 @@ impl Chains {
     /// The last change is taken away.
     pub(super) fn pop(&mut self) {
         let Some(link) = self.links.pop() else { return };
-        let chain = &mut self.chains[link.chain as usize];
+        let chain = &mut self.all[link.chain as usize];
         chain.length -= 1;
         chain.sides.retain(|side| side.index < chain.length);
         if chain.length == 0 {
-            self.chains.pop(); // the last that was begun
+            self.all.pop(); // the last that was begun
         }
     }
 
@@ -100,7 +100,7 @@ impl Chains {
             if place < at || index < *seen {
                 continue; // what comes before it does not stand on it
             }
-            let sides = &self.chains[chain as usize].sides;
+            let sides = &self.all[chain as usize].sides;
             let sides = &sides[..sides.partition_point(|side| side.index <= index)];
             let fresh =
                 sides.iter().rev().take_while(|side| side.index >= *seen && side.place > at);
