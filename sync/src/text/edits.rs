@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The most edits: each walks the document.
-const MOST: usize = 500;
+const MOST: usize = 5000;
 
 /// A part of the old text and what stands in its place; positions in UTF-16 code units.
 #[derive(Debug, Clone, PartialEq, Eq)]
