@@ -111,7 +111,13 @@ async fn unbury(api: &Api, note: NoteId) -> Result<(), Fault> {
 
 async fn put_back(api: &Api, user: UserId, todo: &Todo) -> Result<(), Fault> {
     let may = api.accounts.document_permission(user, todo.list).await?;
-    let list = if may == Permission::Write { todo.list } else { todos::own_list(user) };
+    let list = if may == Permission::Write {
+        todo.list
+    } else {
+        let own = todos::own_list(user);
+        api.accounts.document_permission(user, own).await?; // a list is there once it is asked for
+        own
+    };
     Ok(api.documents.put_back_todo(list, user, todo).await?)
 }
 

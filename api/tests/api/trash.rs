@@ -117,6 +117,19 @@ async fn what_was_moved_is_in_no_trash_and_what_cannot_go_back_comes_to_ones_own
 }
 
 #[tokio::test]
+async fn who_never_had_a_todo_of_their_own_gets_one_back_into_a_list_of_their_own() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ben.opens_room(&hall).await;
+    ben.lets_in(&hall, &room, &[&ada]).await;
+    let body = json!({ "text": "mine", "room_id": room });
+    let id = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    ada.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    ben.delete(&hall, &format!("/todos/{id}")).await.is(204);
+    ada.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.is(204);
+    ada.get(&hall, &format!("/todos/{id}")).await.is(200);
+}
+
+#[tokio::test]
 async fn after_thirty_days_it_is_gone_for_good() {
     let (hall, [ada]) = Hall::with(["ada"]).await;
     let note = ada.writes_note(&hall, json!({ "text": "old" })).await;
