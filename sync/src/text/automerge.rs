@@ -78,10 +78,21 @@ pub(crate) fn editor(client: u64) -> Vec<u8> {
     EDITOR.into_iter().chain(client.to_be_bytes()).collect()
 }
 
-/// The note's whole text.
+/// The same, made where a client has put something else, or nothing, in its place.
+fn object_or_new(doc: &mut AutoCommit, key: &str, of: ObjType) -> Result<ObjId, EditError> {
+    match object(doc, key, of) {
+        Some(there) => Ok(there),
+        None => doc.put_object(ROOT, key, of).map_err(|_| EditError::Content),
+    }
+}
+
+/// The note's whole text; of a client that writes it as one value, too.
 pub fn read_text(doc: &AutoCommit) -> String {
-    let content = object(doc, CONTENT, ObjType::Text);
-    content.and_then(|content| doc.text(&content).ok()).unwrap_or_default()
+    match doc.get(ROOT, CONTENT) {
+        Ok(Some((Value::Object(ObjType::Text), id))) => doc.text(&id).unwrap_or_default(),
+        Ok(Some((Value::Scalar(value), _))) => value.as_str().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// The title, at most [`MAX_TITLE`] characters of it; `None` when there is none that is a text.
@@ -108,11 +119,11 @@ pub fn diff_change(
     let content = |_: AutomergeError| EditError::Content;
     let mut fork = doc.fork().with_actor(ActorId::from(editor(client)));
     if read_text(&fork) != wanted.text {
-        let text = object(&fork, CONTENT, ObjType::Text).ok_or(EditError::Content)?;
+        let text = object_or_new(&mut fork, CONTENT, ObjType::Text)?;
         splice(&mut fork, &text, wanted.text).map_err(content)?;
     }
     if let Some(title) = wanted.new_title(read_title(&fork)) {
-        let meta = object(&fork, META, ObjType::Map).ok_or(EditError::Content)?;
+        let meta = object_or_new(&mut fork, META, ObjType::Map)?;
         match fork.get(&meta, TITLE).map_err(content)? {
             Some((Value::Object(ObjType::Text), text)) => splice(&mut fork, &text, title),
             _ => fork.put(&meta, TITLE, title),

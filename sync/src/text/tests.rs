@@ -143,6 +143,25 @@ fn a_title_is_set_where_it_differs() {
 }
 
 #[test]
+fn a_note_whose_text_a_client_has_replaced_reads_and_can_be_put_again() {
+    use ::automerge::{ROOT, transaction::Transactable};
+    let mut doc = crate::document::automerge::new_doc();
+    doc.load_incremental(&automerge::first_change(DocumentKind::PlainNote)).unwrap();
+    for (junk, reads) in [(Some("fixed words"), "fixed words"), (None, "")] {
+        match junk {
+            Some(words) => doc.put(ROOT, CONTENT, words).unwrap(),
+            None => doc.delete(ROOT, CONTENT).unwrap(),
+        }
+        assert_eq!(automerge::read_text(&doc), reads);
+        let put = Wanted { text: "put again", title: Some("and named") };
+        let change = automerge::diff_change(&mut doc, REST, put).unwrap().unwrap();
+        doc.load_incremental(&change).unwrap();
+        assert_eq!(automerge::read_text(&doc), "put again");
+        assert_eq!(automerge::read_title(&doc), Some("and named".into()));
+    }
+}
+
+#[test]
 fn titles_of_the_wrong_kind_are_no_titles() {
     let doc = note(Format::Plain, "");
     let meta = doc.get_or_insert_map(META);
