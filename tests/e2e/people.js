@@ -212,6 +212,8 @@ export class Person {
     await this.page.mouse.down();
     await this.page.mouse.move(to_x, to_y, { steps: 12 });
     await this.page.mouse.up();
+    // For 50 ms after a drop the library lets no click through: nobody clicks faster, but a program does.
+    await this.page.waitForTimeout(100);
   }
 
   /** `a, b ✓` in order, ✓ for what is done. */
