@@ -71,7 +71,8 @@ export class Hall {
 
   /** Asks at a debug door of the admin address; false where there is none. */
   async knock(door) {
-    return (await fetch(`${this.admin}/debug/${door}`, { method: "POST" })).ok;
+    const within = AbortSignal.timeout(PATIENCE_MS);
+    return (await fetch(`${this.admin}/debug/${door}`, { method: "POST", signal: within })).ok;
   }
 
   async close() {

@@ -271,11 +271,9 @@ export class Person {
 
   /** Waits until this browser keeps the app for when the server is away. */
   async keepsTheApp() {
-    await this.page.evaluate(async () => {
-      await navigator.serviceWorker.ready;
-      if (navigator.serviceWorker.controller) return;
-      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
-    });
+    await this.page.waitForFunction(
+      async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated",
+    );
   }
 
   async databases() {
