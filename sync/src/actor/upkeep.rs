@@ -12,7 +12,7 @@ use crate::{
     Config, Documents, SyncFault, compact,
     contents::Late,
     document::{Applied, Change, EditId, Engine, Input},
-    projection::{self, Content, Written},
+    projection::{self, Content, Kept, Written},
 };
 
 /// Awareness is sent once per tick, merged.
@@ -55,6 +55,8 @@ pub(super) struct Upkeep {
     is_last: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
+    /// What the rows show, as far as it is known.
+    kept: Kept,
     rows: Queue,
     logs: Queue,
     compacting: bool,
@@ -108,6 +110,7 @@ impl Upkeep {
             projecting: false,
             is_last: false,
             projected_seq: None,
+            kept: Kept::default(),
             rows: Queue::default(),
             logs: Queue::default(),
             compacting: false,
@@ -208,7 +211,8 @@ impl<E: Engine> Actor<E> {
     pub(super) fn committed(&mut self, seq: u64) {
         self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         let bytes = self.document.state().bytes();
-        self.me.set_bytes(&self.node.registry, memory(self.document.state()));
+        let bytes_kept = self.upkeep.kept.bytes();
+        self.me.set_bytes(&self.node.registry, memory(self.document.state()) + bytes_kept);
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again
@@ -240,7 +244,8 @@ impl<E: Engine> Actor<E> {
         self.upkeep.projecting = true;
         self.upkeep.rows.begin();
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
-        let mut content = projection::read(self.upkeep.kind, E::view(self.document.state_mut()));
+        let view = E::view(self.document.state_mut());
+        let mut content = projection::read(self.upkeep.kind, view, &mut self.upkeep.kept);
         self.carry_over(content.as_mut().map(Content::take_late).unwrap_or_default());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });
@@ -330,7 +335,10 @@ impl<E: Engine> Actor<E> {
     pub(super) fn projected(&mut self, result: Result<Written, SyncFault>) {
         self.upkeep.projecting = false;
         match result {
-            Ok(Written { seq, overtaken: false }) => self.upkeep.projected_seq = Some(seq),
+            Ok(Written { seq, overtaken: false }) => {
+                self.upkeep.projected_seq = Some(seq);
+                self.upkeep.kept.written(seq);
+            }
             _ if self.stopping.is_some() => {} // the next start does it
             Ok(_) | Err(_) => {
                 self.upkeep.project.get_or_insert_with(|| Instant::now() + AGAIN);

@@ -4,6 +4,7 @@
 //! What a client writes is input like any other: a view ignores what is of the wrong type.
 
 mod automerge;
+mod kept;
 mod room;
 mod todos;
 mod yjs;
@@ -11,6 +12,7 @@ mod yjs;
 use serde_json::Value;
 use studyhall_schema::ids::UserId;
 
+pub(crate) use kept::Kept;
 pub use room::RoomState;
 pub use todos::{Carried, Hidden, Late, NewTodo, TodoChange, TodoList};
 

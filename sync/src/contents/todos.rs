@@ -94,6 +94,15 @@ pub enum Hidden {
     Moved,
 }
 
+/// Where a todo that is in a list is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Placed {
+    /// At this position.
+    At(f64),
+    /// In another list.
+    Away,
+}
+
 /// A list of todos over a document's maps.
 pub struct TodoList<'a, M: ?Sized>(&'a mut M);
 
@@ -123,12 +132,15 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         })
     }
 
-    /// The first [`MOST`] todos in order, and what is in the list beside.
-    pub fn shown(&self) -> (Vec<Item>, HashMap<TodoId, Hidden>) {
-        let (order, mut hidden) = self.entries();
-        hidden.extend(order.iter().skip(MOST).map(|(_, id)| (*id, Hidden::Behind)));
-        let items = order.into_iter().take(MOST).filter_map(|(_, id)| self.item(id)).collect();
-        (items, hidden)
+    /// The keys of all entries.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.0.keys(TODOS)
+    }
+
+    /// A todo's place in the list, or that it was moved away; `None` where there is no todo.
+    pub(super) fn placed(&self, key: &str) -> Option<(TodoId, Placed)> {
+        let id = canonical(key).filter(|_| self.0.is_map(TODOS, key))?;
+        Some((id, self.moved_to(key).map_or(Placed::At(self.position(key)), |_| Placed::Away)))
     }
 
     /// What was changed here after it was moved; when it is much, some for each list that each person has
@@ -190,23 +202,7 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
 
     /// Positions and ids of all that is here.
     fn order(&self) -> Vec<(f64, TodoId)> {
-        self.entries().0
-    }
-
-    /// The same, and what was moved away.
-    fn entries(&self) -> (Vec<(f64, TodoId)>, HashMap<TodoId, Hidden>) {
-        let (mut order, mut moved) = (Vec::new(), HashMap::new());
-        for key in self.0.keys(TODOS) {
-            match canonical(&key).filter(|_| self.0.is_map(TODOS, &key)) {
-                Some(id) if self.moved_to(&key).is_none() => {
-                    order.push((self.position(&key), id));
-                }
-                Some(id) => drop(moved.insert(id, Hidden::Moved)),
-                None => {}
-            }
-        }
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        (order, moved)
+        in_order(self.keys().iter().filter_map(|key| self.placed(key)))
     }
 }
 
@@ -424,6 +420,17 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     }
 }
 
+/// What is here, in order; equal positions by their ids.
+pub(super) fn in_order(placed: impl Iterator<Item = (TodoId, Placed)>) -> Vec<(f64, TodoId)> {
+    let here = placed.filter_map(|(id, placed)| match placed {
+        Placed::At(position) => Some((position, id)),
+        Placed::Away => None,
+    });
+    let mut order: Vec<_> = here.collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order
+}
+
 /// A position between two; `None` when there is no room.
 fn between(before: Option<f64>, next: Option<f64>) -> Option<f64> {
     let next = next.filter(|next| *next < LAST);
@@ -440,7 +447,7 @@ fn between(before: Option<f64>, next: Option<f64>) -> Option<f64> {
 }
 
 /// An id, when it is written as ids are: two entries are never one todo.
-fn canonical(key: &str) -> Option<TodoId> {
+pub(super) fn canonical(key: &str) -> Option<TodoId> {
     let id: TodoId = key.parse().ok()?;
     (id.to_string() == key).then_some(id)
 }

@@ -3,6 +3,8 @@
 //!
 //! Must not know connections' sockets, the store, or a wire protocol.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 use studyhall_store::log::{Entry, Snapshot};
@@ -35,6 +37,15 @@ impl View<'_> {
         match self {
             Self::Yjs(state) => state.memory(),
             Self::Automerge(state) => state.memory(),
+        }
+    }
+
+    /// The keys of the entries of root maps that have changed since this was asked last; `None` when any
+    /// of them may have.
+    pub fn touched(&mut self) -> Option<HashSet<String>> {
+        match self {
+            Self::Yjs(_) => None, // reading all of a list is fast there
+            Self::Automerge(state) => state.touched(),
         }
     }
 }

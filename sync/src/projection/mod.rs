@@ -15,7 +15,7 @@ use studyhall_schema::{
 use studyhall_store::Store;
 
 pub(crate) use note::{TEXT_BYTES, follow, follows};
-pub(crate) use todos::followed;
+pub(crate) use todos::{Kept, followed};
 
 use crate::{
     SyncFault, compact,
@@ -44,17 +44,19 @@ impl Content {
     }
 }
 
-/// Reads a document's content; `None` for documents that have no row.
-pub(crate) fn read(kind: DocumentKind, view: View<'_>) -> Option<Content> {
+/// Reads a document's content; `None` for documents that have no row. Of what is kept from the last time
+/// only what changed is read again.
+pub(crate) fn read(kind: DocumentKind, mut view: View<'_>, kept: &mut Kept) -> Option<Content> {
     match kind {
         DocumentKind::PlainNote | DocumentKind::RichNote => {
             Some(Content::Note(note::read(format_of(kind)?, view)))
         }
-        DocumentKind::Todos => Some(Content::Todos(contents::read(view, |maps| {
-            let list = TodoList::of(maps);
-            let (items, hidden) = list.shown();
-            todos::Content { items, hidden, late: list.late() }
-        }))),
+        DocumentKind::Todos => {
+            let touched = view.touched();
+            Some(Content::Todos(contents::read(view, |maps| {
+                kept.read(&TodoList::of(maps), touched)
+            })))
+        }
         DocumentKind::Room => Some(Content::Room(contents::read(view, |maps| {
             let state = RoomState::of(maps);
             room::Content { timer: state.timer(), config: state.config() }

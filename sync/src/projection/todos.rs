@@ -1,7 +1,10 @@
 //! The rows of a list of todos. Only those that differ are written; how far all of them follow the
 //! document is kept once, beside them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
@@ -14,7 +17,7 @@ use studyhall_store::{Page, Store, StoreError, Versioned};
 
 use crate::{
     SyncFault,
-    contents::{Hidden, Late},
+    contents::{self, Hidden, Late, Maps, TodoList},
 };
 
 /// Rows that are written at once: they share commits.
@@ -26,11 +29,49 @@ const READ: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     /// In order.
-    pub(super) items: Vec<Item>,
+    items: Arc<[Item]>,
     /// What is in the list and has no row.
-    pub(super) hidden: HashMap<TodoId, Hidden>,
+    hidden: HashMap<TodoId, Hidden>,
     /// What was changed after it was moved.
     pub(super) late: Vec<Late>,
+    /// What this node has last made the rows show, and as of which update: while nobody else has written
+    /// them they need not be read.
+    written: Option<(u64, Arc<[Item]>)>,
+}
+
+/// What is kept of a list between two projections.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    list: contents::Kept,
+    items: Arc<[Item]>,
+    /// The rows show `items` as of this update.
+    written: Option<u64>,
+    bytes: usize,
+}
+
+impl Kept {
+    pub(super) fn read(
+        &mut self,
+        list: &TodoList<'_, dyn Maps + '_>,
+        touched: Option<HashSet<String>>,
+    ) -> Content {
+        let (items, hidden) = self.list.shown(list, touched);
+        let items: Arc<[Item]> = items.into();
+        let written = self.written.take().map(|seq| (seq, Arc::clone(&self.items)));
+        self.items = Arc::clone(&items);
+        self.bytes = 2 * self.list.bytes();
+        Content { items, hidden, late: list.late(), written }
+    }
+
+    /// The rows show what was read last, as of this update, and nobody has written later ones.
+    pub(crate) fn written(&mut self, seq: u64) {
+        self.written = Some(seq);
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// How far the rows of a list follow it.
@@ -46,10 +87,16 @@ pub(super) async fn write(
     seq: u64,
     list: &Content,
 ) -> Result<bool, SyncFault> {
-    if followed(store, record.id).await? > seq {
+    let followed = followed(store, record.id).await?;
+    if followed > seq {
         return Ok(false);
     }
-    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let Difference { missing, stale, gone } = match &list.written {
+        Some((at, before)) if *at == followed && record.deleted_at.is_none() => {
+            since(store, record, seq, before, &list.items).await?
+        }
+        _ => difference(store, record, seq, &list.items).await?,
+    };
     let missing = missing.into_iter().map(|row| put(store, row, true));
     stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let stale = stale.into_iter().map(|row| put(store, row, false));
@@ -85,6 +132,29 @@ async fn difference(
         }
     }
     Ok(Difference { missing, stale, gone: rows.into_values().collect() })
+}
+
+/// The same, where the rows show `before`.
+async fn since(
+    store: &Store,
+    record: &DocumentRecord,
+    seq: u64,
+    before: &[Item],
+    items: &[Item],
+) -> Result<Difference, SyncFault> {
+    let mut before: HashMap<_, _> = before.iter().map(|item| (item.id, item)).collect();
+    let (mut missing, mut stale, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    for item in items {
+        match before.remove(&item.id) {
+            Some(known) if known == item => {}
+            Some(_) => stale.push(row(record, seq, item)),
+            None => missing.push(row(record, seq, item)),
+        }
+    }
+    for id in before.into_keys() {
+        gone.extend(store.records::<Todo>().get(&Todo::key(record.id, id)).await?);
+    }
+    Ok(Difference { missing, stale, gone })
 }
 
 /// Which rows of a list are not what they should be; with `rebuild` all are made so.

@@ -11,7 +11,7 @@ type Hall = super::Hall<Automerge>;
 
 impl Hall {
     /// What a client does to the document by itself.
-    fn client(&mut self, by: UserId, write: impl FnOnce(&mut AutoCommit, &ObjId)) {
+    pub(super) fn client(&mut self, by: UserId, write: impl FnOnce(&mut AutoCommit, &ObjId)) {
         let actor = ActorId::from([&b"phone"[..], &by.bytes()].concat());
         let mut doc = self.0.doc().fork().with_actor(actor);
         let Some((Found::Object(ObjType::Map), todos)) = doc.get(ROOT, "todos").unwrap() else {

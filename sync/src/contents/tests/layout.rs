@@ -12,7 +12,9 @@ use studyhall_schema::{
     todo::{Item, Setting},
 };
 
-use super::{Engine, Maps, MapsMut, NewTodo, Refusal, TodoChange, TodoList, Yjs, ada, edit, read};
+use super::{
+    Engine, Kept, Maps, MapsMut, NewTodo, Refusal, TodoChange, TodoList, Yjs, ada, edit, read,
+};
 
 type Hall = super::Hall<Yjs>;
 
@@ -176,7 +178,7 @@ async fn the_same_steps_leave_the_same_list() {
         }
         let (document, items) = read(Yjs::view(&mut hall.0), |maps| {
             let document = json!({ "todos": root(maps, "todos"), "moved": root(maps, "moved") });
-            (document, TodoList::of(maps).shown().0)
+            (document, Kept::default().shown(&TodoList::of(maps), None).0)
         });
         assert_eq!(whole_seconds(&document), whole_seconds(&case.document), "{}", case.name);
         let items: Value = items.iter().map(shown).collect();

@@ -1,6 +1,7 @@
 //! Lists of todos as people write them, over each library.
 
 mod automerge;
+mod kept;
 mod layout;
 mod yjs;
 
@@ -78,7 +79,7 @@ impl<E: Engine> Hall<E> {
     }
 
     fn items(&mut self) -> Vec<Item> {
-        read(E::view(&mut self.0), |maps| TodoList::of(maps).shown().0)
+        read(E::view(&mut self.0), |maps| Kept::default().shown(&TodoList::of(maps), None).0)
     }
 
     fn texts(&mut self) -> Vec<String> {

@@ -8,6 +8,7 @@ mod graph;
 mod peer;
 mod shape;
 mod state;
+mod touched;
 
 use ::automerge::Change;
 use bytes::Bytes;
@@ -98,7 +99,7 @@ impl Engine for Automerge {
     }
 
     fn wants_tick(&self, state: &State) -> (bool, bool) {
-        (state.is_behind(), false)
+        (state.is_far_behind(), false)
     }
 
     fn is_empty(_: &Scan) -> bool {

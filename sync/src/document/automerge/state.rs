@@ -2,10 +2,13 @@
 //! the library's, which catches up with it.
 //!
 //! In automerge 0.12 one change costs 190 µs and more in a list of 1,000 entries, ten at once a third of
-//! that each: so changes are given to it in batches. Everything that calls into `automerge` for content
+//! that each: so changes are given to it in batches, when somebody reads or when they are many. Everything that calls into `automerge` for content
 //! goes through here. Must not know connections.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use automerge::{
     AutoCommit, Change, ChangeHash, LoadOptions, TextEncoding,
@@ -15,7 +18,7 @@ use bytes::Bytes;
 use studyhall_schema::ids::UserId;
 use studyhall_store::log::{Entry, Snapshot};
 
-use super::graph::Graph;
+use super::{graph::Graph, touched::Touched};
 use crate::{
     document::engine::{Applied, Unreadable},
     guard::automerge::{self as guard, Hash, Scan},
@@ -26,8 +29,10 @@ use crate::{
 pub struct State {
     pub(super) graph: Graph,
     doc: AutoCommit,
+    touched: Touched,
     /// Changes that the document has not been given yet, and the entry of the log that each is in.
     behind: Vec<(u64, Change)>,
+    behind_bytes: usize,
     seq: u64,
     exact: usize,
     added: usize,
@@ -40,6 +45,11 @@ pub struct State {
     /// The log has changes that stand on what is in quarantine.
     has_orphans: bool,
 }
+
+/// Changes that the library is given at once, whoever reads: they are kept decoded until then.
+const BATCH: usize = 64;
+/// The same in bytes.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// A document of the library's: positions in texts count UTF-16 units, as JavaScript does.
 pub(crate) fn new_doc() -> AutoCommit {
@@ -60,7 +70,9 @@ impl Default for State {
         Self {
             graph: Graph::default(),
             doc: new_doc(),
+            touched: Touched::default(),
             behind: Vec::new(),
+            behind_bytes: 0,
             seq: 0,
             exact: 0,
             added: 0,
@@ -87,9 +99,17 @@ impl State {
         (&mut self.doc, |actor: &[u8]| graph.owner(actor))
     }
 
-    /// Whether the library's document lacks something.
-    pub(super) fn is_behind(&self) -> bool {
-        !self.behind.is_empty()
+    /// The keys of the entries of root maps that have changed since this was asked last; `None` when any
+    /// of them may have.
+    pub(crate) fn touched(&mut self) -> Option<HashSet<String>> {
+        self.catch_up();
+        self.touched.take(&mut self.doc)
+    }
+
+    /// Whether the library's document lacks so much that it is time to give it that. Who reads it does not
+    /// wait for this, and a projection comes soon after each commit.
+    pub(super) fn is_far_behind(&self) -> bool {
+        self.behind.len() >= BATCH || self.behind_bytes >= BATCH_BYTES
     }
 
     /// Gives the library what it lacks.
@@ -98,8 +118,9 @@ impl State {
     /// When the library refuses what was checked: the actor contains that, and loads again.
     pub(super) fn catch_up(&mut self) {
         if !self.behind.is_empty() {
+            self.behind_bytes = 0;
             let changes: Vec<Change> = self.behind.drain(..).map(|(_, change)| change).collect();
-            self.doc.apply_changes(changes).expect("a checked change applies");
+            self.touched.apply(&mut self.doc, changes);
         }
     }
 
@@ -141,6 +162,7 @@ impl State {
         }
         self.graph.commit();
         self.added += scan.plain.len();
+        self.behind_bytes += scan.plain.len();
         self.behind.push((seq, change));
         (self.full, self.whole) = (None, None);
         true
