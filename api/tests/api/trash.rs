@@ -194,9 +194,9 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
         if copies {
             let item = row.item();
             let by = mallory.id.parse().unwrap();
-            let copy = hall
-                .documents
-                .edit_todos(mallorys, by, move |todos| todos.receive(&item, &Value::Null));
+            let copy = hall.documents.edit_todos(mallorys, by, move |todos| {
+                todos.receive(&item, &Value::Null, None).map(drop)
+            });
             copy.await.unwrap();
         }
         says_it_moved(&hall, &mallory, id, ours, mallorys).await;
@@ -215,9 +215,9 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
     ada.post(&hall, "/todos", json!({ "text": "mine" })).await.is(201);
     says_it_moved(&hall, &ada, id, ours, adas).await;
     let item = row.item();
-    let moved = hall
-        .documents
-        .edit_todos(adas, ada.id.parse().unwrap(), move |todos| todos.receive(&item, &Value::Null));
+    let moved = hall.documents.edit_todos(adas, ada.id.parse().unwrap(), move |todos| {
+        todos.receive(&item, &Value::Null, None).map(drop)
+    });
     moved.await.unwrap();
     assert_eq!(trash(&hall, &ada).await, []);
     let here = ada.get(&hall, &format!("/todos/{made}")).await.is(200);

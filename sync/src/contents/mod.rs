@@ -12,7 +12,9 @@ use serde_json::Value;
 use studyhall_schema::ids::UserId;
 
 pub use room::RoomState;
-pub use todos::{Carried, Hidden, Late, NewTodo, TodoChange, TodoList};
+pub use todos::{
+    Came, Carried, Hidden, Late, NewTodo, Received, TodoChange, TodoList, Whereabouts,
+};
 
 use crate::{
     document::{Refusal, View},

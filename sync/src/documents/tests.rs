@@ -1,5 +1,6 @@
 //! Documents behind their doors: creates that come again, and a CRDT library that panics.
 
+mod moves;
 mod todos;
 
 use std::sync::Arc;

@@ -9,19 +9,19 @@ use studyhall_schema::{
 use super::*;
 use crate::contents::{self, MapsMut, NewTodo};
 
-fn ben() -> UserId {
+pub(super) fn ben() -> UserId {
     UserId::from_bytes([2; 12])
 }
 
-fn mallory() -> UserId {
+pub(super) fn mallory() -> UserId {
     UserId::from_bytes([3; 12])
 }
 
-fn todo(number: u8) -> TodoId {
+pub(super) fn todo(number: u8) -> TodoId {
     TodoId::from_bytes([number; 12])
 }
 
-fn new(text: &str) -> NewTodo {
+pub(super) fn new(text: &str) -> NewTodo {
     NewTodo { text: text.into(), assignee: None, due: None, created_at: Timestamp::from_millis(5) }
 }
 
@@ -53,11 +53,9 @@ impl Access for AllBut {
 }
 
 /// Ada's own list is 1, those of rooms are 7, 8 and 9.
-async fn rooms_desk() -> Desk {
+pub(super) async fn rooms_desk() -> Desk {
     let mut desk = desk().await;
-    let config = Config::new(Arc::new(Nobody));
-    let service = Service::new(config, desk.store.clone(), Arc::new(AllBut(ada())));
-    desk.documents = service.documents();
+    desk.documents = desk.node();
     for (number, is_rooms) in [(1, false), (7, true), (8, true), (9, true)] {
         desk.has_list(number, ada(), is_rooms).await;
     }
@@ -65,11 +63,18 @@ async fn rooms_desk() -> Desk {
 }
 
 /// The list of a room, or of the person who has that number.
-fn list(number: u8) -> DocumentId {
+pub(super) fn list(number: u8) -> DocumentId {
     DocumentId::Todos([number; 12])
 }
 
 impl Desk {
+    /// The documents of one of several nodes.
+    pub(super) fn node(&self) -> Documents {
+        let poll = Some(Duration::from_millis(200));
+        let config = Config { poll, ..Config::new(Arc::new(Nobody)) };
+        Service::new(config, self.store.clone(), Arc::new(AllBut(ada()))).documents()
+    }
+
     async fn has_list(&self, number: u8, owner: UserId, is_rooms: bool) {
         let room = is_rooms.then(|| RoomId::from_bytes([number; 12]));
         let kind = DocumentKind::Todos;
@@ -78,7 +83,7 @@ impl Desk {
     }
 
     /// What a client writes by itself, as nobody else would.
-    async fn writes(
+    pub(super) async fn writes(
         &self,
         list: DocumentId,
         by: UserId,
@@ -95,7 +100,12 @@ impl Desk {
     }
 
     /// Waits until a todo in a list is as `expected`.
-    async fn shows(&self, list: DocumentId, number: u8, expected: impl Fn(&Todo) -> bool) {
+    pub(super) async fn shows(
+        &self,
+        list: DocumentId,
+        number: u8,
+        expected: impl Fn(&Todo) -> bool,
+    ) {
         for _ in 0..200 {
             self.documents.follow_todos(list).await.unwrap();
             if self.row(list, number).await.as_ref().is_some_and(&expected) {
@@ -107,12 +117,12 @@ impl Desk {
     }
 
     /// Moves a todo as its owner asks.
-    async fn moves(&self, number: u8, from: DocumentId, to: DocumentId, by: UserId) {
+    pub(super) async fn moves(&self, number: u8, from: DocumentId, to: DocumentId, by: UserId) {
         let row = self.row(from, number).await.unwrap();
         self.documents.move_todo(&row, false, to, by).await.unwrap();
     }
 
-    async fn row(&self, list: DocumentId, number: u8) -> Option<Todo> {
+    pub(super) async fn row(&self, list: DocumentId, number: u8) -> Option<Todo> {
         let id = Todo::key(list, todo(number));
         self.store.records::<Todo>().get(&id).await.unwrap().map(|row| row.value)
     }
@@ -211,7 +221,7 @@ async fn forged_marks_do_not_keep_others_changes_from_going_after_their_todos() 
             for id in (10..130).map(todo) {
                 match moves {
                     None => todos.make(id, &new("draft"))?,
-                    Some(to) => todos.moved(id, to, &todos.taken_along(id)),
+                    Some(to) => drop(todos.moved(id, to, &todos.taken_along(id))),
                 }
             }
             Ok(())
