@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
+    room::{Departure, Room},
     todo::{Item, ProjectedList, Todo, nobody},
     trash::{Deleted, Trashed},
 };
@@ -54,8 +55,9 @@ pub(super) async fn write(
     stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let stale = stale.into_iter().map(|row| put(store, row, false));
     stream::iter(stale).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let gone = gone.into_iter().filter(|row| row.projected_seq <= seq);
-    let gone = gone.map(|row| discard(store, row, &list.hidden));
+    let gone: Vec<_> = gone.into_iter().filter(|row| row.projected_seq <= seq).collect();
+    let room = if gone.is_empty() { None } else { room(store, record).await? };
+    let gone = gone.into_iter().map(|row| discard(store, row, &list.hidden, room.as_ref()));
     stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
 }
@@ -104,9 +106,10 @@ pub(super) async fn verify(
         for row in &stale {
             store.records::<Todo>().delete(&row.id).await?;
         }
+        let room = room(store, record).await?;
         // A node that was killed may have left the row of what somebody deleted.
         for row in gone {
-            discard(store, row, &list.hidden).await?;
+            discard(store, row, &list.hidden, room.as_ref()).await?;
         }
         store.records::<ProjectedList>().delete(&record.id).await?;
         write(store, record, seq, list).await?;
@@ -120,6 +123,7 @@ async fn discard(
     store: &Store,
     row: Versioned<Todo>,
     hidden: &HashMap<TodoId, Hidden>,
+    room: Option<&Room>,
 ) -> Result<(), StoreError> {
     let id = row.id.clone();
     let is_kept = match hidden.get(&row.todo_id) {
@@ -127,7 +131,7 @@ async fn discard(
         Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
         None => false,
     };
-    if !is_kept {
+    if !is_kept && is_owners(store, &row, room).await? {
         let trashed = Trashed::todo(row.value, store.clock().now());
         match store.records().insert(trashed).await {
             Ok(_) | Err(StoreError::Duplicate { .. }) => {}
@@ -135,6 +139,26 @@ async fn discard(
         }
     }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// Whether a row that goes shows what its owner could read. Of a room that they have left that is what has
+/// not changed since; and what is nobody's fills nobody's trash.
+async fn is_owners(store: &Store, row: &Todo, room: Option<&Room>) -> Result<bool, StoreError> {
+    if row.owner_id == nobody() {
+        return Ok(false);
+    }
+    let Some(room) = room.filter(|room| room.role(row.owner_id).is_none()) else {
+        return Ok(true);
+    };
+    let departures = store.records::<Departure>();
+    let departure = departures.get(&Departure::key(room.id, row.owner_id)).await?;
+    Ok(departure.is_some_and(|departure| row.projected_seq <= departure.seq))
+}
+
+/// The room whose list it is.
+async fn room(store: &Store, record: &DocumentRecord) -> Result<Option<Room>, StoreError> {
+    let Some(room) = record.room else { return Ok(None) };
+    Ok(store.records::<Room>().get(&room).await?.map(|room| room.value))
 }
 
 /// Whether another list has the same todo of the same person.

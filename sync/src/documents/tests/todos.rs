@@ -4,7 +4,9 @@ use serde_json::json;
 use studyhall_schema::{
     ids::{RoomId, TodoId},
     todo::{Todo, nobody},
+    trash::Trashed,
 };
+use studyhall_store::Page;
 
 use super::*;
 use crate::contents::{self, MapsMut, NewTodo};
@@ -143,6 +145,17 @@ async fn a_todo_that_is_one_value_is_nobodys_where_many_write() {
         made.await.unwrap();
         assert_eq!(desk.row(list(number), 1).await.unwrap().owner_id, whose);
         assert_eq!(desk.row(list(number), 2).await.unwrap().owner_id, by);
+        let (one, other) = (todo(1).to_string(), todo(2).to_string());
+        desk.writes(list(number), by, move |maps| {
+            maps.remove("todos", &one);
+            maps.remove("todos", &other);
+        })
+        .await;
+        let page = Page::of("_id").limit(10);
+        let trash = desk.store.records::<Trashed>().page(page).await.unwrap().items;
+        let here = trash.iter().filter(|it| it.id.starts_with(&list(number).to_string()));
+        let owners: Vec<_> = here.map(|it| it.owner_id).collect();
+        assert_eq!(owners, vec![by; if is_rooms { 1 } else { 2 }], "nobody's trash stays empty");
     }
 }
 
