@@ -9,9 +9,10 @@ use studyhall_schema::{
     access::{Permission, Resource},
     document::DocumentId,
     ids::{TodoId, UserId},
-    todo::Todo,
+    todo::{LATE_FOR, MovedAway, Todo},
     trash::Trashed,
 };
+use studyhall_store::Page;
 
 use super::{Documents, todos::ListChange};
 use crate::{
@@ -194,7 +195,10 @@ impl Documents {
         let mut may = HashMap::new();
         for late in late {
             // Who may not takes nothing from the others.
-            if going.len() < AT_ONCE && self.may_write(&mut may, late.to, late.moved_by).await {
+            if going.len() < AT_ONCE
+                && self.may_write(&mut may, late.to, late.moved_by).await
+                && self.is_in_time(list, late.id).await
+            {
                 going.push(((late.to, late.moved_by), late));
             }
         }
@@ -207,6 +211,55 @@ impl Documents {
                 over.extend(going.drain(..).map(|(_, late)| late)); // in a circle, no list has it
             }
             self.tick_off(list, over).await;
+        }
+    }
+
+    /// Whether a todo left a list so short ago that somebody may not have heard of it. When nobody has seen
+    /// it leave, as one that was made a moment before, that counts from the first look.
+    async fn is_in_time(&self, list: DocumentId, id: TodoId) -> bool {
+        let (moved, now) = (self.node.store.records::<MovedAway>(), self.node.clock.now());
+        match moved.get(&Todo::key(list, id)).await {
+            Ok(Some(moved)) => !moved.is_over(now),
+            Ok(None) => moved.insert(MovedAway::new(list, id, now)).await.is_ok(),
+            Err(_) => false, // nothing can be carried over now
+        }
+    }
+
+    /// What lists still have of todos that were moved away so long ago that nothing goes after them any more
+    /// is removed, with all that it says. Returns how much it was.
+    pub async fn empty_moved(&self) -> Result<u64, SyncFault> {
+        let records = self.node.store.records::<MovedAway>();
+        let before = self.node.clock.now() - LATE_FOR;
+        let (mut emptied, mut cursor) = (0, None);
+        loop {
+            let page = Page::of("age").before(before).limit(AT_ONCE).cursor(cursor);
+            let page = records.page(page).await?;
+            for (list, moved) in groups(page.items.into_iter().map(|it| (it.list, it.value))) {
+                let ids = moved.iter().map(|moved| moved.todo_id).collect();
+                if let Err(fault) = self.forget_moved(list, ids).await {
+                    tracing::warn!(document = %list, %fault, "moved todos are removed later");
+                    continue;
+                }
+                for moved in moved {
+                    emptied += u64::from(records.delete(&moved.id).await?);
+                }
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(emptied);
+            }
+        }
+    }
+
+    async fn forget_moved(&self, list: DocumentId, ids: Vec<TodoId>) -> Result<(), SyncFault> {
+        let Some(record) = self.record(list).await? else { return Ok(()) };
+        let forget = self.edit_todos(list, record.owner, move |list| {
+            ids.iter().for_each(|id| list.forget_moved(*id));
+            Ok(())
+        });
+        match forget.await {
+            Ok(()) | Err(SyncFault::NotFound) => Ok(()),
+            Err(fault) => Err(fault),
         }
     }
 

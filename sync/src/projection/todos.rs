@@ -8,7 +8,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
     room::{Departure, Room},
-    todo::{Item, ProjectedList, Todo, nobody},
+    todo::{Item, MovedAway, ProjectedList, Todo, nobody},
     trash::{Deleted, Trashed},
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
@@ -125,7 +125,7 @@ async fn discard(
     hidden: &HashMap<TodoId, Hidden>,
     room: Option<&Room>,
 ) -> Result<(), StoreError> {
-    let id = row.id.clone();
+    let (id, list, todo) = (row.id.clone(), row.list, row.todo_id);
     let is_kept = match hidden.get(&row.todo_id) {
         Some(Hidden::Behind) => true,
         Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
@@ -138,7 +138,27 @@ async fn discard(
             Err(error) => return Err(error),
         }
     }
+    if hidden.get(&todo) == Some(&Hidden::Moved) {
+        left(store, list, todo).await?;
+    }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// From now on what comes after a todo that was moved is late.
+async fn left(store: &Store, list: DocumentId, todo: TodoId) -> Result<(), StoreError> {
+    let records = store.records::<MovedAway>();
+    let moved = MovedAway::new(list, todo, store.clock().now());
+    let again = |known: &mut MovedAway| {
+        known.at = moved.at;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    if records.update(&moved.id, again).await?.is_some() {
+        return Ok(());
+    }
+    match records.insert(moved).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a row that goes shows what its owner could read. Of a room that they have left that is what has

@@ -269,4 +269,13 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     pub fn carried_over(&mut self, late: &Late) {
         self.0.set_field(MOVED, &late.id.to_string(), WAS, &late.now);
     }
+
+    /// Removes what there is still of a todo that was moved.
+    pub fn forget_moved(&mut self, id: TodoId) {
+        let key = id.to_string();
+        if self.moved_to(&key).is_some() {
+            self.0.remove(TODOS, &key);
+            self.0.remove(MOVED, &key);
+        }
+    }
 }

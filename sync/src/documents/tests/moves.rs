@@ -5,9 +5,10 @@ use studyhall_schema::trash::Trashed;
 use studyhall_store::Page;
 
 use super::{
-    todos::{list, new, rooms_desk, todo},
+    todos::{ben, list, new, rooms_desk, todo},
     *,
 };
+use crate::contents::MapsMut;
 
 /// Rounds of a race.
 const ROUNDS: u8 = 12;
@@ -111,7 +112,7 @@ async fn a_move_that_was_cut_off_is_finished_and_loses_nothing() {
         [(1, "text", json!("words")), (7, "due_date", json!("2026-02-01T00:00:00Z"))]
     {
         let key = todo(1).to_string();
-        let write = move |maps: &mut dyn crate::contents::MapsMut| {
+        let write = move |maps: &mut dyn MapsMut| {
             maps.set_field("todos", &key, field, &value);
         };
         desk.writes(list(at), ada(), write).await;
@@ -130,4 +131,45 @@ async fn a_move_that_was_cut_off_is_finished_and_loses_nothing() {
     desk.documents.settle_todo(todo(1), &lists, ada()).await.unwrap();
     assert_eq!(desk.shown_in(1).await, [list(7)]);
     assert_eq!(desk.trash(1).await, 0);
+}
+
+#[tokio::test]
+async fn what_comes_long_after_a_move_stays_behind_and_what_is_there_is_removed() {
+    const DAY: Duration = Duration::from_hours(24);
+    let desk = rooms_desk().await;
+    for number in [1, 2] {
+        desk.makes(number, list(7)).await;
+    }
+    let writes = async |number, words: &str| {
+        let (key, words) = (todo(number).to_string(), json!(words));
+        let write = move |maps: &mut dyn MapsMut| maps.set_field("todos", &key, "text", &words);
+        desk.writes(list(7), ben(), write).await;
+    };
+    desk.moves(1, list(7), list(1), ada()).await;
+    desk.clock.advance(6 * DAY);
+    writes(1, "a phone's").await;
+    desk.shows(list(1), 1, |todo| todo.text == "a phone's").await;
+    assert_eq!(desk.documents.empty_moved().await, Ok(0));
+    desk.clock.advance(2 * DAY);
+    desk.moves(2, list(7), list(1), ada()).await;
+    writes(1, "Mallory's").await;
+    writes(2, "another phone's").await;
+    desk.shows(list(1), 2, |todo| todo.text == "another phone's").await;
+    assert_eq!(desk.row(list(1), 1).await.unwrap().text, "a phone's");
+    // Of what was taken back the room keeps nothing for ever.
+    assert_eq!(desk.documents.empty_moved().await, Ok(1));
+    let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let found = keys.clone();
+    let look = move |maps: &mut dyn MapsMut| {
+        *found.lock().unwrap() = ["todos", "moved"].map(|root| maps.keys(root)).concat();
+    };
+    desk.writes(list(7), ben(), look).await;
+    let left = todo(2).to_string();
+    assert_eq!(*keys.lock().unwrap(), [left.clone(), left]);
+    assert_eq!((desk.shown_in(1).await, desk.trash(1).await), (vec![list(1)], 0));
+    // It may come again, and go again.
+    desk.moves(1, list(1), list(7), ada()).await;
+    desk.moves(1, list(7), list(1), ada()).await;
+    writes(1, "a third phone's").await;
+    desk.shows(list(1), 1, |todo| todo.text == "a third phone's").await;
 }
