@@ -385,7 +385,7 @@ async fn a_rooms_timer_in_automerge_is_a_timer_and_all_rows_can_be_made_again() 
     assert_eq!(pomodoros.page(page).await.unwrap().items.len(), 1);
     let found = studyhall_sync::verify(&hall.store, false).await.unwrap();
     assert_eq!((found.wrong, found.unreadable), (Vec::new(), Vec::new()));
-    let rows = hall.store.records::<studyhall_schema::todo::Todo>();
+    let rows = hall.store.records::<Todo>();
     let list: DocumentId = format!("todos:{room}").parse().unwrap();
     let page = || studyhall_store::Page::of("list").equal(list);
     let before = rows.page(page()).await.unwrap().items.remove(0);

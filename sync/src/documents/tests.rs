@@ -2,6 +2,7 @@
 
 mod moves;
 mod todos;
+mod versions;
 
 use std::sync::Arc;
 
