@@ -50,13 +50,18 @@ pub(super) async fn write(
     if followed(store, record.id).await? > seq {
         return Ok(false);
     }
-    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let Difference { missing, stale, gone, replaced } =
+        difference(store, record, seq, &list.items).await?;
+    let gone: Vec<_> = gone.into_iter().filter(|row| row.projected_seq <= seq).collect();
+    let loses = !gone.is_empty() || !replaced.is_empty();
+    let room = if loses { room(store, record).await? } else { None };
+    for row in replaced {
+        bury(store, row, room.as_ref()).await?;
+    }
     let missing = missing.into_iter().map(|row| put(store, row, true));
     stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let stale = stale.into_iter().map(|row| put(store, row, false));
     stream::iter(stale).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let gone: Vec<_> = gone.into_iter().filter(|row| row.projected_seq <= seq).collect();
-    let room = if gone.is_empty() { None } else { room(store, record).await? };
     let gone = gone.into_iter().map(|row| discard(store, row, &list.hidden, room.as_ref()));
     stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
@@ -67,6 +72,8 @@ struct Difference {
     missing: Vec<Todo>,
     stale: Vec<Todo>,
     gone: Vec<Versioned<Todo>>,
+    /// In whose place there is now somebody else's.
+    replaced: Vec<Todo>,
 }
 
 async fn difference(
@@ -77,16 +84,21 @@ async fn difference(
 ) -> Result<Difference, SyncFault> {
     let items = if record.deleted_at.is_some() { &[] } else { items };
     let mut rows = rows(store, record.id).await?;
-    let (mut missing, mut stale) = (Vec::new(), Vec::new());
+    let (mut missing, mut stale, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
         let row = row(record, seq, item);
         match rows.remove(&item.id) {
             Some(known) if is_same(&known, &row) => {}
-            Some(_) => stale.push(row),
+            Some(known) => {
+                if known.owner_id != row.owner_id {
+                    replaced.push(known.value);
+                }
+                stale.push(row);
+            }
             None => missing.push(row),
         }
     }
-    Ok(Difference { missing, stale, gone: rows.into_values().collect() })
+    Ok(Difference { missing, stale, gone: rows.into_values().collect(), replaced })
 }
 
 /// Which rows of a list are not what they should be; with `rebuild` all are made so.
@@ -97,16 +109,20 @@ pub(super) async fn verify(
     list: &Content,
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
-    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let Difference { missing, stale, gone, replaced } =
+        difference(store, record, seq, &list.items).await?;
     let differ = missing.iter().chain(&stale).map(|row| &row.id);
     let mut wrong: Vec<_> = differ.chain(gone.iter().map(|row| &row.id)).cloned().collect();
     wrong.sort_unstable();
     if rebuild {
+        let room = room(store, record).await?;
+        for row in replaced {
+            bury(store, row, room.as_ref()).await?;
+        }
         // Also a row that claims to be of a later update than there is.
         for row in &stale {
             store.records::<Todo>().delete(&row.id).await?;
         }
-        let room = room(store, record).await?;
         // A node that was killed may have left the row of what somebody deleted.
         for row in gone {
             discard(store, row, &list.hidden, room.as_ref()).await?;
@@ -131,17 +147,24 @@ async fn discard(
         Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
         None => false,
     };
-    if !is_kept && is_owners(store, &row, room).await? {
-        let trashed = Trashed::todo(row.value, store.clock().now());
-        match store.records().insert(trashed).await {
-            Ok(_) | Err(StoreError::Duplicate { .. }) => {}
-            Err(error) => return Err(error),
-        }
+    if !is_kept {
+        bury(store, row.value, room).await?;
     }
     if hidden.get(&todo) == Some(&Hidden::Moved) {
         left(store, list, todo).await?;
     }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// What a list has lost is in the trash, as its row was.
+async fn bury(store: &Store, row: Todo, room: Option<&Room>) -> Result<(), StoreError> {
+    if !is_owners(store, &row, room).await? {
+        return Ok(());
+    }
+    match store.records().insert(Trashed::todo(row, store.clock().now())).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// From now on what comes after a todo that was moved is late.

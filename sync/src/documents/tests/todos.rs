@@ -160,6 +160,30 @@ async fn a_todo_that_is_one_value_is_nobodys_where_many_write() {
 }
 
 #[tokio::test]
+async fn what_somebody_puts_in_the_place_of_anothers_todo_is_theirs_and_the_todo_is_in_the_trash() {
+    let desk = rooms_desk().await;
+    for number in [1, 2] {
+        let make = move |list: &mut contents::TodoList<'_, dyn MapsMut + '_>| {
+            list.make(todo(number), &new("Ada's"))
+        };
+        desk.documents.edit_todos(list(7), ada(), make).await.unwrap();
+    }
+    let (one, other) = (todo(1).to_string(), todo(2).to_string());
+    desk.writes(list(7), mallory(), move |maps| {
+        maps.remove("todos", &one);
+        maps.set_field("todos", &one, "text", &json!("Mallory's"));
+        maps.set("todos", &other, &json!({ "text": "nobody's" }));
+    })
+    .await;
+    for (number, whose) in [(1, mallory()), (2, nobody())] {
+        assert_eq!(desk.row(list(7), number).await.unwrap().owner_id, whose);
+        let id = Todo::key(list(7), todo(number));
+        let trashed = desk.store.records::<Trashed>().get(&id).await.unwrap().unwrap();
+        assert_eq!((trashed.owner_id, trashed.title.as_str()), (ada(), "Ada's"));
+    }
+}
+
+#[tokio::test]
 async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
     let desk = rooms_desk().await;
     let made =
