@@ -57,6 +57,10 @@ impl From<SyncFault> for Fault {
                 detail: "this note is longer than it is shown here: change it over a socket",
             },
             SyncFault::Changed => Self::Changed,
+            SyncFault::Moved => Self::Conflict {
+                code: "moved-meanwhile",
+                detail: "it was moved elsewhere just now: read it again",
+            },
             SyncFault::ListFull => Self::Conflict {
                 code: "list-full",
                 detail: "this list has as many todos as fit: delete some first",

@@ -5,8 +5,10 @@ use futures_util::future::try_join_all;
 use std::sync::Arc;
 use studyhall_schema::{
     access::AccessChange,
+    document::DocumentId,
     ids::{RoomId, UserId},
-    room::{LARGEST_ROOM, NewRoom, Room, RoomChange, RoomFault, RoomMember, RoomType},
+    room::{Departure, LARGEST_ROOM, NewRoom, Room, RoomChange, RoomFault, RoomMember, RoomType},
+    todo::ProjectedList,
     user::Role,
     xp::{self, Unlocks},
 };
@@ -266,10 +268,31 @@ async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, F
     Ok(joined?)
 }
 
+/// What somebody who leaves has seen of their todos there: of what is deleted later they may have that back.
+async fn note_departure(api: &Api, user: UserId, room: RoomId) -> Result<(), Fault> {
+    let list = DocumentId::Todos(room.bytes());
+    let seen = api.store.records::<ProjectedList>().get(&list).await?;
+    let seq = seen.map_or(0, |list| list.projected_seq);
+    let departures = api.store.records::<Departure>();
+    let id = Departure::key(room, user);
+    let again = |departure: &mut Departure| {
+        departure.seq = seq;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    if departures.update(&id, again).await?.is_none() {
+        match departures.insert(Departure { id, seq }).await {
+            Ok(_) | Err(StoreError::Duplicate { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Leaves a room; the sockets on its documents follow.
 pub(crate) async fn leave(api: &Api, user: UserId, id: RoomId) -> Result<(), Fault> {
     let changed = AccessChange::UserChanged(user);
     let planned = api.accounts.plan(changed).await?;
+    note_departure(api, user, id).await?;
     let leave = |room: &mut Room| room.leave(user);
     let left = records(api).update(&id, leave).await;
     api.accounts.room_changed(id);

@@ -26,7 +26,9 @@ impl Service {
     /// Removes for good what has been in the trash for too long. Returns how much it was; an error says
     /// why it could not go on.
     pub async fn sweep(&self) -> Result<u64, String> {
-        trash::sweep(&self.0).await.map_err(|fault| fault.to_string())
+        let swept = trash::sweep(&self.0).await.map_err(|fault| fault.to_string())?;
+        let emptied = self.0.documents.empty_moved().await;
+        Ok(swept + emptied.map_err(|fault| fault.to_string())?)
     }
 
     /// `/api/v1`, `/.well-known/jwks.json`, and problems for every other path.

@@ -1,13 +1,15 @@
 //! What happens to todos. They live in lists, which are documents: a shared todo in its room's, any
 //! other in its owner's own. Every change is an edit of a list.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     Timestamp,
     access::Permission,
     document::DocumentId,
     ids::{RoomId, TodoId, UserId},
-    todo::Todo,
+    todo::{Todo, nobody},
 };
 use studyhall_store::{Page, Records, Versioned};
 use studyhall_sync::{
@@ -19,6 +21,10 @@ use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
+/// A todo that one person has in more lists than this was not left so by moves that were cut off.
+const COPIES: usize = 8;
+/// So often somebody's act follows a todo that is moved meanwhile.
+const FOLLOWED: usize = 3;
 /// Lists that are brought up to date side by side.
 const AT_ONCE: usize = 16;
 
@@ -152,29 +158,67 @@ async fn find(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Faul
 }
 
 async fn find_row(api: &Api, user: UserId, id: TodoId) -> Result<Option<Found>, Fault> {
-    let (mut found, mut cursor): (Vec<Versioned<Todo>>, _) = (Vec::new(), None);
-    loop {
-        let page = Page::of("todo").equal(id).limit(LISTS).cursor(cursor);
-        let page = rows(api).page(page).await?;
-        for row in page.items {
-            if api.accounts.document_permission(user, row.list).await? > Permission::None {
-                found.push(row);
-            }
-        }
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
+    let mut same = rows_of(api, id).await?;
+    if settle(api, &same).await? {
+        same = rows_of(api, id).await?;
+    }
+    let mut found = Vec::new();
+    for row in same {
+        if api.accounts.document_permission(user, row.list).await? > Permission::None {
+            found.push(row);
         }
     }
     found.sort_by_key(|row| !row.is_shared);
-    let mut lists = found.into_iter().map(|row| row.list);
-    while let Some(list) = lists.next() {
-        follow(api, list).await?;
-        if let Some(row) = rows(api).get(&Todo::key(list, id)).await? {
-            return Ok(Some(Found { row, others: lists.collect() }));
+    let mut found = found.into_iter();
+    while let Some(row) = found.next() {
+        follow(api, row.list).await?;
+        if let Some(row) = rows(api).get(&Todo::key(row.list, id)).await? {
+            let others = found.filter(|other| other.owner_id == row.owner_id);
+            let others = others.map(|other| other.list).collect();
+            return Ok(Some(Found { row, others }));
         }
     }
     Ok(None)
+}
+
+/// What lists show of an id.
+async fn rows_of(api: &Api, id: TodoId) -> Result<Vec<Versioned<Todo>>, Fault> {
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = Page::of("todo").equal(id).limit(LISTS).cursor(cursor);
+        let page = rows(api).page(page).await?;
+        found.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Of a todo that several lists show as the same person's, since a move was cut off, one is left. Whether
+/// there was such a one.
+async fn settle(api: &Api, same: &[Versioned<Todo>]) -> Result<bool, Fault> {
+    let mut owners: BTreeMap<UserId, Vec<DocumentId>> = BTreeMap::new();
+    for row in same {
+        owners.entry(row.owner_id).or_default().push(row.list);
+    }
+    owners.retain(|owner, lists| *owner != nobody() && (2..=COPIES).contains(&lists.len()));
+    for (owner, lists) in &owners {
+        api.documents.settle_todo(same[0].todo_id, lists, *owner).await?;
+    }
+    Ok(!owners.is_empty())
+}
+
+/// The same for what a page shows. Whether it has to be read again.
+pub(crate) async fn settle_page(api: &Api, page: &[Versioned<Todo>]) -> Result<bool, Fault> {
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<_> =
+        page.iter().map(|row| row.todo_id).filter(|id| !seen.insert(*id)).collect();
+    let mut settled = false;
+    for id in twice {
+        settled |= settle(api, &rows_of(api, id).await?).await?;
+    }
+    Ok(settled)
 }
 
 /// Brings the rows of a list up to date; one that nobody has used yet has none.
@@ -269,8 +313,25 @@ pub(crate) async fn revise(
     rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::NotFound)
 }
 
-/// Does something to a todo; what it is then, unless it is gone.
+/// Does something to a todo, wherever it is moved meanwhile; what it is then, unless it is gone.
 pub(crate) async fn act(
+    api: &Api,
+    user: UserId,
+    id: TodoId,
+    expected: &IfMatch,
+    act: Act,
+) -> Result<Option<Versioned<Todo>>, Fault> {
+    let mut tries = 0..FOLLOWED;
+    loop {
+        tries.next();
+        match act_once(api, user, id, expected, act).await {
+            Err(Fault::NotFound) if !tries.is_empty() => show(api, user, id).await.map(drop)?,
+            done => return done,
+        }
+    }
+}
+
+async fn act_once(
     api: &Api,
     user: UserId,
     id: TodoId,

@@ -82,7 +82,7 @@ pub(crate) async fn put(api: &Api, item: Trashed) -> Result<(), Fault> {
 }
 
 /// Brings something back: a note to where it was, a todo to the end of its list, or of one's own when one
-/// may not write into that any more.
+/// may not write into that any more or somebody has put another todo in its place.
 pub(crate) async fn restore(api: &Api, user: UserId, id: &str) -> Result<(), Fault> {
     let query = Page::of("item").equal(user).equal(id);
     for item in records(api).page(query).await?.items {
@@ -111,7 +111,9 @@ async fn unbury(api: &Api, note: NoteId) -> Result<(), Fault> {
 
 async fn put_back(api: &Api, user: UserId, todo: &Todo) -> Result<(), Fault> {
     let may = api.accounts.document_permission(user, todo.list).await?;
-    let list = if may == Permission::Write {
+    let there = api.store.records::<Todo>().get(&todo.id).await?;
+    let is_taken = there.is_some_and(|row| row.owner_id != user);
+    let list = if may == Permission::Write && !is_taken {
         todo.list
     } else {
         let own = todos::own_list(user);

@@ -273,6 +273,31 @@ impl Record for RoomMember {
     }
 }
 
+/// What of a room's list somebody saw last who has left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    /// `<room>:<user>`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The list's last update that its rows showed then.
+    pub seq: u64,
+}
+
+impl Departure {
+    /// The `_id` of the departure of `user` from `room`.
+    pub fn key(room: RoomId, user: UserId) -> String {
+        format!("{room}:{user}")
+    }
+}
+
+impl Record for Departure {
+    const COLLECTION: &'static str = "departures";
+    type Id = String;
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

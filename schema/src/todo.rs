@@ -1,6 +1,8 @@
 //! A todo's row: a projection of its list's document and of that document's `DocumentRecord`,
 //! rebuildable from them. What a list says of a todo is an [`Item`].
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
@@ -15,6 +17,9 @@ pub const LONGEST_TEXT: usize = 2_000;
 
 /// Todos of a list that have rows: the first ones, in order.
 pub const MOST: usize = 5_000;
+
+/// So long what somebody does to a todo who has not heard that it was moved goes after it.
+pub const LATE_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// Where a todo is whose list gives it no position: at the end.
 pub const LAST: f64 = 1e15;
@@ -174,5 +179,42 @@ impl Record for ProjectedList {
     type Id = DocumentId;
     fn id(&self) -> DocumentId {
         self.id
+    }
+}
+
+/// When a todo was moved away from a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedAway {
+    /// `<list>:<todo>`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The list that it left.
+    pub list: DocumentId,
+    /// The todo.
+    pub todo_id: TodoId,
+    /// When that was seen.
+    pub at: Timestamp,
+}
+
+impl MovedAway {
+    /// A todo that has left a list.
+    pub fn new(list: DocumentId, todo: TodoId, at: Timestamp) -> Self {
+        Self { id: Todo::key(list, todo), list, todo_id: todo, at }
+    }
+
+    /// Whether it is so long ago that nothing goes after it any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.at + LATE_FOR <= now
+    }
+}
+
+impl Record for MovedAway {
+    const COLLECTION: &'static str = "moved_todos";
+    type Id = String;
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+    fn indexes() -> &'static [Index] {
+        &[Index { name: "age", keys: &["at", "_id"], unique: false }]
     }
 }

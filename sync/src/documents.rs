@@ -2,6 +2,7 @@
 //! the same actor and journal as what clients send.
 
 mod late;
+mod moves;
 mod notes;
 mod rooms;
 mod todos;

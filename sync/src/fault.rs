@@ -26,6 +26,9 @@ pub enum SyncFault {
     /// It has changed since the caller looked.
     #[error("the document has changed")]
     Changed,
+    /// Another move of it came first.
+    #[error("it was moved elsewhere")]
+    Moved,
     /// Its list has no room for another todo.
     #[error("the list is full")]
     ListFull,

@@ -1,11 +1,12 @@
 //! Who wrote a note when, and what it said then: versions, kept while rows are written and before a
 //! compaction takes entries out of the log. Who wrote is what the log says, never what a client claims.
 
-use std::convert::Infallible;
+use std::{collections::BTreeSet, convert::Infallible};
 
 use studyhall_schema::{
+    Timestamp,
     document::DocumentId,
-    ids::NoteId,
+    ids::{NoteId, UserId},
     note::Note,
     note_version::{NoteVersion, superfluous},
 };
@@ -28,28 +29,57 @@ pub(crate) async fn keep(
     through: u64,
     row: Option<&Note>,
 ) -> Result<(), SyncFault> {
+    let shown = row.map_or(0, |row| row.projected_seq);
     let mut latest = latest(store, note).await?;
-    let mut next = latest.as_ref().map_or(1, |version| version.seq + 1);
+    let mut next =
+        latest.as_ref().map_or(1, |version| (version.seq + 1).min(version.from.max(shown + 1)));
+    let mut unshown = Unshown::default();
     while next <= through {
         let entries = store.log().read(DocumentId::Note(note), next, READ_BYTES).await?;
         let Some(end) = entries.last().map(Entry::next_seq) else { break };
         for entry in entries.iter().take_while(|entry| entry.seq <= through) {
             let mut version = match latest.take() {
                 Some(version) if version.holds(entry.at) => version,
-                Some(ended) => follow(store, ended, row, entry).await?,
+                Some(ended) => {
+                    follow(store, ended, row, entry, std::mem::take(&mut unshown)).await?
+                }
                 None => NoteVersion::new(note, entry.seq, entry.at),
             };
-            let skip = usize::try_from(next.saturating_sub(entry.seq)).unwrap_or(usize::MAX);
-            version.by.extend(entry.updates.iter().skip(skip).map(|update| update.by));
+            for (seq, update) in (entry.seq..).zip(&entry.updates) {
+                if seq <= shown {
+                    version.by.insert(update.by);
+                } else if seq >= next {
+                    unshown.add(&version, seq, update.by);
+                }
+            }
             version.at = version.at.max(entry.at);
-            version.seq = entry.next_seq() - 1;
+            version.seq = version.seq.max(entry.next_seq() - 1);
             latest = Some(version);
         }
         next = end;
     }
     match latest {
-        Some(version) => write(store, version).await,
+        Some(mut version) => {
+            version.by.append(&mut unshown.by);
+            write(store, version).await
+        }
         None => Ok(()),
+    }
+}
+
+/// What of a version no row has shown yet: when it ends, that is in the text of the next one only, and who
+/// wrote it is named there.
+#[derive(Default)]
+struct Unshown {
+    by: BTreeSet<UserId>,
+    /// The first of these updates, and when the one before it came.
+    first: Option<(u64, Timestamp)>,
+}
+
+impl Unshown {
+    fn add(&mut self, version: &NoteVersion, seq: u64, by: UserId) {
+        self.by.insert(by);
+        self.first.get_or_insert((seq, version.at));
     }
 }
 
@@ -59,19 +89,24 @@ async fn latest(store: &Store, note: NoteId) -> Result<Option<NoteVersion>, Sync
     Ok(page.items.into_iter().next().map(|version| version.value))
 }
 
-/// A version has ended, and an entry begins the next. It gets the text that the note's row had; one that
-/// no row has shown is nobody's to go back to, so what was written in it counts to the next.
+/// A version has ended, and an entry begins the next. It gets the text that the note's row had, and ends
+/// where that does; one that no row has shown is nobody's to go back to, so what was written in it counts to
+/// the next.
 async fn follow(
     store: &Store,
-    ended: NoteVersion,
+    mut ended: NoteVersion,
     row: Option<&Note>,
     entry: &Entry,
+    unshown: Unshown,
 ) -> Result<NoteVersion, SyncFault> {
     let versions = store.records::<NoteVersion>();
-    let mut next = NoteVersion::new(ended.note_id, entry.seq, entry.at);
+    let from = unshown.first.map_or(entry.seq, |(seq, _)| seq);
+    let mut next = NoteVersion::new(ended.note_id, from, entry.at);
+    next.by = unshown.by;
     let shown = row.filter(|row| ended.is_shown_at(row.projected_seq));
     if let Some(row) = shown {
         let (id, note) = (ended.id.clone(), ended.note_id);
+        ended.at = unshown.first.map_or(ended.at, |(_, at)| at);
         write(store, ended).await?;
         let filled = versions.update(&id, |version| {
             if version.text.is_none() {
@@ -86,7 +121,7 @@ async fn follow(
     } else if ended.text.is_none() {
         versions.delete(&ended.id).await?;
         next.from = ended.from;
-        next.by = ended.by;
+        next.by.append(&mut ended.by);
     }
     Ok(next)
 }

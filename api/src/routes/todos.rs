@@ -178,8 +178,14 @@ pub(super) async fn list(
     todos::follow_all(&api, caller.user).await?;
     let ListTodos { cursor, limit, assigned } = asked;
     let index = if assigned { "assignee" } else { "owner" };
-    let query = Paging { cursor, limit }.of(index).equal(caller.user);
-    let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
+    let read = || {
+        let query = Paging { cursor: cursor.clone(), limit }.of(index).equal(caller.user);
+        async { api.store.records::<Todo>().page(query).await.map_err(refused) }
+    };
+    let mut page = read().await?;
+    if todos::settle_page(&api, &page.items).await? {
+        page = read().await?;
+    }
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
         let permission = api.accounts.document_permission(caller.user, row.list).await?;

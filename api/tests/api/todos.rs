@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::{access::Permission, document::DocumentId};
+use studyhall_schema::{access::Permission, document::DocumentId, ids::TodoId, todo::Todo};
 
 use crate::{
     hall::{Answer, Hall, Person},
@@ -385,7 +385,7 @@ async fn a_rooms_timer_in_automerge_is_a_timer_and_all_rows_can_be_made_again() 
     assert_eq!(pomodoros.page(page).await.unwrap().items.len(), 1);
     let found = studyhall_sync::verify(&hall.store, false).await.unwrap();
     assert_eq!((found.wrong, found.unreadable), (Vec::new(), Vec::new()));
-    let rows = hall.store.records::<studyhall_schema::todo::Todo>();
+    let rows = hall.store.records::<Todo>();
     let list: DocumentId = format!("todos:{room}").parse().unwrap();
     let page = || studyhall_store::Page::of("list").equal(list);
     let before = rows.page(page()).await.unwrap().items.remove(0);
@@ -393,4 +393,68 @@ async fn a_rooms_timer_in_automerge_is_a_timer_and_all_rows_can_be_made_again() 
     let wrong = studyhall_sync::verify(&hall.store, true).await.unwrap().wrong;
     assert_eq!(wrong, std::slice::from_ref(&before.id));
     assert_eq!(rows.page(page()).await.unwrap().items.remove(0).value, before.value);
+}
+
+/// What a node does of a move before it is killed.
+async fn begins_to_move(hall: &Hall, who: &Person, id: &str, from: DocumentId, to: DocumentId) {
+    let (id, by): (TodoId, _) = (id.parse().unwrap(), who.id.parse().unwrap());
+    let row = hall.store.records::<Todo>().get(&Todo::key(from, id)).await.unwrap().unwrap();
+    let (came, told) = std::sync::mpsc::channel();
+    let look = hall.documents.edit_todos(from, by, move |todos| {
+        let _ = came.send(todos.leaving(id, from));
+        Ok(())
+    });
+    look.await.unwrap();
+    let (item, came) = (row.item(), told.recv().unwrap());
+    let receive = hall
+        .documents
+        .edit_todos(to, by, move |todos| todos.receive(&item, &Value::Null, Some(&came)).map(drop));
+    receive.await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_comes_upon_a_move_that_was_cut_off_finds_one_todo() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    let all = async |who| {
+        let mut texts = texts(&hall, who, "/todos").await;
+        texts.sort_unstable();
+        texts
+    };
+    ada.lets_in(&hall, &room, &[&ben]).await;
+    let [own, ours] = [&ada.id, &room].map(|id| format!("todos:{id}").parse().unwrap());
+    adds(&hall, &ada, json!({ "text": "the room's", "room_id": room })).await;
+    for back in [false, true] {
+        let body =
+            if back { json!({ "text": "x", "room_id": room }) } else { json!({ "text": "x" }) };
+        let (from, to) = if back { (ours, own) } else { (own, ours) };
+        let made = async || {
+            let id = adds(&hall, &ada, body.clone()).await;
+            begins_to_move(&hall, &ada, &id, from, to).await;
+            id
+        };
+        let id = made().await;
+        assert_eq!(all(&ada).await, ["the room's", "x"]);
+        assert_eq!(
+            ada.get(&hall, &format!("/todos/{id}")).await.is(200).text("document"),
+            to.to_string()
+        );
+        ada.delete(&hall, &format!("/todos/{id}")).await.is(204);
+        ada.get(&hall, &format!("/todos/{id}")).await.refused(404, "not-found");
+        let id = made().await;
+        ada.delete(&hall, &format!("/todos/{id}")).await.is(204);
+        assert_eq!(all(&ada).await, ["the room's"]);
+        // Also somebody else, who sees one of them.
+        let id = made().await;
+        let seen = ben.put(&hall, &format!("/todos/{id}"), json!({ "text": "Ben's" })).await;
+        if back {
+            seen.refused(404, "not-found");
+            assert_eq!(all(&ada).await, ["the room's", "x"]);
+        } else {
+            seen.is(200);
+            assert_eq!(all(&ada).await, ["Ben's", "the room's"]);
+        }
+        ada.delete(&hall, &format!("/todos/{id}")).await.is(204);
+        assert_eq!(all(&ada).await, ["the room's"]);
+    }
 }

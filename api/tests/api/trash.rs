@@ -168,6 +168,30 @@ async fn after_thirty_days_it_is_gone_for_good() {
     assert_eq!(left.len(), 1);
 }
 
+#[tokio::test]
+async fn who_has_left_a_room_gets_back_what_they_have_seen_and_reads_nothing_else() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ben.opens_room(&hall).await;
+    ben.lets_in(&hall, &room, &[&ada]).await;
+    let mut ids = Vec::new();
+    for text in ["changed", "left as it was"] {
+        let body = json!({ "text": text, "room_id": room });
+        ids.push(ada.post(&hall, "/todos", body).await.is(201).text("id"));
+    }
+    ada.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
+    let secret = json!({ "text": "a secret of the room's, after Ada left" });
+    ben.put(&hall, &format!("/todos/{}", ids[0]), secret).await.is(200);
+    for id in &ids {
+        ben.delete(&hall, &format!("/todos/{id}")).await.is(204);
+    }
+    assert_eq!(trash(&hall, &ada).await, one("todo", "left as it was"));
+    let restore = |id: &str| format!("/trash/{id}/restore");
+    ada.post(&hall, &restore(&ids[0]), json!({})).await.refused(404, "not-found");
+    ada.post(&hall, &restore(&ids[1]), json!({})).await.is(204);
+    let back = ada.get(&hall, &format!("/todos/{}", ids[1])).await.is(200);
+    assert_eq!(back.text("document"), format!("todos:{}", ada.id));
+}
+
 /// What a client of `who` may write into `from`: that a todo is in `to`.
 async fn says_it_moved(hall: &Hall, who: &Person, id: TodoId, from: DocumentId, to: DocumentId) {
     let moved = hall.documents.edit_todos(from, who.id.parse().unwrap(), move |todos| {
@@ -194,9 +218,9 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
         if copies {
             let item = row.item();
             let by = mallory.id.parse().unwrap();
-            let copy = hall
-                .documents
-                .edit_todos(mallorys, by, move |todos| todos.receive(&item, &Value::Null));
+            let copy = hall.documents.edit_todos(mallorys, by, move |todos| {
+                todos.receive(&item, &Value::Null, None).map(drop)
+            });
             copy.await.unwrap();
         }
         says_it_moved(&hall, &mallory, id, ours, mallorys).await;
@@ -215,9 +239,9 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
     ada.post(&hall, "/todos", json!({ "text": "mine" })).await.is(201);
     says_it_moved(&hall, &ada, id, ours, adas).await;
     let item = row.item();
-    let moved = hall
-        .documents
-        .edit_todos(adas, ada.id.parse().unwrap(), move |todos| todos.receive(&item, &Value::Null));
+    let moved = hall.documents.edit_todos(adas, ada.id.parse().unwrap(), move |todos| {
+        todos.receive(&item, &Value::Null, None).map(drop)
+    });
     moved.await.unwrap();
     assert_eq!(trash(&hall, &ada).await, []);
     let here = ada.get(&hall, &format!("/todos/{made}")).await.is(200);

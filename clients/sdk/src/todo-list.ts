@@ -2,7 +2,7 @@
  * A list of todos over a Yjs document, laid out as the server lays it out
  * (`sync/src/contents/todos.rs`; both read `schema/fixtures/todos.json`): `todos: id →
  * {text, assignee_id, due_date, completed: null | {at, by}, created_at, position}`, and
- * beside it `moved: id → {was}`. Everything works offline. Knows no server and no screen.
+ * beside it `moved: id → {was}`; a todo that came from another list says so, `came: {from, was, moves}`. Everything works offline. Knows no server and no screen.
  */
 import type * as Y from "yjs";
 import { newId } from "./ids.js";
@@ -29,6 +29,13 @@ export interface Todo {
 
 /** Done when and by whom: one value. */
 export type Completed = { at: string | null; by: string | null } | null;
+
+/** Where a todo came from, what it was there, and how often it has been moved. */
+export interface Came {
+  from: string;
+  was: ReturnType<typeof carriedOf>;
+  moves: number;
+}
 
 export interface NewTodo {
   text: string;
@@ -146,13 +153,15 @@ export class TodoList {
   }
 
   /** Takes a todo from another list. One that was moved from here comes back as it is now. */
-  receive(todo: Todo, completed: Completed): void {
+  receive(todo: Todo, completed: Completed, came: Came | null = null): void {
     const { id, text, assignee_id, due_date } = todo;
     const known = this.todos.get(id);
     this.edit(() => {
       if (!this.isMoved(id)) {
         this.add({ text, assignee_id, due_date }, id, todo.created_at ?? timeOf(0));
-        if (!isMap(known)) this.set(id, "completed", completed);
+        if (isMap(known)) return;
+        this.set(id, "completed", completed);
+        this.setCame(id, came);
         return;
       }
       // Only what was changed where it has been: the rest may have been changed here meanwhile.
@@ -165,7 +174,20 @@ export class TodoList {
       this.set(id, "moved_to", null);
       this.marks.delete(id);
       this.putLast(id);
+      this.setCame(id, came);
     });
+  }
+
+  /** What the list that a todo of this one, whose name is given, goes to is told of that. */
+  leaving(id: string, from: string): Came {
+    const came = fieldOf(this.todos.get(id), "came");
+    const moves = isFields(came) && Number.isSafeInteger(came["moves"]) ? Number(came["moves"]) : 0;
+    return { from, was: this.takenAlong(id), moves: Math.max(moves, 0) + 1 };
+  }
+
+  /** Which of two lists a todo is in can be told after a move that was cut off. */
+  private setCame(id: string, came: Came | null): void {
+    if (came || fieldOf(this.todos.get(id), "came") !== undefined) this.set(id, "came", came);
   }
 
   /** What of a todo goes with it to another list. */

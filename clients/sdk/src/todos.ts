@@ -55,9 +55,9 @@ export class Todos {
         const todo = list.item(id);
         if (!todo) return false;
         // The other list first: cut off in between, it is in both and not in none.
-        const was = list.takenAlong(id);
-        other.receive(todo, list.completed(id));
-        return (await takes(open)) && list.moved(id, target, was);
+        const came = list.leaving(id, source);
+        other.receive(todo, list.completed(id), came);
+        return (await takes(open)) && list.moved(id, target, came.was);
       }),
     );
   }

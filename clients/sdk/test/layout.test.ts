@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import * as Y from "yjs";
-import { TodoList, type Completed, type Todo, type TodoChange } from "../src/todo-list.js";
+import { TodoList, type Came, type Completed, type Todo, type TodoChange } from "../src/todo-list.js";
 import { asTimer, asTimerConfig, remainingSeconds, timerAfter, type Timer, type TimerAction, type TimerConfig } from "../src/timer.js";
 
 type Entries = Record<string, unknown>;
@@ -17,6 +17,7 @@ interface Step extends TodoChange {
   to: string;
   created_at: string;
   completed: Completed;
+  came?: Came;
 }
 
 interface ListCase {
@@ -60,7 +61,7 @@ function take(doc: Y.Doc, step: Step): void {
     place: () => list.place(id, step.after),
     remove: () => list.remove(id),
     moved: () => list.moved(id, step.to),
-    receive: () => list.receive({ ...step, position: 0 } as unknown as Todo, step.completed),
+    receive: () => list.receive({ ...step, position: 0 } as unknown as Todo, step.completed, step.came),
   };
   acts[step.do]();
 }

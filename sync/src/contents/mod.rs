@@ -14,7 +14,9 @@ use studyhall_schema::ids::UserId;
 
 pub(crate) use kept::Kept;
 pub use room::RoomState;
-pub use todos::{Carried, Hidden, Late, NewTodo, TodoChange, TodoList};
+pub use todos::{
+    Came, Carried, Hidden, Late, NewTodo, Received, TodoChange, TodoList, Whereabouts,
+};
 
 use crate::{
     document::{Refusal, View},

@@ -2,16 +2,16 @@
 //! position}`. Every writer may change every field. Completed is one value, so that a merge never
 //! mixes two people's halves; `position` is a number, and between any two there is room for another.
 
-use std::collections::HashMap;
+mod moves;
 
 use serde_json::{Value, json};
 use studyhall_schema::{
     Timestamp,
-    document::DocumentId,
     ids::{TodoId, UserId},
     todo::{Item, LAST, LONGEST_TEXT, MOST, Setting, Todo},
 };
 
+pub use self::moves::{Came, Carried, Late, Received, Whereabouts};
 use super::{Maps, MapsMut};
 use crate::document::Refusal;
 
@@ -22,17 +22,6 @@ const DUE: &str = "due_date";
 const COMPLETED: &str = "completed";
 const CREATED: &str = "created_at";
 const POSITION: &str = "position";
-/// The list that a todo was moved to: here it is not shown any more.
-const MOVED_TO: &str = "moved_to";
-/// Beside the todos: who moved which, and what they were then, `id → {was}`.
-const MOVED: &str = "moved";
-const WAS: &str = "was";
-/// What is carried over when it changes here after a move.
-const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
-/// Todos that are carried over at once, of one person to one list.
-const SHARE: usize = 50;
-/// Lists that todos of one person are carried over to at once.
-const LISTS: usize = 10;
 
 /// A todo to be made.
 #[derive(Debug, Clone)]
@@ -56,33 +45,6 @@ pub struct TodoChange {
     pub assignee: Setting<UserId>,
     /// Until when, or no day.
     pub due: Setting<Timestamp>,
-}
-
-/// A todo that was changed here, by somebody who had not heard of it, after it was moved.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Late {
-    /// The todo.
-    pub id: TodoId,
-    /// Where it is.
-    pub to: DocumentId,
-    /// Who moved it.
-    pub moved_by: UserId,
-    was: Value,
-    now: Value,
-}
-
-/// How far a change has come that goes after its todo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carried {
-    /// Its end: it is made, or the todo is gone.
-    Over,
-    /// The todo was moved on.
-    On {
-        /// Where it is, as this list knows.
-        to: DocumentId,
-        /// Who moved it.
-        by: UserId,
-    },
 }
 
 /// Why a todo that is in a list is not shown.
@@ -143,56 +105,8 @@ impl<'a, M: Maps + ?Sized> TodoList<'a, M> {
         Some((id, self.moved_to(key).map_or(Placed::At(self.position(key)), |_| Placed::Away)))
     }
 
-    /// What was changed here after it was moved; when it is much, some for each list that each person has
-    /// moved todos to, and theirs by turns: nobody's have to wait for those of others.
-    pub fn late(&self) -> Vec<Late> {
-        let mut shares: HashMap<UserId, HashMap<DocumentId, usize>> = HashMap::new();
-        let mut late = Vec::new();
-        for key in self.0.keys(MOVED) {
-            let to = self.moved_to(&key);
-            let (Some(to), Some(moved_by)) = (to, self.0.made_by(MOVED, &key)) else { continue };
-            let lists = shares.entry(moved_by).or_default();
-            let has_share = lists.contains_key(&to) || lists.len() < LISTS;
-            if !has_share || lists.get(&to) == Some(&SHARE) {
-                continue;
-            }
-            if let Some(one) = self.late_one(&key, to, moved_by) {
-                let turn = lists.entry(to).or_default();
-                *turn += 1;
-                late.push((*turn, one));
-            }
-        }
-        late.sort_by_key(|(turn, _)| *turn);
-        late.into_iter().map(|(_, one)| one).collect()
-    }
-
-    fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
-        let (id, was, now) = (canonical(key)?, self.0.field(MOVED, key, WAS)?, self.carried(key));
-        (was != now).then_some(Late { id, to, moved_by, was, now })
-    }
-
-    /// What is carried over of a todo, as far as it is sound.
-    fn carried(&self, key: &str) -> Value {
-        json!({
-            TEXT: short_text(self.field(key, TEXT).as_ref()),
-            ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
-            DUE: parsed::<Timestamp>(self.field(key, DUE)),
-            COMPLETED: completion(self.field(key, COMPLETED)),
-        })
-    }
-
     fn field(&self, key: &str, field: &str) -> Option<Value> {
         self.0.field(TODOS, key, field)
-    }
-
-    fn is_here(&self, key: &str) -> bool {
-        self.0.is_map(TODOS, key) && self.moved_to(key).is_none()
-    }
-
-    /// The list that a todo was moved to, where there is a mark of that.
-    fn moved_to(&self, key: &str) -> Option<DocumentId> {
-        let to = parsed(self.field(key, MOVED_TO))?;
-        (matches!(to, DocumentId::Todos(_)) && self.0.is_map(MOVED, key)).then_some(to)
     }
 
     fn position(&self, key: &str) -> f64 {
@@ -229,87 +143,6 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             self.put_last(&key);
         }
         Ok(())
-    }
-
-    /// Takes a todo from another list. One that was moved from here comes back as it is now.
-    pub fn receive(&mut self, item: &Item, completed: &Value) -> Result<(), Refusal> {
-        let key = item.id.to_string();
-        if self.moved_to(&key).is_some() {
-            self.take_back(&key, item, completed);
-            return Ok(());
-        }
-        let new = NewTodo {
-            text: item.text.clone(),
-            assignee: item.assignee,
-            due: item.due,
-            created_at: item.created_at.unwrap_or_default(),
-        };
-        let is_new = !self.0.is_map(TODOS, &key);
-        self.make(item.id, &new)?;
-        if is_new {
-            self.set(&key, COMPLETED, completed);
-        }
-        Ok(())
-    }
-
-    /// Only what was changed where it has been is set: the rest may have been changed here, by somebody
-    /// who has not heard of the move.
-    fn take_back(&mut self, key: &str, item: &Item, completed: &Value) {
-        let comes = json!({
-            TEXT: item.text,
-            ASSIGNEE: item.assignee,
-            DUE: item.due,
-            COMPLETED: completion(Some(completed.clone())),
-        });
-        let (is, was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
-        for field in CARRIED {
-            if was.get(field) != Some(&comes[field]) && is[field] != comes[field] {
-                self.set(key, field, &comes[field]);
-            }
-        }
-        self.set(key, MOVED_TO, &Value::Null);
-        self.0.remove(MOVED, key);
-        self.put_last(key);
-    }
-
-    /// What of a todo goes with it to another list.
-    pub fn taken_along(&self, id: TodoId) -> Value {
-        self.carried(&id.to_string())
-    }
-
-    /// Says that a todo is in another list from now on, where it is as it was when it was taken there: what
-    /// was done to it since is late.
-    pub fn moved(&mut self, id: TodoId, to: DocumentId, was: &Value) {
-        let key = id.to_string();
-        if self.is_here(&key) {
-            self.set(&key, MOVED_TO, &json!(to));
-            self.0.remove(MOVED, &key);
-            self.0.set_field(MOVED, &key, WAS, was);
-        }
-    }
-
-    /// Takes what was changed of a todo where it had been before.
-    pub fn carry(&mut self, late: &Late) -> Carried {
-        let key = late.id.to_string();
-        if let Some(to) = self.moved_to(&key) {
-            let by = self.0.made_by(MOVED, &key);
-            return by.map_or(Carried::Over, |by| Carried::On { to, by });
-        }
-        if self.0.is_map(TODOS, &key) {
-            let is = self.carried(&key);
-            for field in CARRIED {
-                let (was, now) = (&late.was[field], &late.now[field]);
-                if was != now && is[field] != *now {
-                    self.set(&key, field, now);
-                }
-            }
-        }
-        Carried::Over
-    }
-
-    /// What was changed of a todo after it was moved has been carried over.
-    pub fn carried_over(&mut self, late: &Late) {
-        self.0.set_field(MOVED, &late.id.to_string(), WAS, &late.now);
     }
 
     /// Refuses unless a todo is here, and as `expected` where something is.
@@ -384,11 +217,6 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     /// Removes a todo.
     pub fn remove(&mut self, id: TodoId) {
         self.0.remove(TODOS, &id.to_string());
-    }
-
-    /// `completed` as it is, to be taken to another list.
-    pub fn completed(&self, id: TodoId) -> Value {
-        completion(self.field(&id.to_string(), COMPLETED))
     }
 
     fn set(&mut self, key: &str, field: &str, value: &Value) {

@@ -1,7 +1,9 @@
 //! Documents behind their doors: creates that come again, and a CRDT library that panics.
 
+mod moves;
 mod rows;
 mod todos;
+mod versions;
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use studyhall_schema::{
     access::{
         Access, AccessChanges, AccessError, BoxFuture, Caller, Credential, Permission, Resource,
     },
-    clock::SystemClock,
+    clock::TestClock,
     document::{DocumentKind, Engine},
     note::{Format, Note},
     timestamp::Timestamp,
@@ -75,6 +77,7 @@ impl AccessChanges for Nobody {
 
 struct Desk {
     _folder: tempfile::TempDir,
+    clock: Arc<TestClock>,
     store: Store,
     documents: Documents,
 }
@@ -91,9 +94,10 @@ async fn desk_of(config: Config) -> Desk {
         files: format!("dir:{}", at("files")),
         bus: "local".into(),
     };
-    let store = Store::open(&places, Arc::new(SystemClock)).await.unwrap();
+    let clock = Arc::new(TestClock::new(1));
+    let store = Store::open(&places, clock.clone()).await.unwrap();
     let service = Service::new(config, store.clone(), Arc::new(Nobody));
-    Desk { _folder: folder, store, documents: service.documents() }
+    Desk { _folder: folder, clock, store, documents: service.documents() }
 }
 
 fn ada() -> UserId {

@@ -10,7 +10,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
-    todo::{Item, ProjectedList, Todo, nobody},
+    room::{Departure, Room},
+    todo::{Item, MovedAway, ProjectedList, Todo, nobody},
     trash::{Deleted, Trashed},
 };
 use studyhall_store::{Page, Store, StoreError, Versioned};
@@ -91,18 +92,24 @@ pub(super) async fn write(
     if followed > seq {
         return Ok(false);
     }
-    let Difference { missing, stale, gone } = match &list.written {
+    let difference = match &list.written {
         Some((at, before)) if *at == followed && record.deleted_at.is_none() => {
             since(store, record, seq, before, &list.items).await?
         }
         _ => difference(store, record, seq, &list.items).await?,
     };
+    let Difference { missing, stale, gone, replaced } = difference;
+    let gone: Vec<_> = gone.into_iter().filter(|row| row.projected_seq <= seq).collect();
+    let loses = !gone.is_empty() || !replaced.is_empty();
+    let room = if loses { room(store, record).await? } else { None };
+    for row in replaced {
+        bury(store, row, room.as_ref()).await?;
+    }
     let missing = missing.into_iter().map(|row| put(store, row, true));
     stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let stale = stale.into_iter().map(|row| put(store, row, false));
     stream::iter(stale).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let gone = gone.into_iter().filter(|row| row.projected_seq <= seq);
-    let gone = gone.map(|row| discard(store, row, &list.hidden));
+    let gone = gone.into_iter().map(|row| discard(store, row, &list.hidden, room.as_ref()));
     stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
 }
@@ -112,6 +119,8 @@ struct Difference {
     missing: Vec<Todo>,
     stale: Vec<Todo>,
     gone: Vec<Versioned<Todo>>,
+    /// In whose place there is now somebody else's.
+    replaced: Vec<Todo>,
 }
 
 async fn difference(
@@ -122,16 +131,21 @@ async fn difference(
 ) -> Result<Difference, SyncFault> {
     let items = if record.deleted_at.is_some() { &[] } else { items };
     let mut rows = rows(store, record.id).await?;
-    let (mut missing, mut stale) = (Vec::new(), Vec::new());
+    let (mut missing, mut stale, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
         let row = row(record, seq, item);
         match rows.remove(&item.id) {
             Some(known) if is_same(&known, &row) => {}
-            Some(_) => stale.push(row),
+            Some(known) => {
+                if known.owner_id != row.owner_id {
+                    replaced.push(known.value);
+                }
+                stale.push(row);
+            }
             None => missing.push(row),
         }
     }
-    Ok(Difference { missing, stale, gone: rows.into_values().collect() })
+    Ok(Difference { missing, stale, gone: rows.into_values().collect(), replaced })
 }
 
 /// The same, where the rows show `before`.
@@ -143,18 +157,34 @@ async fn since(
     items: &[Item],
 ) -> Result<Difference, SyncFault> {
     let mut before: HashMap<_, _> = before.iter().map(|item| (item.id, item)).collect();
-    let (mut missing, mut stale, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut missing, mut stale, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
         match before.remove(&item.id) {
             Some(known) if known == item => {}
-            Some(_) => stale.push(row(record, seq, item)),
+            Some(known) => {
+                if known.made_by != item.made_by {
+                    replaced.push(item.id);
+                }
+                stale.push(row(record, seq, item));
+            }
             None => missing.push(row(record, seq, item)),
         }
     }
-    for id in before.into_keys() {
-        gone.extend(store.records::<Todo>().get(&Todo::key(record.id, id)).await?);
-    }
-    Ok(Difference { missing, stale, gone })
+    let gone = rows_of(store, record.id, before.into_keys()).await?;
+    let replaced = rows_of(store, record.id, replaced).await?;
+    let replaced = replaced.into_iter().map(|row| row.value).collect();
+    Ok(Difference { missing, stale, gone, replaced })
+}
+
+/// The rows of these todos, as far as there are any.
+async fn rows_of(
+    store: &Store,
+    list: DocumentId,
+    ids: impl IntoIterator<Item = TodoId>,
+) -> Result<Vec<Versioned<Todo>>, StoreError> {
+    let row = async |id| store.records::<Todo>().get(&Todo::key(list, id)).await;
+    let found = stream::iter(ids).map(row).buffer_unordered(AT_ONCE);
+    found.try_filter_map(async |row| Ok(row)).try_collect().await
 }
 
 /// Which rows of a list are not what they should be; with `rebuild` all are made so.
@@ -165,18 +195,23 @@ pub(super) async fn verify(
     list: &Content,
     rebuild: bool,
 ) -> Result<Vec<String>, SyncFault> {
-    let Difference { missing, stale, gone } = difference(store, record, seq, &list.items).await?;
+    let Difference { missing, stale, gone, replaced } =
+        difference(store, record, seq, &list.items).await?;
     let differ = missing.iter().chain(&stale).map(|row| &row.id);
     let mut wrong: Vec<_> = differ.chain(gone.iter().map(|row| &row.id)).cloned().collect();
     wrong.sort_unstable();
     if rebuild {
+        let room = room(store, record).await?;
+        for row in replaced {
+            bury(store, row, room.as_ref()).await?;
+        }
         // Also a row that claims to be of a later update than there is.
         for row in &stale {
             store.records::<Todo>().delete(&row.id).await?;
         }
         // A node that was killed may have left the row of what somebody deleted.
         for row in gone {
-            discard(store, row, &list.hidden).await?;
+            discard(store, row, &list.hidden, room.as_ref()).await?;
         }
         store.records::<ProjectedList>().delete(&record.id).await?;
         write(store, record, seq, list).await?;
@@ -190,21 +225,69 @@ async fn discard(
     store: &Store,
     row: Versioned<Todo>,
     hidden: &HashMap<TodoId, Hidden>,
+    room: Option<&Room>,
 ) -> Result<(), StoreError> {
-    let id = row.id.clone();
+    let (id, list, todo) = (row.id.clone(), row.list, row.todo_id);
     let is_kept = match hidden.get(&row.todo_id) {
         Some(Hidden::Behind) => true,
         Some(Hidden::Moved) => is_elsewhere(store, &row).await?,
         None => false,
     };
     if !is_kept {
-        let trashed = Trashed::todo(row.value, store.clock().now());
-        match store.records().insert(trashed).await {
-            Ok(_) | Err(StoreError::Duplicate { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        bury(store, row.value, room).await?;
+    }
+    if hidden.get(&todo) == Some(&Hidden::Moved) {
+        left(store, list, todo).await?;
     }
     store.records::<Todo>().delete(&id).await.map(drop)
+}
+
+/// What a list has lost is in the trash, as its row was.
+async fn bury(store: &Store, row: Todo, room: Option<&Room>) -> Result<(), StoreError> {
+    if !is_owners(store, &row, room).await? {
+        return Ok(());
+    }
+    match store.records().insert(Trashed::todo(row, store.clock().now())).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// From now on what comes after a todo that was moved is late.
+async fn left(store: &Store, list: DocumentId, todo: TodoId) -> Result<(), StoreError> {
+    let records = store.records::<MovedAway>();
+    let moved = MovedAway::new(list, todo, store.clock().now());
+    let again = |known: &mut MovedAway| {
+        known.at = moved.at;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    if records.update(&moved.id, again).await?.is_some() {
+        return Ok(());
+    }
+    match records.insert(moved).await {
+        Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a row that goes shows what its owner could read. Of a room that they have left that is what has
+/// not changed since; and what is nobody's fills nobody's trash.
+async fn is_owners(store: &Store, row: &Todo, room: Option<&Room>) -> Result<bool, StoreError> {
+    if row.owner_id == nobody() {
+        return Ok(false);
+    }
+    let Some(room) = room.filter(|room| room.role(row.owner_id).is_none()) else {
+        return Ok(true);
+    };
+    let departures = store.records::<Departure>();
+    let departure = departures.get(&Departure::key(room.id, row.owner_id)).await?;
+    Ok(departure.is_some_and(|departure| row.projected_seq <= departure.seq))
+}
+
+/// The room whose list it is.
+async fn room(store: &Store, record: &DocumentRecord) -> Result<Option<Room>, StoreError> {
+    let Some(room) = record.room else { return Ok(None) };
+    Ok(store.records::<Room>().get(&room).await?.map(|room| room.value))
 }
 
 /// Whether another list has the same todo of the same person.

@@ -13,7 +13,7 @@ use studyhall_schema::{
 };
 
 use super::{
-    Engine, Kept, Maps, MapsMut, NewTodo, Refusal, TodoChange, TodoList, Yjs, ada, edit, read,
+    Came, Engine, Kept, Maps, MapsMut, NewTodo, Refusal, TodoChange, TodoList, Yjs, ada, edit, read,
 };
 
 type Hall = super::Hall<Yjs>;
@@ -79,7 +79,16 @@ enum Step {
         due_date: Option<Timestamp>,
         created_at: Timestamp,
         completed: Value,
+        #[serde(default)]
+        came: Option<Told>,
     },
+}
+
+#[derive(Deserialize)]
+struct Told {
+    from: DocumentId,
+    was: Value,
+    moves: u64,
 }
 
 fn take(step: Step, list: &mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Refusal> {
@@ -102,7 +111,7 @@ fn take(step: Step, list: &mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Ref
             list.moved(id, to, &list.taken_along(id));
             Ok(())
         }
-        Step::Receive { id, text, assignee_id, due_date, created_at, completed } => {
+        Step::Receive { id, text, assignee_id, due_date, created_at, completed, came } => {
             let item = Item {
                 id,
                 text,
@@ -114,7 +123,8 @@ fn take(step: Step, list: &mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Ref
                 created_at: Some(created_at),
                 position: 0.0,
             };
-            list.receive(&item, &completed)
+            let came = came.map(|Told { from, was, moves }| Came { from, was, moves });
+            list.receive(&item, &completed, came.as_ref()).map(drop)
         }
     }
 }

@@ -151,7 +151,7 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     here.edits(|todos| todos.complete(id(1), ada(), Timestamp::from_millis(9)));
     let item = here.items().remove(0);
     let completed = json!({ "at": "1970-01-01T00:00:00.009Z", "by": ada() });
-    there.edits(|todos| todos.receive(&item, &completed));
+    there.edits(|todos| todos.receive(&item, &completed, None).map(drop));
     let elsewhere = DocumentId::Todos([2; 12]);
     here.edits(|todos| {
         todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
@@ -163,10 +163,10 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     assert_eq!((got.completed_at, got.created_at), (item.completed_at, item.created_at));
     // The same again changes nothing that others have done meanwhile.
     there.edits(|todos| todos.reopen(id(1)));
-    there.edits(|todos| todos.receive(&item, &completed));
+    there.edits(|todos| todos.receive(&item, &completed, None).map(drop));
     assert!(!there.items()[0].is_completed);
     let item = there.items().remove(0);
-    here.edits(|todos| todos.receive(&item, &Value::Null));
+    here.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
     assert!(!here.items()[0].is_completed);
 }
 
@@ -191,7 +191,7 @@ fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
         }
         // There it got a day.
         let item = Item { due: Some(Timestamp::from_millis(99)), ..item };
-        hall.edits(|todos| todos.receive(&item, &Value::Null));
+        hall.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
         if !is_before {
             hall.takes(ben(), phones);
         }
@@ -248,7 +248,7 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let (mut here, mut there) = (Hall::<E>::default(), Hall::<E>::default());
     here.edits(|todos| todos.make(id(1), &new("one")));
     let item = here.items().remove(0);
-    there.edits(|todos| todos.receive(&item, &Value::Null));
+    there.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
     // A phone that has not heard of the move.
     let done = here.edit(9, |todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
     let elsewhere = DocumentId::Todos([2; 12]);

@@ -4,24 +4,26 @@ use serde_json::json;
 use studyhall_schema::{
     ids::{RoomId, TodoId},
     todo::{Todo, nobody},
+    trash::Trashed,
 };
+use studyhall_store::Page;
 
 use super::*;
 use crate::contents::{self, MapsMut, NewTodo};
 
-fn ben() -> UserId {
+pub(super) fn ben() -> UserId {
     UserId::from_bytes([2; 12])
 }
 
-fn mallory() -> UserId {
+pub(super) fn mallory() -> UserId {
     UserId::from_bytes([3; 12])
 }
 
-fn todo(number: u8) -> TodoId {
+pub(super) fn todo(number: u8) -> TodoId {
     TodoId::from_bytes([number; 12])
 }
 
-fn new(text: &str) -> NewTodo {
+pub(super) fn new(text: &str) -> NewTodo {
     NewTodo { text: text.into(), assignee: None, due: None, created_at: Timestamp::from_millis(5) }
 }
 
@@ -53,11 +55,9 @@ impl Access for AllBut {
 }
 
 /// Ada's own list is 1, those of rooms are 7, 8 and 9.
-async fn rooms_desk() -> Desk {
+pub(super) async fn rooms_desk() -> Desk {
     let mut desk = desk().await;
-    let config = Config::new(Arc::new(Nobody));
-    let service = Service::new(config, desk.store.clone(), Arc::new(AllBut(ada())));
-    desk.documents = service.documents();
+    desk.documents = desk.node();
     for (number, is_rooms) in [(1, false), (7, true), (8, true), (9, true)] {
         desk.has_list(number, ada(), is_rooms).await;
     }
@@ -65,11 +65,18 @@ async fn rooms_desk() -> Desk {
 }
 
 /// The list of a room, or of the person who has that number.
-fn list(number: u8) -> DocumentId {
+pub(super) fn list(number: u8) -> DocumentId {
     DocumentId::Todos([number; 12])
 }
 
 impl Desk {
+    /// The documents of one of several nodes.
+    pub(super) fn node(&self) -> Documents {
+        let poll = Some(Duration::from_millis(200));
+        let config = Config { poll, ..Config::new(Arc::new(Nobody)) };
+        Service::new(config, self.store.clone(), Arc::new(AllBut(ada()))).documents()
+    }
+
     async fn has_list(&self, number: u8, owner: UserId, is_rooms: bool) {
         let room = is_rooms.then(|| RoomId::from_bytes([number; 12]));
         let kind = DocumentKind::Todos;
@@ -78,7 +85,7 @@ impl Desk {
     }
 
     /// What a client writes by itself, as nobody else would.
-    async fn writes(
+    pub(super) async fn writes(
         &self,
         list: DocumentId,
         by: UserId,
@@ -95,7 +102,12 @@ impl Desk {
     }
 
     /// Waits until a todo in a list is as `expected`.
-    async fn shows(&self, list: DocumentId, number: u8, expected: impl Fn(&Todo) -> bool) {
+    pub(super) async fn shows(
+        &self,
+        list: DocumentId,
+        number: u8,
+        expected: impl Fn(&Todo) -> bool,
+    ) {
         for _ in 0..200 {
             self.documents.follow_todos(list).await.unwrap();
             if self.row(list, number).await.as_ref().is_some_and(&expected) {
@@ -107,12 +119,12 @@ impl Desk {
     }
 
     /// Moves a todo as its owner asks.
-    async fn moves(&self, number: u8, from: DocumentId, to: DocumentId, by: UserId) {
+    pub(super) async fn moves(&self, number: u8, from: DocumentId, to: DocumentId, by: UserId) {
         let row = self.row(from, number).await.unwrap();
         self.documents.move_todo(&row, false, to, by).await.unwrap();
     }
 
-    async fn row(&self, list: DocumentId, number: u8) -> Option<Todo> {
+    pub(super) async fn row(&self, list: DocumentId, number: u8) -> Option<Todo> {
         let id = Todo::key(list, todo(number));
         self.store.records::<Todo>().get(&id).await.unwrap().map(|row| row.value)
     }
@@ -133,6 +145,41 @@ async fn a_todo_that_is_one_value_is_nobodys_where_many_write() {
         made.await.unwrap();
         assert_eq!(desk.row(list(number), 1).await.unwrap().owner_id, whose);
         assert_eq!(desk.row(list(number), 2).await.unwrap().owner_id, by);
+        let (one, other) = (todo(1).to_string(), todo(2).to_string());
+        desk.writes(list(number), by, move |maps| {
+            maps.remove("todos", &one);
+            maps.remove("todos", &other);
+        })
+        .await;
+        let page = Page::of("_id").limit(10);
+        let trash = desk.store.records::<Trashed>().page(page).await.unwrap().items;
+        let here = trash.iter().filter(|it| it.id.starts_with(&list(number).to_string()));
+        let owners: Vec<_> = here.map(|it| it.owner_id).collect();
+        assert_eq!(owners, vec![by; if is_rooms { 1 } else { 2 }], "nobody's trash stays empty");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_puts_in_the_place_of_anothers_todo_is_theirs_and_the_todo_is_in_the_trash() {
+    let desk = rooms_desk().await;
+    for number in [1, 2] {
+        let make = move |list: &mut contents::TodoList<'_, dyn MapsMut + '_>| {
+            list.make(todo(number), &new("Ada's"))
+        };
+        desk.documents.edit_todos(list(7), ada(), make).await.unwrap();
+    }
+    let (one, other) = (todo(1).to_string(), todo(2).to_string());
+    desk.writes(list(7), mallory(), move |maps| {
+        maps.remove("todos", &one);
+        maps.set_field("todos", &one, "text", &json!("Mallory's"));
+        maps.set("todos", &other, &json!({ "text": "nobody's" }));
+    })
+    .await;
+    for (number, whose) in [(1, mallory()), (2, nobody())] {
+        assert_eq!(desk.row(list(7), number).await.unwrap().owner_id, whose);
+        let id = Todo::key(list(7), todo(number));
+        let trashed = desk.store.records::<Trashed>().get(&id).await.unwrap().unwrap();
+        assert_eq!((trashed.owner_id, trashed.title.as_str()), (ada(), "Ada's"));
     }
 }
 
@@ -211,7 +258,7 @@ async fn forged_marks_do_not_keep_others_changes_from_going_after_their_todos() 
             for id in (10..130).map(todo) {
                 match moves {
                     None => todos.make(id, &new("draft"))?,
-                    Some(to) => todos.moved(id, to, &todos.taken_along(id)),
+                    Some(to) => drop(todos.moved(id, to, &todos.taken_along(id))),
                 }
             }
             Ok(())

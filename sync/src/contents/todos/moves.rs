@@ -1,0 +1,281 @@
+//! Todos that go from list to list: what a list says of one that is elsewhere, and what goes after it.
+//!
+//! One that was moved away is still there, with `moved_to`, and beside the todos is `moved: id → {was}`, by
+//! who moved it. One that came from another list says so, `came: {from, was, moves}`: when a move was cut off
+//! before the list that it left said so, it can be told which of the two is the older.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use studyhall_schema::{
+    Timestamp,
+    document::DocumentId,
+    ids::{TodoId, UserId},
+    todo::Item,
+};
+
+use super::{
+    ASSIGNEE, COMPLETED, DUE, Maps, MapsMut, NewTodo, TEXT, TODOS, TodoList, canonical, completion,
+    parsed, short_text,
+};
+use crate::document::Refusal;
+
+/// The list that a todo was moved to: here it is not shown any more.
+const MOVED_TO: &str = "moved_to";
+/// Beside the todos: who moved which, and what they were then, `id → {was}`.
+const MOVED: &str = "moved";
+const WAS: &str = "was";
+/// The list that a todo came from, and what it was there.
+const CAME: &str = "came";
+const FROM: &str = "from";
+const MOVES: &str = "moves";
+/// What is carried over when it changes here after a move.
+const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
+/// Todos that are carried over at once, of one person to one list.
+const SHARE: usize = 50;
+/// Lists that todos of one person are carried over to at once.
+const LISTS: usize = 10;
+
+/// A todo that was changed here, by somebody who had not heard of it, after it was moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Late {
+    /// The todo.
+    pub id: TodoId,
+    /// Where it is.
+    pub to: DocumentId,
+    /// Who moved it.
+    pub moved_by: UserId,
+    was: Value,
+    now: Value,
+}
+
+/// How far a change has come that goes after its todo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Its end: it is made, or the todo is gone.
+    Over,
+    /// The todo was moved on.
+    On {
+        /// Where it is, as this list knows.
+        to: DocumentId,
+        /// Who moved it.
+        by: UserId,
+    },
+}
+
+/// Where a todo came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Came {
+    /// The list that it was in.
+    pub from: DocumentId,
+    /// What it was there when it was taken along.
+    pub was: Value,
+    /// How often it has been moved.
+    pub moves: u64,
+}
+
+/// What a list says of where a todo is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Whereabouts {
+    /// Here.
+    Here(Option<Came>),
+    /// In another list.
+    At(DocumentId),
+    /// Nothing.
+    Unknown,
+}
+
+/// What became of a todo that a list was to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It was not here before.
+    New,
+    /// It had been moved from here.
+    Back,
+    /// It is here already.
+    Known,
+}
+
+impl<M: Maps + ?Sized> TodoList<'_, M> {
+    /// What was changed here after it was moved; when it is much, some for each list that each person has
+    /// moved todos to, and theirs by turns: nobody's have to wait for those of others.
+    pub fn late(&self) -> Vec<Late> {
+        let mut shares: HashMap<UserId, HashMap<DocumentId, usize>> = HashMap::new();
+        let mut late = Vec::new();
+        for key in self.0.keys(MOVED) {
+            let to = self.moved_to(&key);
+            let (Some(to), Some(moved_by)) = (to, self.0.made_by(MOVED, &key)) else { continue };
+            let lists = shares.entry(moved_by).or_default();
+            let has_share = lists.contains_key(&to) || lists.len() < LISTS;
+            if !has_share || lists.get(&to) == Some(&SHARE) {
+                continue;
+            }
+            if let Some(one) = self.late_one(&key, to, moved_by) {
+                let turn = lists.entry(to).or_default();
+                *turn += 1;
+                late.push((*turn, one));
+            }
+        }
+        late.sort_by_key(|(turn, _)| *turn);
+        late.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
+        let (id, was, now) = (canonical(key)?, self.0.field(MOVED, key, WAS)?, self.carried(key));
+        (was != now).then_some(Late { id, to, moved_by, was, now })
+    }
+
+    /// What is carried over of a todo, as far as it is sound.
+    fn carried(&self, key: &str) -> Value {
+        json!({
+            TEXT: short_text(self.field(key, TEXT).as_ref()),
+            ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
+            DUE: parsed::<Timestamp>(self.field(key, DUE)),
+            COMPLETED: completion(self.field(key, COMPLETED)),
+        })
+    }
+
+    pub(super) fn is_here(&self, key: &str) -> bool {
+        self.0.is_map(TODOS, key) && self.moved_to(key).is_none()
+    }
+
+    /// The list that a todo was moved to, where there is a mark of that.
+    pub(super) fn moved_to(&self, key: &str) -> Option<DocumentId> {
+        let to = parsed(self.field(key, MOVED_TO))?;
+        (matches!(to, DocumentId::Todos(_)) && self.0.is_map(MOVED, key)).then_some(to)
+    }
+
+    /// Where a todo is, as far as this list knows.
+    pub fn whereabouts(&self, id: TodoId) -> Whereabouts {
+        let key = id.to_string();
+        match self.moved_to(&key) {
+            Some(to) => Whereabouts::At(to),
+            None if self.0.is_map(TODOS, &key) => Whereabouts::Here(self.came(&key)),
+            None => Whereabouts::Unknown,
+        }
+    }
+
+    fn came(&self, key: &str) -> Option<Came> {
+        let mut came = self.field(key, CAME).filter(Value::is_object)?;
+        let from = parsed(Some(came[FROM].take()))?;
+        let (was, moves) = (came[WAS].take(), came[MOVES].as_u64().unwrap_or_default());
+        matches!(from, DocumentId::Todos(_)).then_some(Came { from, was, moves })
+    }
+
+    /// What of a todo goes with it to another list.
+    pub fn taken_along(&self, id: TodoId) -> Value {
+        self.carried(&id.to_string())
+    }
+
+    /// What the list that a todo of this one goes to is told of that.
+    pub fn leaving(&self, id: TodoId, from: DocumentId) -> Came {
+        let moves = self.came(&id.to_string()).map_or(0, |came| came.moves);
+        Came { from, was: self.taken_along(id), moves: moves.saturating_add(1) }
+    }
+
+    /// `completed` as it is, to be taken to another list.
+    pub fn completed(&self, id: TodoId) -> Value {
+        completion(self.field(&id.to_string(), COMPLETED))
+    }
+}
+
+impl<M: MapsMut + ?Sized> TodoList<'_, M> {
+    /// Takes a todo from another list, or from nowhere. One that was moved from here comes back as it is now.
+    pub fn receive(
+        &mut self,
+        item: &Item,
+        completed: &Value,
+        came: Option<&Came>,
+    ) -> Result<Received, Refusal> {
+        let key = item.id.to_string();
+        let received = if self.moved_to(&key).is_some() {
+            self.take_back(&key, item, completed);
+            Received::Back
+        } else {
+            let is_known = self.0.is_map(TODOS, &key);
+            let new = NewTodo {
+                text: item.text.clone(),
+                assignee: item.assignee,
+                due: item.due,
+                created_at: item.created_at.unwrap_or_default(),
+            };
+            self.make(item.id, &new)?;
+            if is_known {
+                return Ok(Received::Known);
+            }
+            self.set(&key, COMPLETED, completed);
+            Received::New
+        };
+        let came = came.map(|came| json!({ FROM: came.from, WAS: came.was, MOVES: came.moves }));
+        if came.is_some() || self.field(&key, CAME).is_some() {
+            self.set(&key, CAME, &came.unwrap_or_default());
+        }
+        Ok(received)
+    }
+
+    /// Only what was changed where it has been is set: the rest may have been changed here, by somebody
+    /// who has not heard of the move.
+    fn take_back(&mut self, key: &str, item: &Item, completed: &Value) {
+        let comes = json!({
+            TEXT: item.text,
+            ASSIGNEE: item.assignee,
+            DUE: item.due,
+            COMPLETED: completion(Some(completed.clone())),
+        });
+        let (is, was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
+        for field in CARRIED {
+            if was.get(field) != Some(&comes[field]) && is[field] != comes[field] {
+                self.set(key, field, &comes[field]);
+            }
+        }
+        self.set(key, MOVED_TO, &Value::Null);
+        self.0.remove(MOVED, key);
+        self.put_last(key);
+    }
+
+    /// Says that a todo is in another list from now on, where it is as it was when it was taken there: what
+    /// was done to it since is late. One that is not here stays as it is; where it is then.
+    pub fn moved(&mut self, id: TodoId, to: DocumentId, was: &Value) -> Whereabouts {
+        let (key, is) = (id.to_string(), self.whereabouts(id));
+        if let Whereabouts::Here(_) = is {
+            self.set(&key, MOVED_TO, &json!(to));
+            self.0.remove(MOVED, &key);
+            self.0.set_field(MOVED, &key, WAS, was);
+            return Whereabouts::At(to);
+        }
+        is
+    }
+
+    /// Takes what was changed of a todo where it had been before.
+    pub fn carry(&mut self, late: &Late) -> Carried {
+        let key = late.id.to_string();
+        if let Some(to) = self.moved_to(&key) {
+            let by = self.0.made_by(MOVED, &key);
+            return by.map_or(Carried::Over, |by| Carried::On { to, by });
+        }
+        if self.0.is_map(TODOS, &key) {
+            let is = self.carried(&key);
+            for field in CARRIED {
+                let (was, now) = (&late.was[field], &late.now[field]);
+                if was != now && is[field] != *now {
+                    self.set(&key, field, now);
+                }
+            }
+        }
+        Carried::Over
+    }
+
+    /// What was changed of a todo after it was moved has been carried over.
+    pub fn carried_over(&mut self, late: &Late) {
+        self.0.set_field(MOVED, &late.id.to_string(), WAS, &late.now);
+    }
+
+    /// Removes what there is still of a todo that was moved.
+    pub fn forget_moved(&mut self, id: TodoId) {
+        let key = id.to_string();
+        if self.moved_to(&key).is_some() {
+            self.0.remove(TODOS, &key);
+            self.0.remove(MOVED, &key);
+        }
+    }
+}
