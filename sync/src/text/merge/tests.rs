@@ -191,16 +191,6 @@ fn the_same_sign_that_both_put_to_a_word_is_there_once() {
     assert_eq!(indented, "  * Ben\n  - new\n", "blanks before two lines are of each");
 }
 
-#[test]
-fn a_put_that_may_be_in_there_already_is_put_once() {
-    let (base, put) = ("bread", "bread, milk and eggs");
-    let again =
-        |now: &str| merged(super::super::nearest([base, put].into_iter(), now).unwrap(), put, now);
-    let with_ben = "bread, milk and eggs BEN: and butter!";
-    assert_eq!(again(with_ben), with_ben, "it was made");
-    assert_eq!(again("bread BEN: and butter!"), "bread, milk and eggs BEN: and butter!");
-}
-
 const WORD: &str = "[a-c]{1,2}|10|字|[.,(]|\n|- ";
 const PROSE: &str = "((aa|b|cab|10:30|e\u{301}|字字|\\(c\\)|-)[ \n.,]{0,2} ?){0,8}";
 
