@@ -24,10 +24,15 @@ pub fn both(mine: &str, theirs: &str) -> String {
         }
         both.push_str(lines);
     };
-    let mut from = 0;
-    for (of_theirs, of_mine) in diff::hunks(&theirs_says, &mine_says) {
-        theirs[from..of_theirs.start].iter().copied().for_each(&mut add);
-        from = of_theirs.end;
+    let (mut at_theirs, mut at_mine) = (0, 0);
+    let end = (theirs.len()..theirs.len(), mine.len()..mine.len());
+    for (of_theirs, of_mine) in diff::hunks(&theirs_says, &mine_says).into_iter().chain([end]) {
+        let same = theirs[at_theirs..of_theirs.start].iter().zip(&mine[at_mine..of_mine.start]);
+        for (line, my_line) in same {
+            let is_broken = my_line.ends_with('\n') && !line.ends_with('\n');
+            add(&[*line, if is_broken { line_break } else { "" }].concat());
+        }
+        (at_theirs, at_mine) = (of_theirs.end, of_mine.end);
         let (theirs, mine) = (theirs[of_theirs].concat(), mine[of_mine].concat());
         if !says_all(&mine, &theirs) {
             add(&theirs);
@@ -36,7 +41,6 @@ pub fn both(mine: &str, theirs: &str) -> String {
             add(&mine);
         }
     }
-    theirs[from..].iter().copied().for_each(&mut add);
     both
 }
 
@@ -114,6 +118,7 @@ mod tests {
         assert_eq!(both("one\ntwo \nAda's\n", theirs), "one\r\ntwo\r\nBen's\r\nAda's\n");
         assert_eq!(both("one\ntwo\nBen's\nAda's", theirs), format!("{theirs}\r\nAda's"));
         assert_eq!(both("new\nlast", "last\nnewer\n"), "new\nlast\nnewer\n");
+        assert_eq!(both("last\n\n", "last"), "last\n\n", "an empty line is one");
     }
 
     /// Whether what is left of `text` without some letters is `part`, but for blanks at the lines' ends.
