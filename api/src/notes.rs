@@ -189,6 +189,9 @@ async fn put_text(
     text: String,
     hears: Weak<()>,
 ) -> Result<Versioned<Note>, Fault> {
+    let Some(_turn) = api.shown.turn_to_put(caller.login, note.id).await else {
+        return Err(Fault::Unavailable);
+    };
     let mut putting = api.shown.puts(caller.login, &note, &text).await;
     let document = DocumentId::Note(note.id);
     let put = mem::take(&mut putting.put);

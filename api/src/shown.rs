@@ -22,7 +22,7 @@ use studyhall_store::{
 };
 use studyhall_sync::{Base, Made, PutText};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
 use self::{
     bases::Bases,
@@ -42,6 +42,12 @@ const UNDER_WAY: u64 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Reader(LoginId, NoteId);
 
+/// So long a put waits for the one before it: no longer than that one's own outcome is waited for.
+const WAITS: Duration = Duration::from_secs(5);
+
+/// When nobody can wait any more.
+const IDLE: Duration = Duration::from_mins(1);
+
 /// Who changes what a sign-in holds does so alone on this node; so many sign-ins at once.
 const AT_ONCE: usize = 64;
 
@@ -52,6 +58,8 @@ pub(crate) struct ShownTexts {
     /// Under way on this node: how a put is made may be known after its answer was given up.
     under_way: Cache<(Reader, String), Made>,
     turns: [Mutex<()>; AT_ONCE],
+    /// Puts of one sign-in into one note, one after the other: the next may have been made from this.
+    putting: Cache<Reader, Arc<Mutex<()>>>,
 }
 
 /// A put, and which texts its bases are.
@@ -98,6 +106,7 @@ impl ShownTexts {
             clock: store.clock().clone(),
             under_way: under_way.build(),
             turns: [const { Mutex::const_new(()) }; AT_ONCE],
+            putting: Cache::builder().max_capacity(UNDER_WAY).time_to_idle(IDLE).build(),
         }
     }
 
@@ -136,6 +145,16 @@ impl ShownTexts {
         if !values.is_empty() {
             self.recent.leave(values).await;
         }
+    }
+
+    /// The sign-in's turn to put a text into the note, on this node; `None` when it does not come.
+    pub(crate) async fn turn_to_put(
+        &self,
+        login: LoginId,
+        note: NoteId,
+    ) -> Option<OwnedMutexGuard<()>> {
+        let turns = self.putting.get_with(Reader(login, note), Arc::default);
+        tokio::time::timeout(WAITS, turns.lock_owned()).await.ok()
     }
 
     /// The sign-in has put a text, which was taken from `base`, and the note is now so. It is not known whether

@@ -191,6 +191,19 @@ fn the_same_sign_that_both_put_to_a_word_is_there_once() {
     assert_eq!(indented, "  * Ben\n  - new\n", "blanks before two lines are of each");
 }
 
+#[test]
+fn an_empty_line_is_no_part_of_a_line_that_another_adds_there() {
+    for (base, ada, ben, both) in [
+        ("one\ntwo\n", "one\n\ntwo\n", "one\nBEN\ntwo\n", "one\nBEN\n\ntwo\n"),
+        ("one\ntwo\n", "one\ntwo\n\n", "one\ntwo\nBEN\n", "one\ntwo\nBEN\n\n"),
+        ("one\n\ntwo\n", "one\n\n\ntwo\n", "one\n\nBEN\ntwo\n", "one\n\n\nBEN\ntwo\n"),
+        // It is when the other has added one as well.
+        ("one\ntwo\n", "one\n\ntwo\n", "one\nBEN\n\ntwo\n", "one\nBEN\n\ntwo\n"),
+    ] {
+        assert_eq!(merged(base, ada, ben), both, "{ada:?} {ben:?}");
+    }
+}
+
 const WORD: &str = "[a-c]{1,2}|10|字|[.,(]|\n|- ";
 const PROSE: &str = "((aa|b|cab|10:30|e\u{301}|字字|\\(c\\)|-)[ \n.,]{0,2} ?){0,8}";
 
