@@ -1,6 +1,11 @@
 //! What happens to notes. Text and title live in the note's document and are changed by CRDT
 //! operations; rights and life live in the document's record.
 
+use std::{
+    mem,
+    sync::{Arc, Weak},
+};
+
 use studyhall_schema::{
     access::{AccessChange, Caller, Permission},
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
@@ -109,7 +114,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
     let is_new = api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
     let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
-    api.shown.remember(caller.login, std::iter::once(&note.value)).await;
+    api.shown.opens(caller.login, &note.value).await;
     Ok(Created { note, is_new })
 }
 
@@ -124,7 +129,7 @@ pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Perm
 /// A note, which the caller is shown.
 pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versioned<Note>, Fault> {
     let note = look_at(api, caller.user, id).await?;
-    api.shown.remember(caller.login, std::iter::once(&note.value)).await;
+    api.shown.opens(caller.login, &note.value).await;
     Ok(note)
 }
 
@@ -167,32 +172,46 @@ pub(crate) async fn revise(
         let put = PutText { text: text.clone(), ..PutText::default() };
         put_into(api, caller, &note, put).await?;
         let now = look_at(api, user, id).await?;
-        api.shown.put(caller.login, &now, &text).await;
+        api.shown.put(caller.login, &now, &text, (None, true)).await;
         return Ok(now);
     }
     // What it comes to is remembered, also when the client has gone meanwhile.
-    let putting = tokio::spawn(put_text(api.clone(), caller, note, text).in_current_span());
-    putting.await.map_err(|error| Fault::Internal(error.to_string()))?
+    let waits = Arc::new(());
+    let hears = Arc::downgrade(&waits);
+    let putting = put_text(api.clone(), caller, note, text, hears).in_current_span();
+    let put = tokio::spawn(putting).await;
+    drop(waits);
+    put.map_err(|error| Fault::Internal(error.to_string()))?
 }
 
-/// Puts a text: what differs from what the caller was shown.
+/// Puts a text: what differs from what the caller was shown. As long as `hears` lives, somebody waits for the
+/// answer.
 async fn put_text(
     api: Api,
     caller: Caller,
     note: Versioned<Note>,
     text: String,
+    hears: Weak<()>,
 ) -> Result<Versioned<Note>, Fault> {
-    let put = api.shown.puts(caller.login, &note, &text).await;
-    let put = api.documents.put_text(DocumentId::Note(note.id), caller.user, put).await;
+    let Some(_turn) = api.shown.turn_to_put(caller.login, note.id).await else {
+        return Err(Fault::Unavailable);
+    };
+    let mut putting = api.shown.puts(caller.login, &note, &text).await;
+    let document = DocumentId::Note(note.id);
+    let put = mem::take(&mut putting.put);
+    let put = api.documents.put_text(document, caller.user, put).await;
     let now = match put {
-        Ok(()) => look_at(&api, caller.user, note.id).await,
+        Ok(base) => look_at(&api, caller.user, note.id).await.map(|now| (now, base)),
         Err(fault) => Err(fault.into()),
     };
     match &now {
-        Ok(now) => api.shown.put(caller.login, now, &text).await,
+        Ok((now, base)) => {
+            let is_heard = hears.strong_count() > 0;
+            api.shown.put(caller.login, now, &text, (putting.base(*base), is_heard)).await;
+        }
         Err(_) => api.shown.failed(caller.login, note.id, &text).await,
     }
-    now
+    now.map(|(now, _)| now)
 }
 
 /// Puts a text, and a title, only into the very revision that was shown.
@@ -215,7 +234,10 @@ pub(crate) async fn put_into(
                 }
                 seq = now.projected_seq;
             }
-            put => return Ok(put?),
+            put => {
+                put?;
+                return Ok(());
+            }
         }
     }
     Err(Fault::Changed)

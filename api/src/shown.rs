@@ -1,13 +1,16 @@
-//! Which text of a note each sign-in was last shown, by whichever node: what a `PUT` changes is what
-//! differs from that, so that what somebody else typed since stays. Forgotten after an hour, or when much
-//! else was shown. What nodes could not remember together takes nobody's words: see
+//! Which texts of a note each sign-in may hold, by whichever node they were shown: what a `PUT` changes is
+//! what differs from one of these, so that what somebody else typed since stays. Forgotten after an hour, or
+//! when much else was shown. What nodes could not remember together takes nobody's words: see
 //! `docs/decisions/put-merges-what-was-shown.md`.
+
+mod bases;
+mod held;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
     clock::Clock,
     ids::{LoginId, NoteId},
@@ -19,6 +22,12 @@ use studyhall_store::{
 };
 use studyhall_sync::{Base, Made, PutText};
 
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
+
+use self::{
+    bases::Bases,
+    held::{Entry, Held, How, Outcome, Text},
+};
 use crate::secrets::sha256;
 
 const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(1) };
@@ -26,33 +35,21 @@ const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(
 /// Of one answer so much text is remembered; of the rest it is known which it was.
 const OF_AN_ANSWER: usize = 1 << 20;
 
-/// Puts whose outcome is not known are kept, so many of a note.
-const TRIED: usize = 4;
-
 /// Puts of this node whose outcome is not known, so many at once.
 const UNDER_WAY: u64 = 10_000;
-
-/// What a sign-in was last shown of a note.
-#[derive(Serialize, Deserialize)]
-struct Seen {
-    /// The text after this update.
-    seq: u64,
-    /// The hash of what was put to get there: whether the answer arrived is not known.
-    put: Option<String>,
-}
-
-/// What a sign-in has put since.
-#[derive(Serialize, Deserialize)]
-struct Tried {
-    /// The hash of the text.
-    text: String,
-    /// How it was made, as far as is known.
-    made: Option<(u64, u32)>,
-}
 
 /// One sign-in and one note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Reader(LoginId, NoteId);
+
+/// So long a put waits for the one before it: no longer than that one's own outcome is waited for.
+const WAITS: Duration = Duration::from_secs(5);
+
+/// When nobody can wait any more.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Who changes what a sign-in holds does so alone on this node; so many sign-ins at once.
+const AT_ONCE: usize = 64;
 
 /// Texts by who was shown them.
 pub(crate) struct ShownTexts {
@@ -60,21 +57,36 @@ pub(crate) struct ShownTexts {
     clock: Arc<dyn Clock>,
     /// Under way on this node: how a put is made may be known after its answer was given up.
     under_way: Cache<(Reader, String), Made>,
+    turns: [Mutex<()>; AT_ONCE],
+    /// Puts of one sign-in into one note, one after the other: the next may have been made from this.
+    putting: Cache<Reader, Arc<Mutex<()>>>,
+}
+
+/// A put, and which texts its bases are.
+pub(crate) struct Putting {
+    pub(crate) put: PutText,
+    texts: Vec<Text>,
+}
+
+impl Putting {
+    /// The text that the put was taken from, of which the document knows the number.
+    pub(crate) fn base(&self, number: Option<usize>) -> Option<Text> {
+        self.texts.get(number?).cloned()
+    }
 }
 
 impl Reader {
-    fn seen(self) -> String {
-        format!("seen:{}:{}", self.0, self.1)
-    }
-
-    fn tried(self) -> String {
-        format!("tried:{}:{}", self.0, self.1)
+    fn held(self) -> String {
+        format!("held:{}:{}", self.0, self.1)
     }
 }
 
-/// Where a note's text is after an update, or by its hash.
-fn text_key(note: NoteId, which: impl std::fmt::Display) -> String {
-    format!("text:{note}:{which}")
+/// Where a text of a note is.
+fn text_key(note: NoteId, text: &Text) -> String {
+    match text {
+        Text::After(seq) => format!("text:{note}:{seq}"),
+        Text::Put(hash) => format!("text:{note}:{hash}"),
+    }
 }
 
 fn written<T: Serialize>(key: String, value: &T) -> (String, Bytes) {
@@ -93,16 +105,38 @@ impl ShownTexts {
             recent: store.cache().recent("shown", BOUNDS),
             clock: store.clock().clone(),
             under_way: under_way.build(),
+            turns: [const { Mutex::const_new(()) }; AT_ONCE],
+            putting: Cache::builder().max_capacity(UNDER_WAY).time_to_idle(IDLE).build(),
         }
     }
 
-    /// The sign-in is shown these. What it has put may not be in there yet.
-    pub(crate) async fn remember(&self, login: LoginId, notes: impl Iterator<Item = &Note>) {
+    /// The sign-in is shown these among others. What it has put may not be in there yet.
+    pub(crate) async fn lists(&self, login: LoginId, notes: impl Iterator<Item = &Note>) {
+        self.remember(login, notes.collect(), &How::Listed).await;
+    }
+
+    /// The sign-in is shown the note that it asked for.
+    pub(crate) async fn opens(&self, login: LoginId, note: &Note) {
+        self.remember(login, vec![note], &How::Opened).await;
+    }
+
+    async fn remember(&self, login: LoginId, notes: Vec<&Note>, how: &How) {
+        if notes.is_empty() {
+            return;
+        }
+        let _turn = self.turn(login).await;
+        let keys: Vec<_> = notes.iter().map(|note| Reader(login, note.id).held()).collect();
+        let found = self.recent.find(&keys).await;
         let (mut values, mut room) = (Vec::new(), OF_AN_ANSWER);
-        for note in notes {
-            let seen = Seen { seq: note.projected_seq, put: None };
-            values.push(written(Reader(login, note.id).seen(), &seen));
-            let key = text_key(note.id, note.projected_seq);
+        for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
+            let mut held: Held = read(value.as_ref()).unwrap_or_default();
+            let text = Text::After(note.projected_seq);
+            let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
+            if !is_newest || !self.recent.is_left(&key) {
+                held.shows(note.projected_seq, how.clone(), note.text.len());
+                values.push(written(key, &held));
+            }
+            let key = text_key(note.id, &text);
             if note.text.len() <= room && !self.recent.is_left(&key) {
                 room -= note.text.len();
                 values.push((key, Bytes::copy_from_slice(note.text.as_bytes())));
@@ -113,87 +147,116 @@ impl ShownTexts {
         }
     }
 
-    /// The sign-in has put a text, and is answered with this.
-    pub(crate) async fn put(&self, login: LoginId, note: &Note, put: &str) {
+    /// The sign-in's turn to put a text into the note, on this node; `None` when it does not come.
+    pub(crate) async fn turn_to_put(
+        &self,
+        login: LoginId,
+        note: NoteId,
+    ) -> Option<OwnedMutexGuard<()>> {
+        let turns = self.putting.get_with(Reader(login, note), Arc::default);
+        tokio::time::timeout(WAITS, turns.lock_owned()).await.ok()
+    }
+
+    /// The sign-in has put a text, which was taken from `base`, and the note is now so. It is not known whether
+    /// the answer arrives; `is_heard` says that somebody waits for it.
+    pub(crate) async fn put(
+        &self,
+        login: LoginId,
+        note: &Note,
+        put: &str,
+        (base, is_heard): (Option<Text>, bool),
+    ) {
         let (reader, hash) = (Reader(login, note.id), sha256(put.as_bytes()));
-        let seen = Seen { seq: note.projected_seq, put: Some(hash.clone()) };
-        let text = Bytes::copy_from_slice(note.text.as_bytes());
+        let outcome = if is_heard { Outcome::Answered } else { Outcome::Unheard };
+        let _turn = self.turn(login).await;
+        let mut held = self.held(reader).await.0;
+        let now = (note.projected_seq, note.text.len());
+        held.put((&hash, put.len()), outcome, base.as_ref(), now);
+        let left = |text: &Text, bytes: &str| {
+            (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
+        };
         let values = vec![
-            written(reader.seen(), &seen),
-            written(reader.tried(), &Vec::<Tried>::new()),
-            (text_key(note.id, note.projected_seq), text),
+            written(reader.held(), &held),
+            left(&Text::Put(hash.clone()), put),
+            left(&Text::After(note.projected_seq), &note.text),
         ];
         self.under_way.invalidate(&(reader, hash));
         self.recent.leave(values).await;
     }
 
-    /// The sign-in puts a text into this note. What comes back is what it may have been made from: the
-    /// text that was shown, and what was put before and never answered. The same put again changes
-    /// nothing more: it may be a retry of somebody who never had the answer.
-    pub(crate) async fn puts(&self, login: LoginId, note: &Note, text: &str) -> PutText {
+    /// The sign-in puts a text into this note. What comes back is what it may have been made from. The same
+    /// put again changes nothing more: it may be a retry of somebody who never had the answer.
+    pub(crate) async fn puts(&self, login: LoginId, note: &Note, text: &str) -> Putting {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
-        let found = self.recent.find(&[reader.seen(), reader.tried()]).await;
-        let seen: Option<Seen> = read(found.values[0].as_ref());
-        let mut tried: Vec<Tried> = read(found.values[1].as_ref()).unwrap_or_default();
-        let made = Made::default();
-        let put = PutText { text: text.to_owned(), made: made.clone(), ..PutText::default() };
-        if seen.as_ref().is_some_and(|seen| seen.put.as_ref() == Some(&hash)) {
-            let again = Base { text: text.to_owned(), only_if: None };
-            return PutText { bases: vec![again], ..put };
-        }
-        let shown = match &seen {
-            Some(seen) if seen.seq == note.projected_seq => Some(note.text.clone()),
-            Some(seen) => self.text(note.id, seen.seq).await,
-            None if self.is_forgotten(login, note, &found) => None,
-            None => Some(note.text.clone()),
+        let _turn = self.turn(login).await;
+        let (mut held, found) = self.held(reader).await;
+        let texts = self.texts(note, &held).await;
+        let mut bases = Bases::default();
+        let made = |hash: &str, noted: Option<(u64, u32)>| {
+            let made = self.under_way.get(&(reader, hash.to_owned()));
+            made.or_else(|| noted.map(Made::from))
         };
-        let shown = shown.map(|text| Base { text, only_if: None });
-        let mut bases: Vec<_> = shown.into_iter().collect();
-        let has_forgotten_base = bases.is_empty();
-        for one in &tried {
-            let made = self.under_way.get(&(reader, one.text.clone()));
-            let made = made.or_else(|| one.made.map(Made::from));
-            if let Some(made) = made
-                && let Some(text) = self.text(note.id, &one.text).await
-            {
-                bases.push(Base { text, only_if: Some(made) });
-            }
+        bases.find(&held, texts, (text, &hash), made);
+        // While Redis is away, nobody knows.
+        if found.complete_for > Duration::ZERO {
+            held.forgets(&bases.gone);
         }
-        if tried.len() == TRIED {
-            tried.remove(0);
+        let mut values = Vec::new();
+        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
+        let mut has_forgotten_base = !bases.has_certain();
+        if has_forgotten_base && !was_shown && !self.is_forgotten(login, note, &found) {
+            let now = Text::After(note.projected_seq);
+            values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
+            held.shows(note.projected_seq, How::Listed, note.text.len());
+            let base = Base { text: note.text.clone(), ..Base::default() };
+            bases.found.insert(0, (now, base));
+            has_forgotten_base = false;
         }
-        tried.push(Tried { text: hash.clone(), made: None });
-        self.under_way.insert((reader, hash.clone()), made);
-        let mut values = vec![
-            written(reader.tried(), &tried),
-            (text_key(note.id, &hash), Bytes::copy_from_slice(text.as_bytes())),
-        ];
-        if seen.is_none() && !has_forgotten_base {
-            let seen = Seen { seq: note.projected_seq, put: None };
-            values.push(written(reader.seen(), &seen));
-            let text = Bytes::copy_from_slice(note.text.as_bytes());
-            values.push((text_key(note.id, note.projected_seq), text));
-        }
+        let made = Made::default();
+        self.under_way.insert((reader, hash.clone()), made.clone());
+        held.puts(&hash, text.len());
+        values.push(written(reader.held(), &held));
+        let key = text_key(note.id, &Text::Put(hash));
+        values.push((key, Bytes::copy_from_slice(text.as_bytes())));
         self.recent.leave(values).await;
-        PutText { bases, has_forgotten_base, ..put }
+        let (texts, bases) = bases.found.into_iter().unzip();
+        let text = text.to_owned();
+        let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
+        Putting { put, texts }
     }
 
     /// The put of a text was not answered well. How it was made, if it was, is for other nodes to know.
     pub(crate) async fn failed(&self, login: LoginId, note: NoteId, text: &str) {
         let (reader, hash) = (Reader(login, note), sha256(text.as_bytes()));
         let made = self.under_way.get(&(reader, hash.clone())).and_then(|made| made.noted());
-        let found = self.recent.find(&[reader.tried()]).await;
-        let mut tried: Vec<Tried> = read(found.values[0].as_ref()).unwrap_or_default();
-        if let Some(one) = tried.iter_mut().rfind(|one| one.text == hash) {
-            one.made = made;
-            self.recent.leave(vec![written(reader.tried(), &tried)]).await;
-        }
+        let _turn = self.turn(login).await;
+        let mut held = self.held(reader).await.0;
+        held.failed(&hash, made);
+        self.recent.leave(vec![written(reader.held(), &held)]).await;
     }
 
-    /// A text that was left, maybe on another node.
-    async fn text(&self, note: NoteId, which: impl std::fmt::Display) -> Option<String> {
-        let text = self.recent.find_fixed(text_key(note, which)).await?;
-        String::from_utf8(text.into()).ok()
+    async fn turn(&self, login: LoginId) -> MutexGuard<'_, ()> {
+        let number =
+            login.bytes().iter().fold(0, |sum, byte| (sum * 31 + usize::from(*byte)) % AT_ONCE);
+        self.turns[number].lock().await
+    }
+
+    async fn held(&self, reader: Reader) -> (Held, Found) {
+        let found = self.recent.find(&[reader.held()]).await;
+        (read(found.values[0].as_ref()).unwrap_or_default(), found)
+    }
+
+    /// What is kept of the texts, in the order of the entries, maybe on another node.
+    async fn texts(&self, note: &Note, held: &Held) -> Vec<Option<String>> {
+        let keys: Vec<_> = held.entries().map(|one| text_key(note.id, &one.text)).collect();
+        let found = self.recent.find_fixed(&keys).await;
+        let text = |(found, one): (Option<Bytes>, &Entry)| {
+            if one.text == Text::After(note.projected_seq) {
+                return Some(note.text.clone());
+            }
+            String::from_utf8(found?.into()).ok()
+        };
+        found.into_iter().zip(held.entries()).map(text).collect()
     }
 
     /// Whether the sign-in may have been shown something, within the hour and before the note changed, that

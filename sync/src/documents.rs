@@ -1,6 +1,7 @@
 //! Documents for the REST API: create one, change its content, read its row. Everything goes through
 //! the same actor and journal as what clients send.
 
+mod bases;
 mod late;
 mod moves;
 mod notes;
@@ -8,7 +9,7 @@ mod rooms;
 mod todos;
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -30,6 +31,9 @@ use crate::{
     text::{self, NoteText, Wanted},
 };
 
+use self::bases::Bases;
+pub use self::bases::{Base, Made};
+
 /// A text to be made a note's.
 #[derive(Debug, Clone, Default)]
 pub struct PutText {
@@ -37,7 +41,7 @@ pub struct PutText {
     pub text: String,
     /// A title to be made the note's as well.
     pub title: Option<String>,
-    /// What its writer may have begun with: then only what they changed of it is changed.
+    /// What its writer may have begun with, the newest first: then only what they changed of it is changed.
     pub bases: Vec<Base>,
     /// Without a base: whether its writer may have begun with what is not known any more. Then nothing is
     /// taken away that is there now. Else they want what they put.
@@ -65,43 +69,6 @@ fn begins(
             let content = has_content.then(|| text::automerge::initial_change(note, title, text));
             std::iter::once(text::automerge::first_change(kind)).chain(content.flatten()).collect()
         }
-    }
-}
-
-/// A text that somebody may have begun with.
-#[derive(Debug, Clone, Default)]
-pub struct Base {
-    /// The text.
-    pub text: String,
-    /// It was put, and it is a base only if that was made.
-    pub only_if: Option<Made>,
-}
-
-/// How a put was made, if it was: whether it is in the document can be looked up when its answer was lost.
-#[derive(Debug, Clone, Default)]
-pub struct Made(Arc<OnceLock<(u64, u32)>>);
-
-impl From<(u64, u32)> for Made {
-    /// What [`Made::noted`] told, maybe on another node.
-    fn from(noted: (u64, u32)) -> Self {
-        Self(Arc::new(noted.into()))
-    }
-}
-
-impl Made {
-    /// Under which client id it was made, and how much was written under it before.
-    pub fn noted(&self) -> Option<(u64, u32)> {
-        self.0.get().copied()
-    }
-
-    /// Under this client id; `begun` is how much was written under it before.
-    fn under(&self, client: u64, begun: u32) {
-        let _ = self.0.set((client, begun)); // a put is made once
-    }
-
-    /// Whether a document has it.
-    fn is_in(&self, clock: impl Fn(u64) -> u32) -> bool {
-        self.0.get().is_some_and(|(client, begun)| clock(*client) > *begun)
     }
 }
 
@@ -180,23 +147,29 @@ impl Documents {
     }
 
     /// Changes a note's text: a difference, as operations, so that what others write meanwhile stays.
-    /// Durable, and in the row, when it returns.
+    /// Durable, and in the row, when it returns. Tells which of the bases it was taken from.
     pub async fn put_text(
         &self,
         document: DocumentId,
         by: UserId,
         put: PutText,
-    ) -> Result<(), SyncFault> {
+    ) -> Result<Option<usize>, SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, title, mut bases, has_forgotten_base, only_at, made } = put;
-        let mut turn = if text.len() > LARGE_TEXT {
+        let PutText { text, title, bases, has_forgotten_base, only_at, made } = put;
+        let longest = bases.iter().map(|base| base.text.len()).max().unwrap_or_default();
+        let is_large = text.len().max(longest) > LARGE_TEXT;
+        let mut turn = if is_large {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
             turn.map_err(|_| SyncFault::Unavailable)?
         } else {
             None
         };
+        let compared = || Bases::compared(bases, &text);
+        let bases = if is_large { heavy::aside(compared) } else { compared() };
+        let begun = Arc::new(Mutex::new(None));
+        let found = begun.clone();
         let change: Change = Box::new(move |view, client| {
             let mut note = NoteText::of(view, format);
             if only_at.is_some_and(|seq| seq != note.seq()) {
@@ -207,16 +180,14 @@ impl Documents {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn.take();
-            bases.retain(|base| {
-                base.only_if.as_ref().is_none_or(|made| made.is_in(|client| note.written(client)))
-            });
+            let base = bases.begun_with(|client| note.written(client));
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = base.map(|(number, _)| number);
             made.under(client, note.written(client));
             let is_large =
                 now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
-                let base = text::nearest(bases.iter().map(|base| &*base.text), &now);
                 let merged = match base {
-                    Some(base) => Some(text::merged(base, &text, &now)),
+                    Some((_, base)) => Some(text::merged(base, &text, &now)),
                     None => has_forgotten_base.then(|| text::both(&text, &now)),
                 };
                 let text = merged.as_deref().unwrap_or(&text);
@@ -226,7 +197,8 @@ impl Documents {
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
         self.edit(document, by, change).await?;
-        self.project(document).await
+        self.project(document).await?;
+        Ok(*begun.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.

@@ -5,6 +5,7 @@
 //! clock.
 
 pub mod automerge;
+mod begun;
 mod diff;
 mod edits;
 mod ends;
@@ -22,14 +23,15 @@ use yrs::{
     Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
+pub use self::{
+    begun::{Candidate, Since, begun_with},
+    merge::merged,
+    note::NoteText,
+    seen::both,
+};
 use self::{
     edits::{edits, utf16_len},
     rich::Blocks,
-};
-pub use self::{
-    merge::merged,
-    note::NoteText,
-    seen::{both, nearest},
 };
 
 const CONTENT: &str = "content";

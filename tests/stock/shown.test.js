@@ -22,11 +22,34 @@ for (const [size, long] of [["a short note", ""], ["a long one", "\nAll work and
     // The same again may be a retry of somebody who never had the answer, whichever node it reaches.
     const again = await ada.send("PUT", path, { text: mine });
     assert.equal(again.text, `${mine} BEN TYPED THIS`);
-    // Once she has read it, in a list as well, she may take it out.
+    // It may be, too, when her app has asked for its list meanwhile.
     await ada.at(there).send("GET", "/notes");
+    assert.equal((await ada.send("PUT", path, { text: mine })).text, `${mine} BEN TYPED THIS`);
+    // Once she has opened it, she may take it out.
+    await ada.at(there).send("GET", path);
     assert.equal((await ada.send("PUT", path, { text: mine })).text, mine);
   });
 }
+
+test("an app that saves its text box at one node, then at the other, and its list at both: what somebody types stays", async (t) => {
+  const { here, there, ada, ben, note } = await installation(t);
+  const path = pathOf(note);
+  let box = "Plan. ";
+  await ada.send("PUT", path, { text: box });
+  const desk = await hocuspocusClients[0].sit(t, ben, note);
+  await desk.synced();
+  for (let round = 0; round < 6; round += 1) {
+    desk.write(`ben${round} `);
+    await desk.saved();
+    const [at, other] = round % 2 ? [here, there] : [there, here];
+    await ada.at(other).send("GET", "/notes");
+    box += `ada${round} `;
+    const { text } = await ada.at(at).send("PUT", path, { text: box });
+    for (let word = 0; word <= round; word += 1) {
+      for (const who of ["ada", "ben"]) assert.equal(text.split(`${who}${word} `).length, 2, text);
+    }
+  }
+});
 
 test("a put whose answer never came comes again at the other node: it is made once", async (t) => {
   const { here, there, ada, ben, note } = await installation(t, "--debug-doors");

@@ -8,7 +8,7 @@ use studyhall_schema::{
 };
 
 use crate::{
-    hall::{Hall, told},
+    hall::{Hall, Person, told},
     rooms::may,
 };
 
@@ -117,6 +117,91 @@ async fn a_put_leaves_what_its_writer_was_never_shown() {
     ada.get(&hall, &path).await.is(200);
     let put = ada.put(&hall, &path, json!({ "text": "ONE two three" })).await.is(200);
     assert_eq!(put.body["text"], "ONE two three");
+}
+
+/// Ada and Ben in a room, and a note of hers that both may write; its path.
+async fn note_of_two(hall: &Hall, ada: &Person, ben: &Person, text: &str) -> String {
+    let room = ada.opens_room(hall).await;
+    ada.lets_in(hall, &room, &[ben]).await;
+    let body = json!({ "text": text, "room_id": room, "is_shared": true });
+    format!("/notes/{}", ada.writes_note(hall, body).await)
+}
+
+/// What the note is after somebody has put a text.
+async fn put(hall: &Hall, person: &Person, path: &str, text: &str) -> String {
+    person.put(hall, path, json!({ "text": text })).await.is(200).text("text")
+}
+
+/// Somebody reads the note and writes something before it.
+async fn writes_before(hall: &Hall, person: &Person, path: &str, words: &str) {
+    let text = person.get(hall, path).await.is(200).text("text");
+    put(hall, person, path, &format!("{words}{text}")).await;
+}
+
+#[tokio::test]
+async fn an_app_that_saves_its_text_box_while_its_person_types_on_takes_nobodys_words() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let path = note_of_two(&hall, &ada, &ben, "Plan for Monday.\n").await;
+    let mut text_box = ada.get(&hall, &path).await.text("text");
+    let mut bens = String::new();
+    for round in 0..12 {
+        let words = format!("BEN{round}. ");
+        bens.insert_str(0, &words);
+        writes_before(&hall, &ben, &path, &words).await;
+        // A word that is saved half, then whole.
+        text_box += &format!("ada{round}");
+        assert_eq!(put(&hall, &ada, &path, &text_box).await, format!("{bens}{text_box}"));
+        ada.get(&hall, "/notes").await.is(200);
+        text_box += "'s ";
+        let note = put(&hall, &ada, &path, &text_box).await;
+        assert_eq!(note.trim_end(), format!("{bens}{text_box}").trim_end());
+    }
+    // She takes back what she wrote since the fourth, and then all that is hers.
+    let cut = text_box.find("ada4").unwrap();
+    for text in [&text_box[..cut], "Plan for Monday.\n"] {
+        let note = put(&hall, &ada, &path, text).await;
+        assert_eq!(note.trim_end(), format!("{bens}{text}").trim_end());
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_in_the_background_is_not_what_a_text_box_began_with() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let path = note_of_two(&hall, &ada, &ben, "Plan for Monday.\n").await;
+    let text_box = ada.get(&hall, &path).await.text("text");
+    let mut bens = String::new();
+    for round in 0..12 {
+        let words = format!("BEN{round}. ");
+        bens.insert_str(0, &words);
+        writes_before(&hall, &ben, &path, &words).await;
+        ada.get(&hall, "/notes").await.is(200);
+    }
+    // Another tab shows it.
+    ada.get(&hall, &path).await.is(200);
+    let text_box = format!("{text_box}ada");
+    assert_eq!(put(&hall, &ada, &path, &text_box).await, format!("{bens}{text_box}"));
+    // The app tries again: its list has come meanwhile, the answer has not.
+    ada.get(&hall, "/notes").await.is(200);
+    assert_eq!(put(&hall, &ada, &path, &text_box).await, format!("{bens}{text_box}"));
+}
+
+#[tokio::test]
+async fn who_has_opened_a_note_may_take_out_what_they_were_shown() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let path = note_of_two(&hall, &ada, &ben, "Plan for Monday.\n").await;
+    let before = ada.get(&hall, &path).await.text("text");
+    writes_before(&hall, &ben, &path, "BEN wrote some words in front of it. ").await;
+    ada.get(&hall, &path).await.is(200);
+    let shorter = format!("BEN wrote some words. {before}");
+    assert_eq!(put(&hall, &ada, &path, &shorter).await, shorter);
+    ada.get(&hall, &path).await.is(200);
+    assert_eq!(put(&hall, &ada, &path, &before).await, before, "as it was before Ben came");
+    writes_before(&hall, &ben, &path, "BEN again. ").await;
+    ada.get(&hall, &path).await.is(200);
+    assert_eq!(put(&hall, &ada, &path, &before).await, before, "as she has put it before");
+    writes_before(&hall, &ben, &path, "BEN. ").await;
+    ada.get(&hall, &path).await.is(200);
+    assert_eq!(put(&hall, &ada, &path, "Something else\n").await, "Something else\n");
 }
 
 #[tokio::test]

@@ -35,8 +35,7 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
   const write = (update: Uint8Array, from: unknown) => {
     if (from === origin) return;
     waiting.push(update);
-    // Whoever asks whether it is kept hears of a failure.
-    kept().catch(() => undefined);
+    kept().catch(() => log.onRefused?.());
   };
 
   async function load(): Promise<void> {
@@ -59,7 +58,7 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
     await loaded;
     await kept().catch(() => undefined);
   }
-  return {
+  const log: DocumentLog = {
     loaded,
     kept,
     close,
@@ -68,4 +67,5 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
       for (const each of await storage.list(`${key}/`)) await storage.delete(each);
     },
   };
+  return log;
 }

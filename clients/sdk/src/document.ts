@@ -54,7 +54,9 @@ export class OpenDocument {
   static async open(name: string, parts: DocumentParts, posted: boolean): Promise<OpenDocument> {
     const doc = new Y.Doc();
     const log = keepDocument(parts.storage, parts.key, doc);
-    const count = await parts.ledger.open(name, doc.clientID, () => log.kept());
+    const counting = parts.ledger.open(name, doc.clientID, () => log.kept());
+    log.onRefused = () => void counting.then((count) => count.refused(), () => undefined);
+    const count = await counting;
     await log.loaded;
     const known: Known = {
       reach: parts.connection.reach.get(),
@@ -62,8 +64,8 @@ export class OpenDocument {
       scope: null,
       acknowledged: false,
       unsaved: count.total,
-      kept: true,
-      failing: false,
+      kept: count.kept,
+      failing: count.failing,
       paused: false,
       refusal: null,
     };

@@ -20,7 +20,10 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
     const { IndexeddbPersistence } = await import("y-indexeddb");
     const stock = new IndexeddbPersistence(name, doc);
     const db = await stock._db;
-    db.addEventListener("abort", () => (holed = true));
+    db.addEventListener("abort", () => {
+      holed = true;
+      log.onRefused?.();
+    });
     // Somebody removes it, in another tab: it is not made again. The stock handler would throw at each edit.
     db.addEventListener("versionchange", () => void stock.destroy());
     // The browser gave it up: opening it again writes all of the document.
@@ -62,7 +65,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
     await (await opened).stock.destroy();
   }
 
-  return {
+  const log: DocumentLog = {
     loaded: opened.then(({ stock }) => stock.whenSynced),
     kept,
     close,
@@ -71,4 +74,5 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
       await deleteDatabase(name);
     },
   };
+  return log;
 }

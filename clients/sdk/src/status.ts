@@ -13,9 +13,9 @@ export interface DocumentStatus {
   state: DocumentState;
   /** Edits made here that no server has acknowledged, of earlier visits too. */
   unsaved: number;
-  /** This device has all of them: closing the page loses nothing. */
+  /** This device has all of them, and what others wrote: closing the page loses nothing. */
   kept: boolean;
-  /** This device did not take what was written last: it is tried again, and closing the page loses what is unsaved. */
+  /** This device did not take what was written last, here or by others: it is tried again, and closing the page loses what is unsaved. */
   failing: boolean;
   /** The server cannot write at the moment; it takes edits again by itself. */
   paused: boolean;

@@ -12,6 +12,8 @@ export interface DocumentLog {
   loaded: Promise<unknown>;
   /** Resolves when every update up to now is kept; what was not written before is written now. Rejects when it is not. */
   kept(): Promise<unknown>;
+  /** Called when the device did not take an update that nobody waits for: it is written when somebody asks again. */
+  onRefused?: () => void;
   close(): Promise<void>;
   /** Closes it and removes what was kept. */
   remove(): Promise<void>;

@@ -10,8 +10,8 @@ interface Entry {
   edits: number;
 }
 
-/** What the device did not take is tried again after these pauses, then at the next edit. */
-const PAUSES_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+/** What the device did not take is tried again after these pauses, the last of them as long as it is open. */
+const PAUSES_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 300_000];
 
 export class UnsavedLedger {
   constructor(
@@ -67,7 +67,7 @@ export class UnsavedCount {
     return this.carried.reduce((sum, [, entry]) => sum + entry.edits, this.own);
   }
 
-  /** This device has every edit and their count: closing the page loses nothing. */
+  /** This device has the document, with every edit and their count: closing the page loses nothing. */
   get kept(): boolean {
     return this.writtenChanges === this.changes;
   }
@@ -75,6 +75,16 @@ export class UnsavedCount {
   edited(): void {
     this.own += 1;
     this.changed();
+  }
+
+  /** The device did not take what somebody else wrote: it is tried again as an edit is. */
+  refused(): void {
+    if (this.closed) return;
+    if (this.kept) this.changes += 1;
+    if (this.writing || this.pause !== undefined) return;
+    this.failing = true;
+    this.later();
+    this.onWritten();
   }
 
   /** Everything in the document was acknowledged. */
@@ -117,6 +127,7 @@ export class UnsavedCount {
         this.writtenChanges = changes;
       }
       this.failing = false;
+      this.failures = 0;
     } catch {
       this.failing = true;
       this.later();
@@ -128,9 +139,9 @@ export class UnsavedCount {
   private later(): void {
     clearTimeout(this.pause);
     this.pause = undefined;
-    const wait = PAUSES_MS[this.failures];
+    const wait = PAUSES_MS[Math.min(this.failures, PAUSES_MS.length - 1)];
     this.failures += 1;
-    if (wait === undefined || this.closed) return;
+    if (this.closed) return;
     this.pause = setTimeout(() => {
       this.pause = undefined;
       void this.write();

@@ -4,9 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as Y from "yjs";
 import { keepDocument } from "../src/document-log.js";
 import { indexedDb } from "../src/indexed-db.js";
+import { localExclusive } from "../src/locks.js";
 import { memory, type Storage } from "../src/storage.js";
 import { UnsavedLedger } from "../src/unsaved.js";
 import { credentials, FakeServer, openHall } from "./cast.js";
+import { Wire } from "./wire.js";
 
 const NOTE = "user/ada/note/1";
 
@@ -136,20 +138,71 @@ describe("the count of a document", () => {
     expect([count.kept, count.failing]).toEqual([true, false]);
   });
 
-  it("gives up after a while, until the next edit, and leaves nothing running when it is closed", async () => {
+  it("tries again ever more seldom, and leaves nothing running when it is closed", async () => {
     const { storage, disk } = failing();
     const count = await open(storage);
     disk.refusals = Infinity;
     count.edited();
     await vi.advanceTimersByTimeAsync(3_600_000);
     const { puts } = disk;
-    expect(puts).toBeLessThan(10);
+    expect(puts).toBeLessThan(25);
     expect(count.failing).toBe(true);
+    // There is room again.
+    disk.refusals = 0;
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect([count.kept, count.failing, disk.puts]).toEqual([true, false, puts + 1]);
+    disk.refusals = Infinity;
     count.edited();
     await count.close();
     await vi.advanceTimersByTimeAsync(3_600_000);
-    expect(disk.puts).toBeLessThan(puts + 3);
+    expect(disk.puts).toBeLessThan(puts + 4);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("what somebody else writes while the device takes nothing", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+  const devices = {
+    "an app's storage": () => {
+      const { disk, storage } = failing();
+      return { storage, refuse: (times: number) => void (disk.refusals = times) };
+    },
+    IndexedDB: () => ({ storage: indexedDb(), refuse: abortWrites }),
+  };
+
+  it.each(Object.entries(devices))("is said, and kept as soon as it takes it, with no edit here: %s", async (_name, given) => {
+    const { storage, refuse } = given();
+    const [server, wire] = [new FakeServer(), new Wire()];
+    const open = () => openHall(server, storage, localExclusive(), wire.socket);
+    const hall = await open();
+    await hall.login(credentials);
+    const id = await hall.notes.create({ title: "of two" });
+    const note = await hall.notes.open(id);
+    const seen: string[] = [];
+    note.status.subscribe(({ kept, failing, unsaved }) => seen.push(`${kept} ${failing} ${unsaved}`));
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
+    refuse(3);
+    // As if the session had brought it.
+    const bens = new Y.Doc();
+    Y.applyUpdate(bens, Y.encodeStateAsUpdate(note.doc));
+    bens.getText("content").insert(0, "Ben's words");
+    Y.applyUpdate(note.doc, Y.encodeStateAsUpdate(bens), "session");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ kept: false, failing: true, unsaved: 0 }));
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(500);
+      expect(note.status.get()).toMatchObject({ state: "saved", kept: true, failing: false });
+    });
+    // It is ended by its system: nothing is closed.
+    server.down = true;
+    const again = await open();
+    const reopened = await again.notes.open(id);
+    expect(reopened.doc.getText("content").toString()).toBe("Ben's words");
+    await again.close();
+    await hall.close();
   });
 });
 

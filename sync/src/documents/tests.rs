@@ -169,13 +169,21 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     desk.creates(6, None, "one two three").await.unwrap();
     let id = note(6, DocumentKind::PlainNote).id;
     desk.documents.put_text(id, ada(), put("one two three, and Bob's")).await.unwrap();
-    let bases = vec![Base { text: "one two three".into(), only_if: None }];
+    let bases = vec![Base { text: "one two three".into(), ..Base::default() }];
     let late = PutText { bases, ..put("ONE two three") };
-    desk.documents.put_text(id, ada(), late).await.unwrap();
+    assert_eq!(desk.documents.put_text(id, ada(), late).await, Ok(Some(0)));
     assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
+    // One that was put is a base only when it was made.
+    let noted = (7, 0);
+    let only_if = Some(noted.into());
+    let never_made = Base { text: "ONE two".into(), is_put: true, only_if, ..Base::default() };
+    let bases = vec![never_made, Base { text: "ONE two three".into(), ..Base::default() }];
+    let late = PutText { bases, ..put("ONE two") };
+    assert_eq!(desk.documents.put_text(id, ada(), late).await, Ok(Some(1)));
+    assert_eq!(desk.reads(6).await.1, "ONE two, and Bob's");
     let stale = PutText { only_at: Some(1), ..put("no") };
     assert_eq!(desk.documents.put_text(id, ada(), stale).await, Err(SyncFault::Changed));
-    assert_eq!(desk.reads(6).await.1, "ONE two three, and Bob's");
+    assert_eq!(desk.reads(6).await.1, "ONE two, and Bob's");
 }
 
 #[tokio::test]
@@ -278,8 +286,8 @@ async fn of_two_nodes_that_put_into_one_revision_one_is_told_that_it_changed() {
             there.put_text(id, ada(), into("b"))
         );
         let won = match (a, b) {
-            (Ok(()), Err(SyncFault::Changed)) => "a",
-            (Err(SyncFault::Changed), Ok(())) => "b",
+            (Ok(_), Err(SyncFault::Changed)) => "a",
+            (Err(SyncFault::Changed), Ok(_)) => "b",
             both => panic!("{both:?}"),
         };
         assert_eq!(here.reads(10).await.1, format!("{} {round}{won}", seen.text));

@@ -266,7 +266,16 @@ impl Merge<'_> {
             };
             let is_in = |(by, text): &(By, String)| {
                 let is_line = text.ends_with('\n') && !one.text.contains('\n');
+                // An empty line is one beside a line that has its own break, but behind a last line without.
+                let is_last = around.1.is_empty() && !around.0.ends_with('\n');
+                let breaks = |text: &str| text.matches('\n').count();
+                let empty = breaks(&one.text);
+                let is_apart = empty > 0
+                    && !text.trim().is_empty()
+                    && !is_last
+                    && breaks(text) - breaks(text.trim()) <= empty;
                 *by != one.by
+                    && !is_apart
                     && ((text.starts_with(&one.text) && !is_line) || text.ends_with(&one.text))
                     && *text != one.text
             };

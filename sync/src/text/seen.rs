@@ -6,21 +6,33 @@ use super::{
 };
 
 /// All lines of `theirs`, and what `mine` has beside them: nobody knows what the writer of `mine` began
-/// with. Where one says all that the other says, it stands for both.
+/// with. Where one says all that the other says, it stands for both. How a line ends is none of it.
 pub fn both(mine: &str, theirs: &str) -> String {
     let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
+    let said = |lines: &[&'_ str]| lines.iter().map(|line| line.trim_end().to_owned()).collect();
+    let has_two_signs = [theirs, mine].into_iter().find_map(|text| {
+        let (line, _) = text.split_once('\n')?;
+        Some(line.ends_with('\r'))
+    });
+    let line_break = if has_two_signs == Some(true) { "\r\n" } else { "\n" };
     let (mine, theirs) = (lines(mine), lines(theirs));
+    let (mine_says, theirs_says): (Vec<_>, Vec<_>) = (said(&mine), said(&theirs));
     let mut both = String::new();
     let mut add = |lines: &str| {
         if !both.is_empty() && !lines.is_empty() && !both.ends_with('\n') {
-            both.push('\n');
+            both.push_str(line_break);
         }
         both.push_str(lines);
     };
-    let mut from = 0;
-    for (of_theirs, of_mine) in diff::hunks(&theirs, &mine) {
-        theirs[from..of_theirs.start].iter().copied().for_each(&mut add);
-        from = of_theirs.end;
+    let (mut at_theirs, mut at_mine) = (0, 0);
+    let end = (theirs.len()..theirs.len(), mine.len()..mine.len());
+    for (of_theirs, of_mine) in diff::hunks(&theirs_says, &mine_says).into_iter().chain([end]) {
+        let same = theirs[at_theirs..of_theirs.start].iter().zip(&mine[at_mine..of_mine.start]);
+        for (line, my_line) in same {
+            let is_broken = my_line.ends_with('\n') && !line.ends_with('\n');
+            add(&[*line, if is_broken { line_break } else { "" }].concat());
+        }
+        (at_theirs, at_mine) = (of_theirs.end, of_mine.end);
         let (theirs, mine) = (theirs[of_theirs].concat(), mine[of_mine].concat());
         if !says_all(&mine, &theirs) {
             add(&theirs);
@@ -29,7 +41,6 @@ pub fn both(mine: &str, theirs: &str) -> String {
             add(&mine);
         }
     }
-    theirs[from..].iter().copied().for_each(&mut add);
     both
 }
 
@@ -88,18 +99,6 @@ fn word_end(text: &str, at: usize) -> usize {
     if is_glued(before, after) { ends.take(WORD).find(is_end).unwrap_or(at) } else { at }
 }
 
-/// Which of these a text has been made from: the one that it differs least from.
-pub fn nearest<'a>(bases: impl ExactSizeIterator<Item = &'a str>, text: &str) -> Option<&'a str> {
-    let is_only = bases.len() == 1;
-    bases.min_by_key(|base| if is_only { 0 } else { distance(base, text) })
-}
-
-/// How much is deleted and inserted between two texts.
-fn distance(old: &str, new: &str) -> usize {
-    let size = |change: &Change| change.end - change.start + change.inserted.len();
-    changes(old, new).iter().map(size).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -114,17 +113,24 @@ mod tests {
         assert_eq!(both("bread, milk and eggs", "bread"), "bread, milk and eggs");
         assert_eq!(both("bread\n", "bread, milk\nand Ben\n"), "bread, milk\nand Ben\n");
         assert_eq!(both("the ships sail", "the ship"), "the ships sail", "a word has grown");
+        // However their lines end.
+        let theirs = "one\r\ntwo\r\nBen's";
+        assert_eq!(both("one\ntwo \nAda's\n", theirs), "one\r\ntwo\r\nBen's\r\nAda's\n");
+        assert_eq!(both("one\ntwo\nBen's\nAda's", theirs), format!("{theirs}\r\nAda's"));
+        assert_eq!(both("new\nlast", "last\nnewer\n"), "new\nlast\nnewer\n");
+        assert_eq!(both("last\n\n", "last"), "last\n\n", "an empty line is one");
     }
 
-    /// Whether what is left of `text` without some letters is `part`.
+    /// Whether what is left of `text` without some letters is `part`, but for blanks at the lines' ends.
     fn holds(text: &str, part: &str) -> bool {
+        let lines: Vec<_> = part.split('\n').map(str::trim_end).collect();
         let mut letters = text.chars();
-        part.chars().all(|letter| letters.any(|other| other == letter))
+        lines.join("\n").chars().all(|letter| letters.any(|other| other == letter))
     }
 
     proptest! {
         #[test]
-        fn both_have_all_of_each(mine in "[ab\n \u{1f600}]{0,40}", theirs in "[ab\n \u{1f600}]{0,40}") {
+        fn both_have_all_of_each(mine in "[ab\n\r \u{1f600}]{0,40}", theirs in "[ab\n\r \u{1f600}]{0,40}") {
             let text = both(&mine, &theirs);
             prop_assert!(holds(&text, &mine) && holds(&text, &theirs), "{:?}", text);
             prop_assert_eq!(both(&mine, &mine), mine);

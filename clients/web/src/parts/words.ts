@@ -6,10 +6,12 @@ export type Tone = "good" | "wait" | "stop";
 export function wordsOf({ state, unsaved, kept, failing, paused }: DocumentStatus): { text: string; tone: Tone } {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
   const here = kept ? `${edits} kept here` : failing ? `${edits} not kept here, leave this page open` : `keeping ${edits}`;
-  const tone = failing && !kept ? "stop" : "wait";
+  const missing = failing && !kept;
+  const tone = missing ? "stop" : "wait";
   switch (state) {
     case "saved":
-      return { text: "Saved", tone: "good" };
+      // What others have written can be had again, as long as there is a network.
+      return missing ? { text: "Saved, not kept on this device", tone: "wait" } : { text: "Saved", tone: "good" };
     case "saving":
       if (paused) return { text: `Saving paused: ${here}`, tone };
       // Nothing to save: what others have written is on its way.
@@ -17,6 +19,7 @@ export function wordsOf({ state, unsaved, kept, failing, paused }: DocumentStatu
     case "connecting":
       return unsaved > 0 ? { text: `Connecting: ${here}`, tone } : { text: "Connecting", tone: "wait" };
     case "offline":
+      if (unsaved === 0 && missing) return { text: "Offline: not all kept here, leave this page open", tone };
       if (unsaved === 0) return { text: "Offline: nothing unsaved", tone: "wait" };
       return { text: `Offline: ${here}`, tone };
     case "read-only":

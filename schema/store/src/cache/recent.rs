@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,7 @@ use flate2::{
     Compression,
     read::{DeflateDecoder, DeflateEncoder},
 };
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use studyhall_schema::{Timestamp, clock::Clock};
 
 use super::{Shared, lock};
@@ -46,6 +46,8 @@ pub struct Recent {
     bounds: Bounds,
     clock: Arc<dyn Clock>,
     own: Cache<String, Left>,
+    /// What was left here until then may be gone: this process began then, or its oldest went.
+    complete_since: Arc<AtomicI64>,
     remote: Option<Remote>,
 }
 
@@ -83,13 +85,23 @@ impl Recent {
         let weigh = |key: &String, left: &Left| {
             u32::try_from(key.len() + left.value.len() + 64).unwrap_or(u32::MAX)
         };
+        // To the second, as ids tell when they were made.
+        let began = clock.now().as_millis() / 1000 * 1000;
+        let complete_since = Arc::new(AtomicI64::new(began));
+        let until = complete_since.clone();
+        let forgets = move |_: Arc<String>, left: Left, cause: RemovalCause| {
+            if cause == RemovalCause::Size {
+                until.fetch_max(left.at.as_millis(), Ordering::Relaxed);
+            }
+        };
         let own = Cache::builder().weigher(weigh).max_capacity(bounds.bytes);
+        let own = own.eviction_listener(forgets);
         let own = own.eviction_policy(EvictionPolicy::lru()).time_to_live(bounds.kept_for).build();
         let remote = shared.map(|shared| {
             let lost_at = Mutex::new(Timestamp::default());
             Remote { name, shared, has_gap: AtomicBool::new(false), lost_at }
         });
-        Self { bounds, clock, own, remote }
+        Self { bounds, clock, own, complete_since, remote }
     }
 
     /// Leaves values, in the place of what was left under their keys. Where Redis does not take
@@ -128,7 +140,8 @@ impl Recent {
         let own = |key: &String| self.own.get(key).map(|left| left.value);
         let Some(remote) = &self.remote else {
             let values = keys.iter().map(own).collect();
-            return Found { values, complete_for: Duration::MAX };
+            let since = Timestamp::from_millis(self.complete_since.load(Ordering::Relaxed));
+            return Found { values, complete_for: self.clock.now().since(since) };
         };
         let (name, kept_for) = (remote.name, self.bounds.kept_for);
         let found = remote
@@ -144,12 +157,19 @@ impl Recent {
         Found { values, complete_for }
     }
 
-    /// A value that is the same wherever it was left.
-    pub async fn find_fixed(&self, key: String) -> Option<Bytes> {
-        if let Some(left) = self.own.get(&key) {
-            return Some(left.value);
+    /// Values of which each is the same wherever it was left, in the order of the keys.
+    pub async fn find_fixed(&self, keys: &[String]) -> Vec<Option<Bytes>> {
+        let own = |key: &String| self.own.get(key).map(|left| left.value);
+        let mut values: Vec<_> = keys.iter().map(own).collect();
+        let missing = keys.iter().zip(&values).filter(|(_, value)| value.is_none());
+        let missing: Vec<_> = missing.map(|(key, _)| key.clone()).collect();
+        if self.remote.is_some() && !missing.is_empty() {
+            let mut found = self.find(&missing).await.values.into_iter();
+            for value in values.iter_mut().filter(|value| value.is_none()) {
+                *value = found.next().flatten();
+            }
         }
-        self.find(&[key]).await.values.into_iter().next().flatten()
+        values
     }
 }
 
@@ -191,7 +211,27 @@ fn unpacked(bytes: &[u8]) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use studyhall_schema::clock::TestClock;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_process_on_its_own_tells_for_how_long_it_has_forgotten_nothing() {
+        let clock = Arc::new(TestClock::new(1));
+        let bounds = Bounds { bytes: 10_000, kept_for: Duration::from_hours(1) };
+        clock.advance(Duration::from_millis(900));
+        let recent = Recent::new("test", bounds, None, clock.clone());
+        clock.advance(Duration::from_secs(60));
+        let find = async || recent.find(&["first".to_owned()]).await;
+        assert_eq!(find().await.complete_for.as_millis(), 60_900, "since the second it began in");
+        for key in ["first", "second", "third"] {
+            recent.leave(vec![(key.to_owned(), Bytes::from(vec![7; 4000]))]).await;
+            clock.advance(Duration::from_secs(10));
+        }
+        recent.own.run_pending_tasks();
+        let found = find().await;
+        assert_eq!((found.values, found.complete_for.as_secs()), (vec![None], 30));
+    }
 
     #[test]
     fn what_was_packed_is_what_it_was() {

@@ -192,13 +192,16 @@ fn the_same_sign_that_both_put_to_a_word_is_there_once() {
 }
 
 #[test]
-fn a_put_that_may_be_in_there_already_is_put_once() {
-    let (base, put) = ("bread", "bread, milk and eggs");
-    let again =
-        |now: &str| merged(super::super::nearest([base, put].into_iter(), now).unwrap(), put, now);
-    let with_ben = "bread, milk and eggs BEN: and butter!";
-    assert_eq!(again(with_ben), with_ben, "it was made");
-    assert_eq!(again("bread BEN: and butter!"), "bread, milk and eggs BEN: and butter!");
+fn an_empty_line_is_no_part_of_a_line_that_another_adds_there() {
+    for (base, ada, ben, both) in [
+        ("one\ntwo\n", "one\n\ntwo\n", "one\nBEN\ntwo\n", "one\nBEN\n\ntwo\n"),
+        ("one\ntwo\n", "one\ntwo\n\n", "one\ntwo\nBEN\n", "one\ntwo\nBEN\n\n"),
+        ("one\n\ntwo\n", "one\n\n\ntwo\n", "one\n\nBEN\ntwo\n", "one\n\n\nBEN\ntwo\n"),
+        // It is when the other has added one as well.
+        ("one\ntwo\n", "one\n\ntwo\n", "one\nBEN\n\ntwo\n", "one\nBEN\n\ntwo\n"),
+    ] {
+        assert_eq!(merged(base, ada, ben), both, "{ada:?} {ben:?}");
+    }
 }
 
 const WORD: &str = "[a-c]{1,2}|10|字|[.,(]|\n|- ";

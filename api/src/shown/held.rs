@@ -1,0 +1,205 @@
+//! Which texts of a note a sign-in may hold, to put one that it made of it: those that it was shown last, and
+//! those that it has put itself. Must not know where the texts are kept.
+
+use serde::{Deserialize, Serialize};
+
+/// So many of each are known, the newest.
+const LISTED: usize = 8;
+const OPENED: usize = 4;
+const PUT: usize = 4;
+
+/// All of them together, in bytes.
+const BYTES: usize = 4 << 20;
+
+/// A text of the note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Text {
+    /// What it was after this update.
+    After(u64),
+    /// What was put, by its hash.
+    Put(String),
+}
+
+/// How a text came to be held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum How {
+    /// It was shown among others: maybe nobody looked at it.
+    Listed,
+    /// It was asked for.
+    Opened,
+    /// It was put. Who may have had no answer says the same once more.
+    Put(Outcome),
+    /// It was the answer to a put, by that one's hash.
+    Answer(String),
+}
+
+/// What came of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    /// Not known; how it was made, as far as is known.
+    Unknown(Option<(u64, u32)>),
+    /// It was made, and nobody was there for the answer.
+    Unheard,
+    Answered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) text: Text,
+    pub(super) how: How,
+    bytes: usize,
+}
+
+/// The oldest first.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held(Vec<Entry>);
+
+impl Held {
+    /// The newest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().rev()
+    }
+
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.0.last()
+    }
+
+    /// The note was shown as it was after this update.
+    pub(super) fn shows(&mut self, seq: u64, how: How, bytes: usize) {
+        let text = Text::After(seq);
+        let is_same = |one: &Entry| one.text == text && (one.how == how || one.how == How::Listed);
+        self.0.retain(|one| !is_same(one));
+        self.adds(text, how, bytes);
+    }
+
+    /// A text is put; what comes of it is not known yet.
+    pub(super) fn puts(&mut self, hash: &str, bytes: usize) {
+        self.adds(Text::Put(hash.to_owned()), How::Put(Outcome::Unknown(None)), bytes);
+    }
+
+    /// The put was made out of `base`, and the note is so now. Who held that base, or the text that came or
+    /// went with it, holds what they have put, or the answer.
+    pub(super) fn put(
+        &mut self,
+        (hash, bytes): (&str, usize),
+        outcome: Outcome,
+        base: Option<&Text>,
+        (seq, now): (u64, usize),
+    ) {
+        let put = Text::Put(hash.to_owned());
+        let answers = |one: &Entry, hash: &str| matches!(&one.how, How::Answer(to) if to == hash);
+        let mut left = vec![hash.to_owned()];
+        match base {
+            Some(Text::Put(hash)) => left.push(hash.clone()),
+            Some(base) => {
+                left.extend(self.0.iter().filter(|one| one.text == *base).filter_map(|one| {
+                    match &one.how {
+                        How::Answer(to) => Some(to.clone()),
+                        _ => None,
+                    }
+                }))
+            }
+            None => {}
+        }
+        self.0.retain(|one| {
+            let is_left = |hash: &String| one.text == Text::Put(hash.clone()) || answers(one, hash);
+            !left.iter().any(is_left)
+        });
+        self.adds(put, How::Put(outcome), bytes);
+        self.adds(Text::After(seq), How::Answer(hash.to_owned()), now);
+    }
+
+    /// What is known of how a put was made.
+    pub(super) fn failed(&mut self, hash: &str, made: Option<(u64, u32)>) {
+        let is_it = |one: &&mut Entry| matches!(&one.text, Text::Put(put) if put == hash);
+        if let Some(one) = self.0.iter_mut().rev().find(is_it) {
+            one.how = How::Put(Outcome::Unknown(made));
+        }
+    }
+
+    /// These texts are kept no more.
+    pub(super) fn forgets(&mut self, gone: &[Text]) {
+        self.0.retain(|one| !gone.contains(&one.text));
+    }
+
+    /// Whether the note was opened since a text was put.
+    pub(super) fn is_opened_since(&self, put: &Text) -> bool {
+        self.entries().take_while(|one| one.text != *put).any(|one| one.how == How::Opened)
+    }
+
+    fn adds(&mut self, text: Text, how: How, bytes: usize) {
+        self.0.push(Entry { text, how, bytes });
+        let (mut listed, mut opened, mut put, mut all) = (0, 0, 0, 0);
+        let mut keep: Vec<bool> = Vec::with_capacity(self.0.len());
+        for one in self.0.iter().rev() {
+            let (many, most) = match one.how {
+                How::Listed => (&mut listed, LISTED),
+                How::Opened => (&mut opened, OPENED),
+                How::Put(_) | How::Answer(_) => (&mut put, 2 * PUT),
+            };
+            *many += 1;
+            all += one.bytes;
+            keep.push(*many <= most && (all <= BYTES || keep.is_empty()));
+        }
+        let mut keep = keep.into_iter().rev();
+        self.0.retain(|_| keep.next().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(held: &Held) -> Vec<String> {
+        let name = |one: &Entry| match &one.text {
+            Text::After(seq) => format!("{seq}"),
+            Text::Put(hash) => hash.clone(),
+        };
+        held.0.iter().map(name).collect()
+    }
+
+    #[test]
+    fn who_goes_on_from_what_they_put_has_left_what_they_had() {
+        let mut held = Held::default();
+        held.shows(1, How::Opened, 10);
+        held.puts("a", 10);
+        held.put(("a", 10), Outcome::Answered, Some(&Text::After(1)), (2, 10));
+        assert_eq!(texts(&held), ["1", "a", "2"], "another tab may have it open");
+        held.puts("b", 10);
+        held.put(("b", 10), Outcome::Answered, Some(&Text::Put("a".into())), (4, 10));
+        assert_eq!(texts(&held), ["1", "b", "4"]);
+        // This time the answer was taken over.
+        held.puts("c", 10);
+        held.put(("c", 10), Outcome::Answered, Some(&Text::After(4)), (5, 10));
+        assert_eq!(texts(&held), ["1", "c", "5"]);
+        assert!(!held.is_opened_since(&Text::Put("c".into())));
+        held.shows(5, How::Listed, 10);
+        assert!(!held.is_opened_since(&Text::Put("c".into())));
+        held.shows(5, How::Opened, 10);
+        assert!(held.is_opened_since(&Text::Put("c".into())));
+        assert_eq!(texts(&held), ["1", "c", "5", "5"]);
+    }
+
+    #[test]
+    fn it_is_bounded_in_number_and_in_bytes() {
+        let mut held = Held::default();
+        held.shows(1, How::Opened, 10);
+        for seq in 2..100 {
+            held.shows(seq, How::Listed, 10);
+        }
+        assert_eq!(
+            texts(&held)[..2],
+            ["1", "92"],
+            "a list in the background displaces no opened one"
+        );
+        for number in 0..20 {
+            held.puts(&format!("put{number}"), 10);
+            held.shows(100 + number, How::Opened, 10);
+        }
+        assert_eq!(held.0.len(), LISTED + OPENED + 2 * PUT);
+        held.shows(200, How::Opened, BYTES);
+        assert_eq!(texts(&held), ["200"]);
+        held.shows(201, How::Listed, BYTES + 1);
+        assert_eq!(texts(&held), ["201"], "the newest is known, however long");
+    }
+}
