@@ -170,6 +170,22 @@ test("who is removed gets nothing more, within a second, and keeps the rest of t
   assert.ok(other.online);
 });
 
+test("who is let in again hears what was written meanwhile, without a word of their own, and is heard", async (t) => {
+  const { ada, ben, note, here, there } = await two(t);
+  here.write("seen");
+  await there.reads("seen");
+  await ada.send("PUT", `/notes/${note.id}`, { is_shared: false });
+  await until(async () => !(await ben.ask("GET", `/notes/${note.id}`)).ok, "he is out", 1);
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // as long as a socket may need to hear of it
+  there.write(" [ben, outside]");
+  here.write(", unseen");
+  await here.saved();
+  await ada.send("PUT", `/notes/${note.id}`, { is_shared: true });
+  await there.has(", unseen");
+  await here.has("[ben, outside]");
+  assert.equal(there.words, here.words);
+});
+
 test("a document that is not there, is somebody else's, or is none of ours is unavailable", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
   const note = await automergeNote(ada, { text: "private" });

@@ -200,6 +200,7 @@ export class TodoList {
    * it here since goes after it.
    */
   moved(id: string, to: string, was = this.takenAlong(id)): boolean {
+    if (this.movedTo(id) === to) return true; // the server has finished what it took for cut off
     return this.act(id, () => {
       this.set(id, "moved_to", to);
       this.marks.delete(id);
@@ -209,8 +210,12 @@ export class TodoList {
 
   /** Whether a todo is in another list: there is a mark of who moved it. */
   private isMoved(id: string): boolean {
+    return this.movedTo(id) !== null;
+  }
+
+  private movedTo(id: string): string | null {
     const to = fieldOf(this.todos.get(id), "moved_to");
-    return typeof to === "string" && LIST.test(to) && isMap(this.marks.get(id));
+    return typeof to === "string" && LIST.test(to) && isMap(this.marks.get(id)) ? to : null;
   }
 
   private act(id: string, change: (item: Todo) => void): boolean {

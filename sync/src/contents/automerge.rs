@@ -16,16 +16,16 @@ use studyhall_schema::{Timestamp, ids::UserId};
 
 use super::{Maps, MapsMut};
 use crate::{
-    document::{Refusal, automerge::State},
+    document::{
+        Refusal,
+        automerge::{State, Writers},
+    },
     text::automerge::{editor, last_change, splice},
 };
 
-/// Whose an actor is.
-type Owner<'a> = &'a dyn Fn(&[u8]) -> Option<UserId>;
-
 pub(super) fn read<T>(state: &mut State, read: impl FnOnce(&mut dyn Maps) -> T) -> T {
-    let (doc, owner) = state.content();
-    read(&mut AutomergeMaps::of(doc, &owner))
+    let (doc, writers) = state.content();
+    read(&mut AutomergeMaps::of(doc, writers))
 }
 
 pub(super) fn edit(
@@ -33,9 +33,9 @@ pub(super) fn edit(
     client: u64,
     change: impl FnOnce(&mut dyn MapsMut) -> Result<(), Refusal>,
 ) -> Result<Option<Vec<u8>>, Refusal> {
-    let (doc, owner) = state.content();
+    let (doc, writers) = state.content();
     let mut fork = doc.fork().with_actor(ActorId::from(editor(client)));
-    let mut maps = AutomergeMaps::of(&mut fork, &owner);
+    let mut maps = AutomergeMaps::of(&mut fork, writers);
     change(&mut maps)?;
     if let Some(error) = maps.failed {
         tracing::warn!(%error, "the library refused what the server writes");
@@ -48,7 +48,7 @@ pub(super) fn edit(
 /// is kept.
 struct AutomergeMaps<'a> {
     doc: &'a mut AutoCommit,
-    owner: Owner<'a>,
+    writers: Writers<'a>,
     roots: RefCell<HashMap<String, Root>>,
     /// What the library said of the first write that it did not take.
     failed: Option<AutomergeError>,
@@ -95,8 +95,8 @@ impl Found {
 }
 
 impl<'a> AutomergeMaps<'a> {
-    fn of(doc: &'a mut AutoCommit, owner: Owner<'a>) -> Self {
-        Self { doc, owner, roots: RefCell::default(), failed: None }
+    fn of(doc: &'a mut AutoCommit, writers: Writers<'a>) -> Self {
+        Self { doc, writers, roots: RefCell::default(), failed: None }
     }
 
     fn find(&self, object: &ObjId, key: &str) -> Option<Found> {
@@ -205,9 +205,24 @@ impl Maps for AutomergeMaps<'_> {
 
     fn made_by(&self, root: &str, key: &str) -> Option<UserId> {
         match self.entry(root, key, |entry| entry.value.map().cloned())? {
-            ObjId::Id(_, actor, _) => (self.owner)(actor.to_bytes()),
+            ObjId::Id(_, actor, _) => self.writers.owner(actor.to_bytes()),
             ObjId::Root => None,
         }
+    }
+
+    fn had_heard(&self, root: &str, key: &str, field: &str, of: &str) -> bool {
+        let map = |root| self.entry(root, key, |entry| entry.value.map().cloned());
+        let (Some(entry), Some(mark)) = (map(root), map(of)) else { return false };
+        let Ok(Some((value, id))) = self.doc.get(&entry, field) else { return false };
+        let had_heard = |id: &ObjId| match (id, &mark) {
+            (ObjId::Id(one, by, _), ObjId::Id(other, marked_by, _)) => {
+                self.writers.had_heard((*one, by.to_bytes()), (*other, marked_by.to_bytes()))
+            }
+            _ => false,
+        };
+        had_heard(&id)
+            || (matches!(value, automerge::Value::Object(ObjType::Text))
+                && self.doc.list_range(&id, ..).any(|letter| had_heard(&letter.id())))
     }
 }
 

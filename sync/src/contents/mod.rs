@@ -39,6 +39,12 @@ pub trait Maps {
 
     /// Who made an entry, where the log tells.
     fn made_by(&self, root: &str, key: &str) -> Option<UserId>;
+
+    /// Whether who wrote what a field says had heard of the entry `of` another root with the same key, where
+    /// the library tells.
+    fn had_heard(&self, _root: &str, _key: &str, _field: &str, _of: &str) -> bool {
+        false
+    }
 }
 
 /// The same, to be changed.

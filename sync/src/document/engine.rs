@@ -142,7 +142,7 @@ pub trait Engine: Sized + Send + 'static {
     /// A connection has gone.
     fn left(document: &mut Document<Self>, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>);
 
-    /// A connection may write from now on, which it might not before.
+    /// A connection may write from now on, which it might not before, or was let in again.
     fn promoted(_: &mut Document<Self>, _: PeerId, _: &mut Vec<Effect>) {}
 
     /// Time has passed.

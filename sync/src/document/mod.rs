@@ -407,7 +407,8 @@ impl<E: Engine> Document<E> {
     fn permit(&mut self, peer: PeerId, permission: Permission, effects: &mut Vec<Effect>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let before = std::mem::replace(&mut known.permission, permission);
-        if permission > before && permission == Permission::Write {
+        let is_let_in = before == Permission::None;
+        if permission > before && (is_let_in || permission == Permission::Write) {
             E::promoted(self, peer, effects);
         }
     }

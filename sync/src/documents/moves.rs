@@ -12,7 +12,7 @@ use studyhall_schema::{
     todo::{LATE_FOR, MovedAway, Todo},
     trash::Trashed,
 };
-use studyhall_store::Page;
+use studyhall_store::{Page, StoreError};
 
 use super::{Documents, todos::ListChange};
 use crate::{
@@ -220,7 +220,10 @@ impl Documents {
         let (moved, now) = (self.node.store.records::<MovedAway>(), self.node.clock.now());
         match moved.get(&Todo::key(list, id)).await {
             Ok(Some(moved)) => !moved.is_over(now),
-            Ok(None) => moved.insert(MovedAway::new(list, id, now)).await.is_ok(),
+            Ok(None) => {
+                let noted = moved.insert(MovedAway::new(list, id, now)).await;
+                matches!(noted, Ok(_) | Err(StoreError::Duplicate { .. }))
+            }
             Err(_) => false, // nothing can be carried over now
         }
     }
@@ -254,7 +257,9 @@ impl Documents {
     async fn forget_moved(&self, list: DocumentId, ids: Vec<TodoId>) -> Result<(), SyncFault> {
         let Some(record) = self.record(list).await? else { return Ok(()) };
         let forget = self.edit_todos(list, record.owner, move |list| {
-            ids.iter().for_each(|id| list.forget_moved(*id));
+            for id in &ids {
+                list.forget_moved(*id);
+            }
             Ok(())
         });
         match forget.await {

@@ -68,6 +68,8 @@ struct Session {
     joined: Option<Joined>,
     /// By what the client calls them.
     places: HashMap<Arc<str>, Place>,
+    /// Documents that were taken from the caller: a client that has one open asks for it no more.
+    lost: HashMap<Arc<str>, DocumentId>,
     /// What each of the client's sessions has said to others.
     said: HashMap<Box<str>, u64>,
 }
@@ -90,8 +92,8 @@ impl Session {
     fn new(node: Arc<Node>, outbox: Arc<Outbox>, caller: Caller) -> Self {
         let registered = Registered::new(&node, outbox.clone());
         registered.speaks_for(caller);
-        let (places, said) = (HashMap::new(), HashMap::new());
-        Self { node, outbox, registered, caller, joined: None, places, said }
+        let (places, lost, said) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { node, outbox, registered, caller, joined: None, places, lost, said }
     }
 
     async fn read(mut self, mut reader: Reader) -> Reader {
@@ -270,18 +272,33 @@ impl Session {
             self.places.remove(document);
         }
         let named = document.parse::<WireId>().ok().and_then(WireId::document);
-        let (Some(id), Some(joined)) = (named, &self.joined) else {
+        let (Some(id), true) = (named, self.joined.is_some()) else {
             self.unavailable(document);
             return Ok(None);
         };
         self.registered.attends(id);
         let permission = permission(&self.node, self.caller, id).await.map_err(refused)?;
-        if permission == Permission::None || self.places.len() >= self.node.config.attached {
-            self.registered.leaves(id);
+        let was_lost = self.lost.contains_key(document);
+        let attached = self.places.len() + self.lost.len() - usize::from(was_lost);
+        if permission == Permission::None || attached >= self.node.config.attached {
+            if !was_lost {
+                self.registered.leaves(id);
+            }
             self.unavailable(document);
             return Ok(None);
         }
-        let name: Arc<str> = document.into();
+        self.lost.remove(document);
+        Ok(self.sit(document.into(), id, permission).await)
+    }
+
+    /// Takes a place in a document; `None` while nobody knows who the client is.
+    async fn sit(
+        &mut self,
+        name: Arc<str>,
+        id: DocumentId,
+        permission: Permission,
+    ) -> Option<Arc<str>> {
+        let joined = self.joined.as_ref()?;
         let (server, client) = (joined.server.clone(), joined.client.name.clone());
         let wire = Wire::Automerge { document: name.clone(), server, client };
         let outlet = Outlet { outbox: self.outbox.clone(), wire, user: self.caller.user };
@@ -290,7 +307,7 @@ impl Session {
         let document = self.node.send(id, Mail::Join(Box::new(join))).await;
         let place = Place { seat: Seat { document, peer }, permission };
         self.places.insert(name.clone(), place);
-        Ok(Some(name))
+        Some(name)
     }
 
     /// Access has changed: every document is asked for again.
@@ -311,11 +328,34 @@ impl Session {
             };
             if now == Permission::None {
                 self.places.remove(&name);
-                self.registered.leaves(id);
                 self.unavailable(&name);
+                self.lost.insert(name, id);
             } else if now != before
                 && let Some(place) = self.places.get_mut(&name)
             {
+                place.permission = now;
+                place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
+            }
+        }
+        self.come_back().await
+    }
+
+    /// Takes places again in what was taken from the caller and is theirs again: the client is told how it
+    /// is now, and asked for what it has written meanwhile.
+    async fn come_back(&mut self) -> Result<(), Close> {
+        for (name, id) in self.lost.clone() {
+            let now = match permission(&self.node, self.caller, id).await {
+                Ok(Permission::None) => continue,
+                Ok(now) => now,
+                Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
+                Err(AccessError::Unavailable) => {
+                    self.registered.recheck_later();
+                    return Ok(());
+                }
+            };
+            self.lost.remove(&name);
+            self.sit(name.clone(), id, Permission::None).await;
+            if let Some(place) = self.places.get_mut(&name) {
                 place.permission = now;
                 place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
             }

@@ -203,3 +203,32 @@ async fn what_is_written_is_what_the_fixture_says() {
     }
     assert_eq!(fixture["written"], written());
 }
+
+#[tokio::test]
+async fn who_has_heard_that_a_todo_was_moved_changes_nothing_of_it_where_it_was() {
+    let mut hall = Hall::default();
+    let key = id(1).to_string();
+    hall.client(ada(), |doc, todos| drop(makes(doc, todos, &key, &[("text", "mine")])));
+    // A phone that is offline, and somebody who is not.
+    let phones = hall.edit(9, |todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
+    hall.edits(|todos| {
+        todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
+        Ok(())
+    });
+    hall.client(ben(), |doc, todos| {
+        let Some((_, todo)) = doc.get(todos, &key).unwrap() else { panic!("it is still there") };
+        let Some((_, text)) = doc.get(&todo, "text").unwrap() else { panic!("a text") };
+        doc.splice_text(&text, 0, 0, "not ").unwrap();
+        doc.put(&todo, "assignee_id", ben().to_string()).unwrap();
+    });
+    assert_eq!(hall.late(), []);
+    hall.takes(ben(), phones.unwrap().unwrap());
+    let (mut there, late) = (Hall::default(), hall.late());
+    there.edits(|todos| todos.make(id(1), &new("mine")));
+    there.edits(|todos| {
+        todos.carry(&late[0]);
+        Ok(())
+    });
+    let item = there.items().remove(0);
+    assert_eq!((item.text.as_str(), item.assignee, item.is_completed), ("mine", None, true));
+}

@@ -121,7 +121,14 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     }
 
     fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
-        let (id, was, now) = (canonical(key)?, self.0.field(MOVED, key, WAS)?, self.carried(key));
+        let (id, was) = (canonical(key)?, self.0.field(MOVED, key, WAS)?);
+        let mut now = self.carried(key);
+        for field in CARRIED {
+            // Who had heard that it was moved writes it where it is.
+            if now[field] != was[field] && self.0.had_heard(TODOS, key, field, MOVED) {
+                now[field] = was[field].clone();
+            }
+        }
         (was != now).then_some(Late { id, to, moved_by, was, now })
     }
 

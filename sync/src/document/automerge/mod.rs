@@ -16,7 +16,7 @@ use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 
 pub use peer::{Behind, Link};
 pub use state::State;
-pub(crate) use state::new_doc;
+pub(crate) use state::{Writers, new_doc};
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,

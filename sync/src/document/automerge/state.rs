@@ -21,7 +21,7 @@ use studyhall_store::log::{Entry, Snapshot};
 use super::{graph::Graph, touched::Touched};
 use crate::{
     document::engine::{Applied, Unreadable},
-    guard::automerge::{self as guard, Hash, Scan},
+    guard::automerge::{self as guard, Actor, Hash, Scan},
     wire::automerge::{SyncMessage, encode, encode_whole},
 };
 
@@ -54,6 +54,27 @@ const RESIDENT: (u64, u64) = (7, 2);
 const BATCH: usize = 64;
 /// The same in bytes.
 const BATCH_BYTES: usize = 64 << 10;
+
+/// Who wrote what, and what they had heard of.
+#[derive(Clone, Copy)]
+pub(crate) struct Writers<'a>(&'a Graph);
+
+impl Writers<'_> {
+    /// Whose an actor is.
+    pub(crate) fn owner(self, actor: &[u8]) -> Option<UserId> {
+        self.0.owner(actor)
+    }
+
+    /// Whether who made one operation had heard of the other, each by its counter and its actor.
+    pub(crate) fn had_heard(self, one: (u64, &[u8]), other: (u64, &[u8])) -> bool {
+        let node = |(counter, actor): (u64, &[u8])| {
+            let author = self.0.author(&Actor::from_slice(actor))?;
+            self.0.node_of(author, u32::try_from(counter).ok()?)
+        };
+        let (Some(one), Some(other)) = (node(one), node(other)) else { return false };
+        self.0.is_past(&[one], other)
+    }
+}
 
 /// A document of the library's: positions in texts count UTF-16 units, as JavaScript does.
 pub(crate) fn new_doc() -> AutoCommit {
@@ -96,11 +117,10 @@ impl State {
         &mut self.doc
     }
 
-    /// The same, and whose an actor is.
-    pub(crate) fn content(&mut self) -> (&mut AutoCommit, impl Fn(&[u8]) -> Option<UserId>) {
+    /// The same, and what is known of who wrote what.
+    pub(crate) fn content(&mut self) -> (&mut AutoCommit, Writers<'_>) {
         self.catch_up();
-        let graph = &self.graph;
-        (&mut self.doc, |actor: &[u8]| graph.owner(actor))
+        (&mut self.doc, Writers(&self.graph))
     }
 
     /// The keys of the entries of root maps that have changed since this was asked last; `None` when any
