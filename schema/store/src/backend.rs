@@ -103,6 +103,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     ) -> Reply<'_, Result<(), StoreError>>;
     fn delete(&self, collection: Collection, id: Bson) -> Reply<'_, Result<bool, StoreError>>;
     fn scan(&self, collection: Collection, scan: Scan) -> Reply<'_, Result<Vec<Row>, StoreError>>;
+    /// Deletes what a walk finds, each only if it still is what is looked for. How many that were.
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>>;
     fn count(
         &self,
         collection: Collection,

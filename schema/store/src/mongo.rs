@@ -149,6 +149,14 @@ impl Backend for Mongo {
         Box::pin(async move { rows::scan(self, collection, &scan).await })
     }
 
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>> {
+        Box::pin(async move { rows::delete_scanned(self, collection, &scan).await })
+    }
+
     fn count(
         &self,
         collection: Collection,

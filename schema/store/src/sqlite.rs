@@ -133,6 +133,16 @@ impl Backend for Sqlite {
         Box::pin(self.readers.read(move |connection| rows::scan(connection, &table, &scan)))
     }
 
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>> {
+        let table = self.table(collection);
+        let delete = move |connection: &_| rows::delete_scanned(connection, &table, &scan);
+        Box::pin(self.writer.write(delete))
+    }
+
     fn count(
         &self,
         collection: Collection,
