@@ -179,6 +179,10 @@ impl Backend for Mongo {
         Box::pin(entries::read(self, document, from_seq, limit_bytes))
     }
 
+    fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>> {
+        Box::pin(entries::begins_at(self, document, seq))
+    }
+
     fn put_chunks(
         &self,
         document: DocumentId,

@@ -189,6 +189,11 @@ impl Backend for Sqlite {
         Box::pin(self.readers.read(read))
     }
 
+    fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>> {
+        let look = move |connection: &_| entries::begins_at(connection, document, seq);
+        Box::pin(self.readers.read(look))
+    }
+
     fn put_chunks(
         &self,
         document: DocumentId,

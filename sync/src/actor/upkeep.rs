@@ -177,7 +177,7 @@ impl<E: Engine> Actor<E> {
         }
         if passed(&mut self.upkeep.next_poll, now) {
             self.upkeep.next_poll = self.upkeep.poll.map(|poll| now + poll);
-            self.read_log(Duration::ZERO);
+            self.look_at_log();
         }
         if self.upkeep.project.is_some_and(|due| due <= now) {
             self.project();
@@ -369,10 +369,13 @@ impl<E: Engine> Actor<E> {
         let snapshot = self.document.snapshot(self.node.clock.now());
         let version = self.document.state_mut().version();
         let (store, id) = (self.node.store.clone(), self.me.id);
+        let stays = self.upkeep.poll.map(|_| compact::REPLACED_STAYS);
         let run = async move {
-            Done::Compacted(compact::run::<E::State>(&store, id, snapshot, version).await)
+            let _turn = turn;
+            Done::Compacted(compact::run::<E::State>(&store, id, snapshot, version, stays).await)
         };
         self.work.push(run.boxed());
+        true
     }
 
     pub(super) fn compacted(&mut self, result: Result<u64, SyncFault>) {
