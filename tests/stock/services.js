@@ -82,7 +82,7 @@ export async function mongo(t) {
 
 export async function redis(t) {
   const port = await freePort();
-  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t)];
+  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t), "--databases", "1024"];
   const service = new Service(t, "redis-server", args, port);
   service.url = `redis://127.0.0.1:${port}`;
   return service.start();
