@@ -17,14 +17,18 @@ function program(name) {
   return found;
 }
 
-/** A port that nothing listens on. */
+/** A port that nothing listens on. Not one of those that the system gives to connections (Linux: from 32768
+ * on): one of the many to the database could have it before the server that it is for, or while that is away. */
 export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(() => true, () => false);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 function answers(port) {

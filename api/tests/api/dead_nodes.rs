@@ -122,8 +122,13 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
 #[tokio::test]
 async fn what_a_node_tells_whose_clock_is_behind_is_heard_too() {
     let (hall, [_ada]) = Hall::with(["ada"]).await;
-    hall.accounts.join_nodes();
     let (node, mut changes) = (fresh(&hall), hall.changes());
+    // What was there before: whenever the first reading is, it begins no later.
+    let id = AccessChangeId::new_at(hall.clock.now() - Duration::from_mins(5), &*hall.clock);
+    let (at, change) = (hall.clock.now(), AccessChange::DocumentChanged(note(9)));
+    tells(&hall, SpreadChange { at, id, node, change, is_planned: false, plan: None }).await;
+    hall.accounts.join_nodes();
+    assert_eq!(told(&mut changes).await, change);
     for (number, behind) in (0..).zip([0, 60, 240]) {
         let then = hall.clock.now() - Duration::from_secs(behind);
         let id = AccessChangeId::new_at(then, &*hall.clock);
