@@ -34,7 +34,7 @@ use crate::{
 /// How often an open document looks for what other nodes wrote, whatever the bus says.
 const POLL: Duration = Duration::from_secs(5);
 
-/// How often it is looked for what has been in the trash for too long.
+/// How often it is looked for what has been kept for long enough.
 const SWEEP: Duration = Duration::from_hours(1);
 
 /// Everything that one process serves.
@@ -79,15 +79,21 @@ impl Hall {
         Ok(Self { store, api, sync, config, debug_doors, clock, draining, alone })
     }
 
-    /// Removes now and then what has been in the trash for too long, for as long as the server runs.
+    /// Removes now and then what has been kept for long enough, for as long as the server runs.
     pub async fn keep_house(&self) {
         let mut hours = tokio::time::interval(SWEEP);
         loop {
             hours.tick().await;
             match self.api.sweep().await {
                 Ok(0) => {}
-                Ok(swept) => tracing::info!(swept, "removed from the trash for good"),
-                Err(reason) => tracing::warn!(reason, "the trash is swept later"),
+                Ok(swept) => tracing::info!(
+                    swept,
+                    "removed for good: what was long in the trash, and old rows"
+                ),
+                Err(reason) => tracing::warn!(
+                    reason,
+                    "not all that is old was removed; it is tried again in an hour"
+                ),
             }
         }
     }

@@ -16,6 +16,7 @@ mod invites;
 mod layers;
 mod limits;
 mod notes;
+mod outdated;
 mod problem;
 mod rooms;
 mod routes;

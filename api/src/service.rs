@@ -6,7 +6,9 @@ use studyhall_store::Store;
 
 use studyhall_sync::Documents;
 
-use crate::{accounts::Accounts, api::Api, config::Config, layers, routes, trash};
+use crate::{
+    accounts::Accounts, api::Api, config::Config, fault::Fault, layers, outdated, routes, trash,
+};
 
 /// The REST API.
 #[derive(Clone)]
@@ -23,12 +25,17 @@ impl Service {
         self.0.accounts.access()
     }
 
-    /// Removes for good what has been in the trash for too long. Returns how much it was; an error says
-    /// why it could not go on.
+    /// Removes for good what has been in the trash for too long, and rows that nothing asks for any more.
+    /// Returns how much it was; an error says why some of it could not be done.
     pub async fn sweep(&self) -> Result<u64, String> {
-        let swept = trash::sweep(&self.0).await.map_err(|fault| fault.to_string())?;
-        let emptied = self.0.documents.empty_moved().await;
-        Ok(swept + emptied.map_err(|fault| fault.to_string())?)
+        let api = &self.0;
+        let swept = [
+            trash::sweep(api).await,
+            outdated::sweep_answers(api).await,
+            outdated::sweep_logins(api).await,
+            api.documents.empty_moved().await.map_err(Fault::from),
+        ];
+        swept.into_iter().sum::<Result<u64, _>>().map_err(|fault| fault.to_string())
     }
 
     /// `/api/v1`, `/.well-known/jwks.json`, and problems for every other path.

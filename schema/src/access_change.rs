@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     access::AccessChange,
+    clock::Clock,
     ids::AccessChangeId,
     record::{Index, Record},
 };
@@ -41,11 +42,10 @@ impl Record for SpreadChange {
 }
 
 impl AccessChangeId {
-    /// The smallest id of this second.
-    pub fn first_of(second: Timestamp) -> Self {
-        let seconds = u32::try_from(second.as_millis() / 1000).unwrap_or_default();
-        let mut bytes = [0; 12];
-        bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+    /// A fresh id of this second, whatever the clock shows.
+    pub fn new_at(second: Timestamp, clock: &dyn Clock) -> Self {
+        let mut bytes = Self::first_of(second).bytes();
+        clock.fill(&mut bytes[4..]);
         Self::from_bytes(bytes)
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, record::Record};
+use crate::{
+    Timestamp,
+    record::{Index, Record},
+};
 
 /// How long an answer is given again.
 pub const KEPT: Duration = Duration::from_hours(24);
@@ -42,6 +45,9 @@ impl Record for Idempotent {
     type Id = String;
     fn id(&self) -> String {
         self.id.clone()
+    }
+    fn indexes() -> &'static [Index] {
+        &[Index { name: "age", keys: &["created_at", "_id"], unique: false }]
     }
 }
 

@@ -44,6 +44,14 @@ macro_rules! ids {
                 Self(fresh(clock))
             }
 
+            /// The smallest id of this second.
+            pub fn first_of(second: Timestamp) -> Self {
+                let seconds = u32::try_from(second.as_millis() / 1000).unwrap_or_default();
+                let mut bytes = [0; 12];
+                bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+                Self::from_bytes(bytes)
+            }
+
             /// When it was made, to the second.
             pub fn made_at(self) -> Timestamp {
                 Timestamp::from_millis(self.0.timestamp().timestamp_millis())

@@ -15,7 +15,7 @@ use studyhall_schema::{
     installation::Installation,
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -72,6 +72,9 @@ pub(crate) struct Node {
     pub(crate) heavy: Heavy,
     /// Large texts that are put at once: each computes for up to a second.
     pub(crate) large_puts: Shares,
+    /// Who makes a snapshot of a large document: one at a time, since that writes and reads all of it, and
+    /// what people wrote should not wait for it.
+    pub(crate) snapshots: Arc<Semaphore>,
     /// Room for what waits for its document, in KiB.
     inbound: Shares,
     /// What waits on sockets until somebody is let in through them.
@@ -119,6 +122,7 @@ impl Node {
             large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),
             large_puts: Shares::new(1, 1),
+            snapshots: Arc::new(Semaphore::new(1)),
             inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
             strangers: Strangers::new(config.unauthenticated_bytes),
             current: Cache::builder()

@@ -49,7 +49,7 @@ impl Service {
     /// Starts the journal and begins to listen to changes of access.
     pub fn new(config: Config, store: Store, access: SharedAccess) -> Self {
         let changes = access.changes();
-        let (journal, gate) = Journal::start(store.clone());
+        let (journal, gate) = Journal::start(&store);
         let node = Node::new(config, store, access, journal);
         tokio::spawn(session::watch(node.clone(), changes));
         if node.config.poll.is_some() {

@@ -1,5 +1,5 @@
-// The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary. With
-// `STUDYHALL_STOCK_MONGODB=mongodb://host` each hall has a database there instead of SQLite.
+// The real binary on a folder of its own, and the people in it. `STUDYHALL_BIN` names the binary. Under
+// `wire.js` each hall has a database, a bus and buckets of its own on servers that all share.
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -40,15 +40,16 @@ export function through(line) {
   return { ports: [line.port], sockets: `ws://127.0.0.1:${line.port}/sync` };
 }
 
-let databases = 0;
+let halls = 0;
 
-/** The flags that name a new database, where the tests run on MongoDB's wire. */
-function store() {
-  const server = process.env.STUDYHALL_STOCK_MONGODB;
-  if (!server) return [];
-  const url = new URL(server);
-  url.pathname = `/studyhall_stock_${process.pid}_${++databases}`;
-  return ["--store", url.href];
+/** The flags that name those, where the tests run so. */
+function onServers() {
+  const { STUDYHALL_STOCK_MONGODB: mongo, STUDYHALL_STOCK_REDIS: redis, STUDYHALL_STOCK_S3: s3 } = process.env;
+  if (!mongo) return [];
+  halls += 1;
+  const at = (server, path) => Object.assign(new URL(server), { pathname: path }).href;
+  const files = at(s3, `/hall-${process.pid}-${halls}`);
+  return ["--store", at(mongo, `/stock_${process.pid}_${halls}`), "--bus", at(redis, `/${halls}`), "--files", files];
 }
 
 export class Hall {
@@ -60,7 +61,7 @@ export class Hall {
     hall.dir = mkdtempSync(join(tmpdir(), "studyhall-stock-"));
     hall.data = join(hall.dir, "data");
     hall.ports = [await freePort(), await freePort()];
-    hall.flags = flags.includes("--store") || env.STUDYHALL_STORE ? flags : [...flags, ...store()];
+    hall.flags = flags.includes("--store") || env.STUDYHALL_STORE ? flags : [...flags, ...onServers()];
     t.after(() => hall.close());
     await hall.start();
     return hall;

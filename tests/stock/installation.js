@@ -1,4 +1,4 @@
-// Two nodes over MongoDB's wire, Redis and S3, and two people who share a note across them.
+// Nodes over MongoDB's wire, Redis and S3, and people who share a note across them.
 import { nodes } from "./hall.js";
 import { Line } from "./line.js";
 import { mongo, redis, s3 } from "./services.js";
@@ -9,7 +9,19 @@ export async function installation(t, ...flags) {
   return { ...parts, ...(await people(await nodes(t, [urls, urls], ...flags))) };
 }
 
-/** The same, and the second node reaches the database and Redis over lines that a test can hold. */
+/** Three nodes with somebody at each, and a note that the three share. */
+export async function installationOfThree(t) {
+  const { urls, ...parts } = await components(t);
+  const halls = await nodes(t, [urls, urls, urls]);
+  const { ada, ben, note } = await people(halls);
+  const cleo = (await halls[0].register("cleo")).at(halls[2]);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  const { code } = await ada.send("POST", `/rooms/${room}/invite-codes`, {});
+  await cleo.send("POST", "/rooms/join", { code });
+  return { ...parts, halls, people: [ada, ben, cleo], room, note };
+}
+
+/** Two nodes again, and the second node reaches the database and Redis over lines that a test can hold. */
 export async function installationOverLines(t) {
   const { urls, ...parts } = await components(t);
   const lines = { database: await Line.to(t, parts.database.port), bus: await Line.to(t, parts.bus.port) };

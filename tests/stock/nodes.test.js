@@ -38,10 +38,16 @@ test("people on two nodes write together, with every client, and see each other'
   await desks[3].notices("user", "Ada, here");
 });
 
-for (const isAway of [false, true]) {
-  const when = isAway ? ", while Redis is away" : "";
+for (const [isAway, apart, when] of [
+  [false, 0, ""],
+  [true, 0, ", while Redis is away"],
+  [true, 25, ", while Redis is away, whose clock is 25 s ahead"],
+]) {
   test(`who is thrown out, and who signs out, is out on the other node within a second${when}`, async (t) => {
-    const { bus, here, there, ada, ben, note } = await installation(t);
+    const { bus, here, there, ada, ben, note } = await installation(t, "--debug-doors");
+    await there.admin("POST", `/debug/clock/${apart}`);
+    // What the other node has told lately is not found by its own clock alone.
+    await ben.roomWith([]);
     const path = `/notes/${note.slice("note:".length)}`;
     const { room_id: room } = await ada.send("GET", path);
     const desk = await hocuspocusClients[0].sit(t, ben, note);
@@ -191,6 +197,42 @@ test("a node that sleeps through a compaction is not believed when it wakes", as
   // A row shows the first MiB.
   assert.ok(awake.words.startsWith(await shows(ben, note)));
 });
+
+test("Redis is away: what is written and compacted between two looks at the log comes to who reads only", async (t) => {
+  const { bus, ada, ben, note } = await installation(t);
+  const [author, reader] = [await hocuspocusClients[0].sit(t, ada, note), await yWebsocketClients[0].sit(t, ben, note)];
+  author.write("<before>");
+  await agree([author, reader], ["<before>"]);
+  await bus.kill();
+  // The reader's node looks often enough to have an entry's key alone to look for.
+  author.write("<away>");
+  await agree([author, reader], ["<away>"]);
+  for (const [round, much] of [30, 80].entries()) {
+    for (let n = 0; n < much; n++) author.write(`<${round}.${n}>${"x".repeat(60_000)}`);
+    await author.saved();
+    const compacted = async () => Number(/compactions_total (\d+)/.exec(await metrics(ada.hall))?.[1] ?? 0) > round;
+    await until(compacted, "the log is compacted", 30);
+    await agree([author, reader], [`<${round}.${much - 1}>`]);
+  }
+});
+
+test("a document at which nobody types asks the database one thing a look", async (t) => {
+  const { there, ben } = await installation(t);
+  const open = 40;
+  for (let n = 0; n < open; n++) await (await yWebsocketClients[0].sit(t, ben, await ben.note())).synced();
+  /** A connection is taken from the pool for each question. */
+  const asked = async () => Number(/pool_wait_seconds_count (\d+)/.exec(await metrics(there))[1]);
+  await new Promise((resolve) => setTimeout(resolve, 11_000)); // the first looks see the whole
+  const before = await asked();
+  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  const looks = open * 4;
+  const questions = (await asked()) - before;
+  t.diagnostic(`${questions} questions in 20 s, of ${open} open documents`);
+  // And twice a second changes of access are read; once a minute each is looked at as a whole, and who has it open.
+  assert.ok(questions < 1.6 * looks + 40, `${questions} questions for ${looks} looks`);
+});
+
+const metrics = async (hall) => (await hall.admin("GET", "/metrics")).text();
 
 const at = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 

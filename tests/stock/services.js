@@ -17,14 +17,18 @@ function program(name) {
   return found;
 }
 
-/** A port that nothing listens on. */
+/** A port that nothing listens on. Not one of those that the system gives to connections (Linux: from 32768
+ * on): one of the many to the database could have it before the server that it is for, or while that is away. */
 export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(() => true, () => false);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 function answers(port) {
@@ -82,7 +86,7 @@ export async function mongo(t) {
 
 export async function redis(t) {
   const port = await freePort();
-  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t)];
+  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t), "--databases", "1024"];
   const service = new Service(t, "redis-server", args, port);
   service.url = `redis://127.0.0.1:${port}`;
   return service.start();

@@ -5,7 +5,15 @@
 //! as a plan: its node may die in between, or never learn the outcome, and until a plan is settled all nodes
 //! look whether it has come true. Must not know what a change means to a socket.
 
-use std::{collections::HashMap, time::Duration};
+mod ears;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use studyhall_schema::{
@@ -16,23 +24,18 @@ use studyhall_schema::{
     ids::{AccessChangeId, LoginId},
     login::Login,
 };
-use studyhall_store::{Page, StoreError};
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use studyhall_store::StoreError;
+use tokio::sync::mpsc;
 
+use self::ears::Ears;
 use super::Accounts;
 use crate::fault::Fault;
 
 const TOPIC: &str = "access";
-/// How often what others wrote is read.
-const POLL: Duration = Duration::from_millis(500);
-/// How far back each read looks: clocks differ, and a write may take its time.
-const OVERLAP: Duration = Duration::from_secs(10);
 /// How long a row is kept for nodes that could not read.
 const KEPT: Duration = Duration::from_mins(10);
 /// Changes that may wait to be written.
 const WAITING: usize = 4096;
-/// Rows read at once.
-const ROWS: usize = 1000;
 /// A pause before a write that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -49,6 +52,26 @@ pub(super) struct Told {
 pub(super) struct Spread {
     node: AccessChangeId,
     changes: mpsc::Sender<Told>,
+    ahead: Ahead,
+}
+
+/// How many milliseconds the clocks of other nodes were ahead of this one's, as rows of theirs told. This
+/// node's rows are dated so that they come after those that it has seen: who reads goes by what they have
+/// seen, too, so that no clock decides what is found.
+#[derive(Debug, Clone, Default)]
+struct Ahead(Arc<AtomicU64>);
+
+impl Ahead {
+    /// A row of this second was seen.
+    fn saw(&self, second: Timestamp, now: Timestamp) {
+        let ahead = u64::try_from(second.since(now).as_millis()).unwrap_or(0);
+        self.0.fetch_max(ahead, Ordering::Relaxed);
+    }
+
+    /// What a row is dated now.
+    fn date(&self, now: Timestamp) -> Timestamp {
+        now + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Spread {
@@ -76,7 +99,7 @@ impl Spread {
 
     fn row(&self, accounts: &Accounts, Told { change, plan }: Told) -> SpreadChange {
         let (clock, node) = (accounts.clock(), self.node);
-        let id = AccessChangeId::new(clock);
+        let id = AccessChangeId::new_at(self.ahead.date(clock.now()), clock);
         SpreadChange { id, at: clock.now(), node, change, is_planned: false, plan }
     }
 }
@@ -87,12 +110,12 @@ impl Accounts {
     pub fn join_nodes(&self) {
         let node = AccessChangeId::new(self.clock());
         let (changes, waiting) = mpsc::channel(WAITING);
-        let spread = Spread { node, changes };
+        let spread = Spread { node, changes, ahead: Ahead::default() };
         if self.0.spread.set(spread.clone()).is_err() {
             return;
         }
-        tokio::spawn(tell(self.clone(), spread, waiting));
-        tokio::spawn(Ears::new(self.clone(), node).listen());
+        tokio::spawn(tell(self.clone(), spread.clone(), waiting));
+        tokio::spawn(Ears::new(self.clone(), spread).listen());
         tokio::spawn(clear_away(self.clone()));
     }
 
@@ -153,88 +176,5 @@ async fn clear_away(accounts: Accounts) {
 async fn clear(accounts: &Accounts) -> Result<(), StoreError> {
     let rows = accounts.0.store.records::<SpreadChange>();
     let old = AccessChangeId::first_of(accounts.clock().now() - KEPT);
-    loop {
-        let page = rows.page(Page::of("_id").before(old).limit(ROWS)).await?;
-        for row in page.items {
-            rows.delete(&row.value.id).await?;
-        }
-        if page.next_cursor.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-/// What hears other nodes.
-struct Ears {
-    accounts: Accounts,
-    node: AccessChangeId,
-    /// What was heard lately, so that nothing is done twice.
-    heard: HashMap<AccessChangeId, Timestamp>,
-    /// When the rows were last read.
-    read_at: Timestamp,
-}
-
-impl Ears {
-    fn new(accounts: Accounts, node: AccessChangeId) -> Self {
-        let read_at = accounts.clock().now();
-        Self { accounts, node, heard: HashMap::new(), read_at }
-    }
-
-    async fn listen(mut self) {
-        let mut news = self.accounts.0.store.bus().subscribe(TOPIC);
-        let mut poll = tokio::time::interval(POLL);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                told = news.recv() => {
-                    // What is missed is in the rows.
-                    if let Ok(row) = told && let Ok(row) = serde_json::from_slice(&row) {
-                        self.hear(&row);
-                    }
-                }
-                _ = poll.tick() => {
-                    if let Err(error) = self.read().await {
-                        tracing::debug!(%error, "changes of access cannot be read now");
-                    }
-                }
-            }
-        }
-    }
-
-    async fn read(&mut self) -> Result<(), Fault> {
-        let now = self.accounts.clock().now();
-        let from = AccessChangeId::first_of(self.read_at - OVERLAP);
-        let rows = self.accounts.0.store.records::<SpreadChange>();
-        let (mut cursor, mut planned) = (None, Vec::new());
-        loop {
-            let page = Page::of("_id").after(from).limit(ROWS).cursor(cursor);
-            let page = rows.page(page).await?;
-            for row in page.items {
-                if row.is_planned { planned.push(row.value) } else { self.hear(&row) }
-            }
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        self.read_at = now;
-        let old = now - KEPT;
-        self.heard.retain(|_, at| *at > old);
-        for row in planned {
-            if !self.heard.contains_key(&row.id) {
-                self.accounts.look_for(row.change).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn hear(&mut self, row: &SpreadChange) {
-        let now = self.accounts.clock().now();
-        if self.heard.insert(row.id, now).is_none() {
-            self.heard.extend(row.plan.map(|plan| (plan, now)));
-            if row.node != self.node {
-                self.accounts.heard(row.change);
-            }
-        }
-    }
+    rows.delete_before("_id", old).await.map(drop)
 }

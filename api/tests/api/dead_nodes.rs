@@ -1,6 +1,6 @@
 //! What a node planned, and did or not, before it died: others find out.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use studyhall_schema::{
     access_change::SpreadChange,
     clock::Clock,
     document::{DocumentId, DocumentRecord},
-    ids::AccessChangeId,
+    ids::{AccessChangeId, NoteId},
     login::{Login, Refusal},
     note::Note,
     todo::{ProjectedList, Todo},
@@ -18,11 +18,23 @@ use studyhall_store::Page;
 
 use crate::hall::{Hall, Person, told};
 
+fn fresh(hall: &Hall) -> AccessChangeId {
+    AccessChangeId::new(&*hall.clock)
+}
+
+fn note(number: u8) -> DocumentId {
+    DocumentId::Note(NoteId::from_bytes([number; 12]))
+}
+
+/// A node writes this.
+async fn tells(hall: &Hall, row: SpreadChange) {
+    hall.store.records().insert(row).await.unwrap();
+}
+
 /// What a node writes before it takes something from somebody.
 async fn plans(hall: &Hall, node: AccessChangeId, change: AccessChange) {
-    let (id, at) = (AccessChangeId::new(&*hall.clock), hall.clock.now());
-    let row = SpreadChange { id, at, node, change, is_planned: true, plan: None };
-    hall.store.records().insert(row).await.unwrap();
+    let (id, at) = (fresh(hall), hall.clock.now());
+    tells(hall, SpreadChange { id, at, node, change, is_planned: true, plan: None }).await;
 }
 
 #[tokio::test]
@@ -67,20 +79,100 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     hall.accounts.join_nodes();
     let (node, mut changes) = (AccessChangeId::new(&*hall.clock), hall.changes());
     let plan = AccessChangeId::new(&*hall.clock);
+    let change = AccessChange::UserChanged(user);
     // What settles it comes first: the node may read between the two.
-    for (id, is_planned, settles) in
-        [(AccessChangeId::new(&*hall.clock), false, Some(plan)), (plan, true, None)]
-    {
-        let (at, change) = (hall.clock.now(), AccessChange::UserChanged(user));
-        let row = SpreadChange { id, at, node, change, is_planned, plan: settles };
-        hall.store.records().insert(row).await.unwrap();
+    tells(
+        &hall,
+        SpreadChange {
+            at: hall.clock.now(),
+            id: fresh(&hall),
+            node,
+            change,
+            is_planned: false,
+            plan: Some(plan),
+        },
+    )
+    .await;
+    tells(
+        &hall,
+        SpreadChange { at: hall.clock.now(), id: plan, node, change, is_planned: true, plan: None },
+    )
+    .await;
+    assert_eq!(told(&mut changes).await, change);
+    // Each of these is heard in a reading of its own, and who looks for the plan would say so before the
+    // next.
+    for number in 0..3 {
+        let change = AccessChange::DocumentChanged(note(number));
+        tells(
+            &hall,
+            SpreadChange {
+                at: hall.clock.now(),
+                id: fresh(&hall),
+                node,
+                change,
+                is_planned: false,
+                plan: None,
+            },
+        )
+        .await;
+        assert_eq!(told(&mut changes).await, change);
     }
-    assert_eq!(told(&mut changes).await, AccessChange::UserChanged(user));
-    // The next that is heard is another's, two readings later.
-    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    let note = DocumentId::Note("6553f100aaaaaaaaaaaaaaaa".parse().unwrap());
-    plans(&hall, node, AccessChange::DocumentChanged(note)).await;
-    assert_eq!(told(&mut changes).await, AccessChange::DocumentChanged(note));
+}
+
+#[tokio::test]
+async fn what_a_node_tells_whose_clock_is_behind_is_heard_too() {
+    let (hall, [_ada]) = Hall::with(["ada"]).await;
+    let (node, mut changes) = (fresh(&hall), hall.changes());
+    // What was there before: whenever the first reading is, it begins no later.
+    let id = AccessChangeId::new_at(hall.clock.now() - Duration::from_mins(5), &*hall.clock);
+    let (at, change) = (hall.clock.now(), AccessChange::DocumentChanged(note(9)));
+    tells(&hall, SpreadChange { at, id, node, change, is_planned: false, plan: None }).await;
+    hall.accounts.join_nodes();
+    assert_eq!(told(&mut changes).await, change);
+    for (number, behind) in (0..).zip([0, 60, 240]) {
+        let then = hall.clock.now() - Duration::from_secs(behind);
+        let id = AccessChangeId::new_at(then, &*hall.clock);
+        let change = AccessChange::DocumentChanged(note(number));
+        tells(
+            &hall,
+            SpreadChange { at: hall.clock.now(), id, node, change, is_planned: false, plan: None },
+        )
+        .await;
+        assert_eq!(told(&mut changes).await, change, "{behind} s behind");
+    }
+}
+
+#[tokio::test]
+async fn who_has_seen_what_is_dated_later_dates_no_earlier() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    hall.accounts.join_nodes();
+    let (there, mut changes) = (fresh(&hall), hall.changes());
+    let ahead = hall.clock.now() + Duration::from_mins(1);
+    let id = AccessChangeId::new_at(ahead, &*hall.clock);
+    let change = AccessChange::DocumentChanged(note(0));
+    tells(
+        &hall,
+        SpreadChange {
+            at: hall.clock.now(),
+            id,
+            node: there,
+            change,
+            is_planned: false,
+            plan: None,
+        },
+    )
+    .await;
+    assert_eq!(told(&mut changes).await, change);
+    ada.writes_note(&hall, json!({ "text": "a" })).await;
+    let rows = hall.store.records::<SpreadChange>();
+    let own = loop {
+        let page = rows.page(Page::of("_id").limit(9)).await.unwrap();
+        if let Some(own) = page.items.iter().find(|row| row.node != there) {
+            break own.id;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(own.made_at() >= id.made_at(), "who reads on from there would miss it");
 }
 
 #[tokio::test]
@@ -127,7 +219,7 @@ async fn who_was_let_in_elsewhere_a_moment_ago_is_not_refused_from_memory() {
     }
     ben.post(&hall, &format!("/rooms/{room}/leave"), json!({})).await.is(204);
     ada.put(&hall, &paths[0], json!({ "is_shared": false })).await.is(200);
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
     for path in &paths {
         ben.get(&there, path).await.refused(404, "not-found");
     }

@@ -9,6 +9,7 @@ mod history;
 mod logins;
 mod notes;
 mod openapi;
+mod outdated;
 mod rooms;
 mod rows;
 mod shapes;

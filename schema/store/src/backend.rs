@@ -103,6 +103,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     ) -> Reply<'_, Result<(), StoreError>>;
     fn delete(&self, collection: Collection, id: Bson) -> Reply<'_, Result<bool, StoreError>>;
     fn scan(&self, collection: Collection, scan: Scan) -> Reply<'_, Result<Vec<Row>, StoreError>>;
+    /// Deletes what a walk finds, each only if it still is what is looked for. How many that were.
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>>;
     fn count(
         &self,
         collection: Collection,
@@ -120,6 +126,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         from_seq: u64,
         limit_bytes: usize,
     ) -> Reply<'_, Result<Vec<Entry>, StoreError>>;
+    /// Whether an entry begins at `seq`, even one that counts as not written: one read by its key.
+    fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>>;
     /// Puts the chunks of one snapshot. One that is adopted and whole stays as it is.
     fn put_chunks(
         &self,

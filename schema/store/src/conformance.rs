@@ -18,6 +18,7 @@ pub async fn conformance(store: &Store) {
     people::come_and_go(store).await;
     people::change_at_the_same_time(store).await;
     people::are_listed_in_pages(store).await;
+    people::are_forgotten_after_a_time(store).await;
     documents::are_written_in_order(store).await;
     documents::are_written_by_two_nodes(store).await;
     documents::are_compacted(store).await;

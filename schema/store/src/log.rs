@@ -147,6 +147,14 @@ impl Log {
         self.backend.entries(document, from_seq, limit_bytes).await
     }
 
+    /// Whether an entry begins at `seq`: one point read. That it does is not enough to apply it ([`Log::read`]
+    /// says whether it counts), nor that it does not to know that nothing came: a compaction may have
+    /// taken it.
+    pub async fn begins_at(&self, document: DocumentId, seq: u64) -> Result<bool, StoreError> {
+        self.documents.ensure().await?;
+        self.backend.begins_at(document, seq).await
+    }
+
     /// The snapshot at the document's `snapshot_seq`; none when that is 0 or there is no such
     /// document. `Corrupt` when it is named but missing or broken.
     pub async fn latest_snapshot(
@@ -222,12 +230,12 @@ impl Log {
         raised.await?.ok_or(StoreError::Conflict)?.map(|_| ())
     }
 
-    /// Deletes what the adopted snapshot replaced: entries up to it, and older snapshots. Reads it
-    /// back first, so that nothing is deleted that it does not hold.
-    pub async fn prune(&self, document: DocumentId) -> Result<(), StoreError> {
+    /// Deletes what the adopted snapshot replaced, as far as `seq`, where an entry ends: entries up to
+    /// there, and snapshots before. Reads the snapshot back first, so that nothing is deleted that it does not hold.
+    pub async fn prune(&self, document: DocumentId, seq: u64) -> Result<(), StoreError> {
         match self.latest_snapshot(document).await? {
             None => Ok(()),
-            Some(snapshot) => self.backend.prune(document, snapshot.seq).await,
+            Some(snapshot) => self.backend.prune(document, snapshot.seq.min(seq)).await,
         }
     }
 

@@ -149,6 +149,14 @@ impl Backend for Mongo {
         Box::pin(async move { rows::scan(self, collection, &scan).await })
     }
 
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>> {
+        Box::pin(async move { rows::delete_scanned(self, collection, &scan).await })
+    }
+
     fn count(
         &self,
         collection: Collection,
@@ -169,6 +177,10 @@ impl Backend for Mongo {
         limit_bytes: usize,
     ) -> Reply<'_, Result<Vec<Entry>, StoreError>> {
         Box::pin(entries::read(self, document, from_seq, limit_bytes))
+    }
+
+    fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>> {
+        Box::pin(entries::begins_at(self, document, seq))
     }
 
     fn put_chunks(

@@ -20,6 +20,9 @@ use crate::{
 /// that only other processes can be first.
 const TURNS: u32 = 32;
 
+/// Who writes meanwhile waits for no more than this; a record has up to 2 MiB.
+const DELETED_AT_ONCE: usize = 100;
+
 /// A record and its revision. The revision is 1 when it is inserted and grows by one a change; it
 /// is the `ETag` of HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +187,26 @@ impl<T: Record> Records<T> {
     pub async fn delete(&self, id: &T::Id) -> Result<bool, StoreError> {
         let collection = self.ensure().await?;
         self.backend.delete(collection, id.clone().into()).await
+    }
+
+    /// Deletes the records whose first key of an index is less than `before`, a batch at a time. How many
+    /// that were. One whose key is changed meanwhile, so that it is not less any more, stays. Several
+    /// nodes may do it at once.
+    pub async fn delete_before(
+        &self,
+        index: &str,
+        before: impl Into<Bson>,
+    ) -> Result<u64, StoreError> {
+        let collection = self.ensure().await?;
+        let query = Page::of(index).before(before).limit(DELETED_AT_ONCE);
+        let scan = page::check(collection, query)?.scan;
+        let mut deleted = 0;
+        loop {
+            match self.backend.delete_scanned(collection, scan.clone()).await? {
+                0 => return Ok(deleted),
+                batch => deleted += batch,
+            }
+        }
     }
 
     /// A page in the order of an index. Stable under inserts: no record that stays is missed or

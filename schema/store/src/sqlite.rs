@@ -133,6 +133,16 @@ impl Backend for Sqlite {
         Box::pin(self.readers.read(move |connection| rows::scan(connection, &table, &scan)))
     }
 
+    fn delete_scanned(
+        &self,
+        collection: Collection,
+        scan: Scan,
+    ) -> Reply<'_, Result<u64, StoreError>> {
+        let table = self.table(collection);
+        let delete = move |connection: &_| rows::delete_scanned(connection, &table, &scan);
+        Box::pin(self.writer.write(delete))
+    }
+
     fn count(
         &self,
         collection: Collection,
@@ -177,6 +187,11 @@ impl Backend for Sqlite {
     ) -> Reply<'_, Result<Vec<Entry>, StoreError>> {
         let read = move |connection: &_| entries::read(connection, document, from_seq, limit_bytes);
         Box::pin(self.readers.read(read))
+    }
+
+    fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>> {
+        let look = move |connection: &_| entries::begins_at(connection, document, seq);
+        Box::pin(self.readers.read(look))
     }
 
     fn put_chunks(

@@ -48,7 +48,7 @@ use crate::{
 };
 pub(crate) use deliver::{Outlet, Wire};
 pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
-use reading::{Reading, hear};
+use reading::{Looks, Reading, hear};
 use upkeep::Upkeep;
 pub(crate) use whole::LargeFrames;
 use whole::Whole;
@@ -123,6 +123,7 @@ struct Actor<E: Engine> {
     /// What other nodes say, where there may be some.
     news: Option<Subscription>,
     reading: Reading,
+    looks: Looks,
     /// When other nodes were last asked who is there.
     asked_who: Option<Instant>,
     /// The next read is one of the whole document.
@@ -227,6 +228,7 @@ impl<E: Engine> Actor<E> {
             asides: 0,
             news,
             reading: Reading::No,
+            looks: Looks::default(),
             asked_who: None,
             reload: false,
             has_left: false,

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Actor, Done, End};
 use crate::{
+    compact::REPLACED_STAYS,
     document::{Applied, Engine, Input},
     load::{self, LoadFailure, Missed},
     news::News,
@@ -20,6 +21,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// A log that could not be read is read again after so long.
 const READ_AGAIN: Duration = Duration::from_millis(500);
 
+/// A document at rest is looked at as a whole so often.
+const SELDOM: Duration = Duration::from_mins(1);
+
 /// Whether the log is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -27,6 +31,46 @@ pub(super) enum Reading {
     Once,
     /// And once more when that has ended.
     Again,
+}
+
+/// How much is asked when the log is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whether the next entry is there: one point read, of a document that is at rest.
+    Next,
+    /// Everything: the fence and the record too, which say what a compaction took, and whether the document
+    /// is still there.
+    Whole,
+}
+
+/// When the log was read.
+#[derive(Default)]
+pub(super) struct Looks {
+    under_way: Option<(Instant, Look)>,
+    /// When the last began that succeeded.
+    last: Option<Instant>,
+    whole: Option<Instant>,
+}
+
+impl Looks {
+    fn begin(&mut self, now: Instant, may_be_brief: bool) -> Look {
+        let lately = |at: Option<Instant>, within| at.is_some_and(|at| now - at < within);
+        // What was written since the last look is in the log yet, whatever was compacted meanwhile.
+        let is_brief =
+            may_be_brief && lately(self.last, REPLACED_STAYS / 2) && lately(self.whole, SELDOM);
+        let look = if is_brief { Look::Next } else { Look::Whole };
+        self.under_way = Some((now, look));
+        look
+    }
+
+    fn end(&mut self, is_read: bool) {
+        if let Some((began, look)) = self.under_way.take().filter(|_| is_read) {
+            self.last = Some(began);
+            if look == Look::Whole {
+                self.whole = Some(began);
+            }
+        }
+    }
 }
 
 /// The next news; never, where there are no other nodes.
@@ -38,8 +82,17 @@ pub(super) async fn hear(news: &mut Option<Subscription>) -> Result<Bytes, Lagge
 }
 
 impl<E: Engine> Actor<E> {
+    /// Looks whether other nodes wrote something, as is done now and then.
+    pub(super) fn look_at_log(&mut self) {
+        self.read(Duration::ZERO, true);
+    }
+
     /// Reads what other nodes wrote since; again, when that is under way already.
     pub(super) fn read_log(&mut self, after: Duration) {
+        self.read(after, false);
+    }
+
+    fn read(&mut self, after: Duration, may_be_brief: bool) {
         if self.reading != Reading::No {
             self.reading = Reading::Again;
             return;
@@ -47,12 +100,16 @@ impl<E: Engine> Actor<E> {
         self.reading = Reading::Once;
         self.log_begins();
         let reload = std::mem::take(&mut self.reload);
+        let look = self.looks.begin(Instant::now(), may_be_brief && !reload);
         let (node, turns) = (self.node.clone(), self.turns.clone());
         let (id, seq) = (self.me.id, self.document.state().seq());
         // A task of its own: it may get the turn for heavy work that this actor waits for, too.
         let read = tokio::spawn(async move {
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
+            }
+            if look == Look::Next && !node.store.log().begins_at(id, seq + 1).await? {
+                return Ok(Missed::Entries(Vec::new()));
             }
             let seq = (!reload).then_some(seq);
             load::missed::<E>(&node.store, &turns, id, seq).await
@@ -71,6 +128,7 @@ impl<E: Engine> Actor<E> {
     pub(super) fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         let is_read = missed.is_ok();
+        self.looks.end(is_read);
         match missed {
             Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),

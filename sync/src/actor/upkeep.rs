@@ -12,6 +12,7 @@ use crate::{
     Config, Documents, SyncFault, compact,
     contents::Late,
     document::{Applied, Change, EditId, Engine, Input},
+    heavy::LARGE,
     projection::{self, Content, Kept, Written},
 };
 
@@ -61,6 +62,8 @@ pub(super) struct Upkeep {
     logs: Queue,
     compacting: bool,
     compact_again: Option<Instant>,
+    /// How often it failed in a row.
+    not_compacted: u32,
     carrying: Carrying,
     snapshot_seq: u64,
 }
@@ -115,6 +118,7 @@ impl Upkeep {
             logs: Queue::default(),
             compacting: false,
             compact_again: None,
+            not_compacted: 0,
             carrying: Carrying::No,
             snapshot_seq: record.snapshot_seq,
         }
@@ -176,7 +180,7 @@ impl<E: Engine> Actor<E> {
         }
         if passed(&mut self.upkeep.next_poll, now) {
             self.upkeep.next_poll = self.upkeep.poll.map(|poll| now + poll);
-            self.read_log(Duration::ZERO);
+            self.look_at_log();
         }
         if self.upkeep.project.is_some_and(|due| due <= now) {
             self.project();
@@ -199,8 +203,9 @@ impl<E: Engine> Actor<E> {
         let is_slow = tail > 0 && memory(self.document.state()) > LEAVE_MEMORY;
         if (tail > LEAVE_UPDATES || is_slow)
             && self.upkeep.compact_again.is_none_or(|again| again <= now)
+            && !self.compact()
         {
-            self.compact();
+            return; // it has its turn soon
         }
         if quiet && self.work.is_empty() && !self.document.is_unsaved() {
             self.ended = Some(End::Idle);
@@ -353,21 +358,32 @@ impl<E: Engine> Actor<E> {
         }
     }
 
-    fn compact(&mut self) {
+    /// Begins to make a snapshot, unless one is being made or there cannot be one. Not when another document
+    /// has the turn: then it says no.
+    fn compact(&mut self) -> bool {
         if self.document.state().has_orphans() {
             self.upkeep.compact_again = Some(Instant::now() + HOPELESS);
-            return;
+            return true;
         }
-        if std::mem::replace(&mut self.upkeep.compacting, true) {
-            return;
+        if self.upkeep.compacting {
+            return true;
         }
+        let is_large = self.document.state().bytes() > LARGE;
+        let turn = is_large.then(|| self.node.snapshots.clone().try_acquire_owned());
+        if matches!(turn, Some(Err(_))) {
+            return false;
+        }
+        self.upkeep.compacting = true;
         let snapshot = self.document.snapshot(self.node.clock.now());
         let version = self.document.state_mut().version();
         let (store, id) = (self.node.store.clone(), self.me.id);
+        let stays = self.upkeep.poll.map(|_| compact::REPLACED_STAYS);
         let run = async move {
-            Done::Compacted(compact::run::<E::State>(&store, id, snapshot, version).await)
+            let _turn = turn;
+            Done::Compacted(compact::run::<E::State>(&store, id, snapshot, version, stays).await)
         };
         self.work.push(run.boxed());
+        true
     }
 
     pub(super) fn compacted(&mut self, result: Result<u64, SyncFault>) {
@@ -375,11 +391,14 @@ impl<E: Engine> Actor<E> {
         match result {
             Ok(seq) => {
                 self.upkeep.snapshot_seq = self.upkeep.snapshot_seq.max(seq);
-                self.upkeep.compact_again = None;
+                (self.upkeep.compact_again, self.upkeep.not_compacted) = (None, 0);
             }
             Err(fault) => {
                 tracing::warn!(document = %self.me.id, %fault, "a snapshot could not be made");
-                let wait = if fault == SyncFault::Corrupt { HOPELESS } else { AGAIN };
+                // Longer each time: a store that is not done in time is not helped by more of the same.
+                let longer = AGAIN * (1 << self.upkeep.not_compacted.min(7));
+                self.upkeep.not_compacted += 1;
+                let wait = if fault == SyncFault::Corrupt { HOPELESS } else { longer };
                 self.upkeep.compact_again = Some(Instant::now() + wait);
             }
         }

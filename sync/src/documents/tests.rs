@@ -309,7 +309,7 @@ async fn a_compacted_note_was_last_changed_when_it_was() {
         authors: Vec::new(),
     };
     let version = Applied::version(&mut state);
-    crate::compact::run::<State>(&desk.store, id, snapshot, version).await.unwrap();
+    crate::compact::run::<State>(&desk.store, id, snapshot, version, None).await.unwrap();
     assert!(
         desk.store.log().read(id, 1, 1).await.unwrap().is_empty(),
         "the log is in the snapshot"

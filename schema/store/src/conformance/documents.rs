@@ -87,6 +87,9 @@ pub(super) async fn are_written_in_order(store: &Store) {
     assert_eq!(texts(store, a, 2).await, ["H", "e", "llo"], "an entry is read whole");
     assert_eq!(texts(store, a, 3).await, ["llo"]);
     assert!(texts(store, a, 4).await.is_empty(), "nothing yet");
+    for (seq, begins) in [(1, true), (2, false), (3, true), (4, false)] {
+        assert_eq!(store.log().begins_at(a, seq).await, Ok(begins), "an entry begins at {seq}");
+    }
     assert_eq!(store.log().read(a, 1, 1).await.unwrap().len(), 1, "at least one entry");
 
     let large = "x".repeat(MAX_PIECE - 10);
@@ -158,7 +161,7 @@ pub(super) async fn are_compacted(store: &Store) {
     log.put_snapshot(document, &large).await.unwrap();
     assert_eq!(log.latest_snapshot(document).await, Ok(None), "it does not count yet");
     assert_eq!(log.read_snapshot(document, 2).await, Ok(Some(large.clone())), "to be verified");
-    log.prune(document).await.unwrap();
+    log.prune(document, u64::MAX).await.unwrap();
     assert_eq!(texts(store, document, 1).await.len(), 4, "nothing is deleted before it counts");
 
     log.adopt_snapshot(document, 2, 9).await.unwrap();
@@ -169,12 +172,16 @@ pub(super) async fn are_compacted(store: &Store) {
     let record = store.records::<DocumentRecord>().get(&document).await.unwrap().unwrap();
     assert_eq!((record.snapshot_seq, record.bytes), (2, 9));
 
-    log.prune(document).await.unwrap();
+    log.prune(document, 1).await.unwrap();
+    assert_eq!(log.begins_at(document, 1).await, Ok(false));
+    assert_eq!(log.begins_at(document, 2).await, Ok(true), "no further than asked");
+    log.prune(document, u64::MAX).await.unwrap();
+    assert_eq!(log.begins_at(document, 2).await, Ok(false));
     assert_eq!(texts(store, document, 1).await, ["c", "d"], "what it replaced is gone");
     log.put_snapshot(document, &snapshot(store, 4, 5)).await.unwrap();
     log.adopt_snapshot(document, 4, 5).await.unwrap();
     assert_eq!(log.adopt_snapshot(document, 2, 9).await, Err(StoreError::Conflict), "only upward");
-    log.prune(document).await.unwrap();
+    log.prune(document, u64::MAX).await.unwrap();
     assert_eq!(log.read_snapshot(document, 2).await, Ok(None), "as are older snapshots");
     assert!(texts(store, document, 1).await.is_empty());
     assert_eq!(
@@ -194,7 +201,7 @@ pub(super) async fn are_fenced(store: &Store) {
     log.adopt_snapshot(document, 3, 10).await.unwrap();
     let fenced = Outcome::Fenced { snapshot_seq: 3 };
     assert_eq!(one(store, sleeper.clone()).await, fenced, "who slept through a compaction");
-    log.prune(document).await.unwrap();
+    log.prune(document, u64::MAX).await.unwrap();
     assert_eq!(one(store, sleeper.clone()).await, fenced, "also when the log is empty");
     assert!(texts(store, document, 1).await.is_empty(), "and nothing of it stays");
     assert_eq!(one(store, Append { seq: 5, ..sleeper.clone() }).await, Outcome::Behind, "no gap");

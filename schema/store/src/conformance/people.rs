@@ -200,3 +200,37 @@ async fn refuse_foreign_cursors(readers: &Records<Reader>, query: Page<'_>) {
     let operator = bson::doc! { "$gt": "" };
     assert!(refused(with(Page::of("card").equal(operator), None).await), "an operator as a key");
 }
+
+pub(super) async fn are_forgotten_after_a_time(store: &Store) {
+    let readers = store.records::<Reader>();
+    let at = Timestamp::from_millis;
+    let mut there = Vec::new();
+    for seen_at in [-40, -30, -20, -10] {
+        let guest = Reader { seen_at: at(seen_at), ..reader(store, "guest") };
+        there.push(readers.insert(guest).await.unwrap().value);
+    }
+    let back = Reader { seen_at: store.clock().now(), ..there[0].clone() };
+    readers.replace(back, 1).await.unwrap();
+    assert_eq!(
+        readers.delete_before("seen", at(-10)).await,
+        Ok(2),
+        "those who were not seen since"
+    );
+    let ids: Vec<_> = there.iter().map(|one| one.id).collect();
+    let left = readers.get_many(&ids).await.unwrap();
+    let is_left: Vec<_> = left.iter().map(Option::is_some).collect();
+    assert_eq!(
+        is_left,
+        [true, false, false, true],
+        "who has come back stays; a bound is exclusive"
+    );
+    for number in 0..120 {
+        let guest = Reader { seen_at: at(-50 - number), ..reader(store, "guest") };
+        readers.insert(guest).await.unwrap();
+    }
+    assert_eq!(readers.delete_before("seen", at(-9)).await, Ok(121), "more than a batch");
+    let nobody = readers.delete_before("_id", UserId::from_bytes([0; 12])).await;
+    assert_eq!(nobody, Ok(0), "nobody's id is less than the least");
+    let refused = readers.delete_before("secret", at(0)).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "an index that is not declared");
+}

@@ -28,9 +28,10 @@ use crate::{
     log::{Append, Outcome, split},
 };
 
-/// What one insert has at most: the wire's limits are 100,000 documents and 48 MB.
+/// What one insert has at most: the wire's limits are 100,000 documents and 48 MB, and a slow server has to
+/// be done with it in time. One document may be larger.
 const DOCUMENTS: usize = 10_000;
-const BYTES: usize = 32 << 20;
+const BYTES: usize = 8 << 20;
 
 /// The longest document that `MongoDB` takes, with room for its own fields.
 const LONGEST: usize = (16 << 20) - (16 << 10);
@@ -440,15 +441,16 @@ mod tests {
 
     #[test]
     fn what_is_over_the_wires_limits_is_several_inserts() {
-        let sizes = [5 << 20; 14].into_iter().chain(std::iter::repeat_n(1, 2 * DOCUMENTS));
+        let sizes = [5 << 20; 3].into_iter().chain([9 << 20]);
+        let sizes = sizes.chain([3 << 20; 3]).chain(std::iter::repeat_n(1, 2 * DOCUMENTS));
         let batches = batches(sizes.enumerate().map(|(place, size)| job(place, size)).collect());
         let shape: Vec<usize> = batches.iter().map(Vec::len).collect();
-        assert_eq!(shape, [6, 6, DOCUMENTS, DOCUMENTS, 2]);
-        for batch in &batches {
+        assert_eq!(shape, [1, 1, 1, 1, 2, DOCUMENTS, DOCUMENTS, 1]);
+        for batch in batches.iter().filter(|batch| batch.len() > 1) {
             let bytes: usize = batch.iter().map(|job| job.piece().body.as_bytes().len()).sum();
             assert!(bytes <= BYTES);
         }
         let places = batches.iter().flatten().map(|job| job.place);
-        assert!(places.eq(0..14 + 2 * DOCUMENTS), "each once, in order");
+        assert!(places.eq(0..7 + 2 * DOCUMENTS), "each once, in order");
     }
 }

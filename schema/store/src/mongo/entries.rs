@@ -72,6 +72,18 @@ pub(super) async fn read(
     Err(StoreError::Unavailable(format!("{document} is being compacted again and again")))
 }
 
+/// Whether an entry begins at `seq`, whatever the fence says of it.
+pub(super) async fn begins_at(
+    mongo: &Mongo,
+    document: DocumentId,
+    seq: u64,
+) -> Result<bool, StoreError> {
+    let deadline = Deadline::start();
+    let filter = doc! { "_id": entry::id(&document.to_string(), seq) };
+    let find = mongo.log.find_one(filter).projection(doc! { "_id": 1 });
+    Ok(deadline.read(find.max_time(deadline.left())).await?.is_some())
+}
+
 struct Reader<'a> {
     mongo: &'a Mongo,
     document: DocumentId,

@@ -192,6 +192,30 @@ pub(super) async fn scan(
     listed(find.max_time(deadline.left()), deadline).await
 }
 
+/// Deletes what a walk finds. The filter is asked again of each: others may have changed it meanwhile.
+pub(super) async fn delete_scanned(
+    mongo: &Mongo,
+    collection: Collection,
+    scan: &Scan,
+) -> Result<u64, StoreError> {
+    let deadline = Deadline::start();
+    let rows = mongo.rows(collection.name);
+    let (filter, limit) = (filter::filter(scan)?, i64::try_from(scan.limit).unwrap_or(i64::MAX));
+    let find = rows.find(filter.clone()).sort(filter::order(scan)).limit(limit);
+    let find = find.projection(doc! { "_id": 1 }).max_time(deadline.left());
+    let mut cursor = deadline.read(find).await?;
+    let mut ids = Vec::new();
+    while deadline.read(cursor.advance()).await? {
+        let id = cursor.current().get("_id").ok().flatten();
+        ids.extend(id.and_then(|id| Bson::try_from(id).ok()));
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let still = doc! { "$and": [ { "_id": { "$in": ids } }, filter ] };
+    Ok(deadline.write(rows.delete_many(still)).await?.deleted_count)
+}
+
 /// Counts by the command that is exact on a sharded cluster too.
 pub(super) async fn count(
     mongo: &Mongo,

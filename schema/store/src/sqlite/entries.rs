@@ -121,6 +121,17 @@ pub(super) fn fence(connection: &Connection, id: &[u8]) -> Result<u64, Fault> {
     seq.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(|| rows::unreadable(collection))
 }
 
+/// Whether an entry begins at `seq`.
+pub(super) fn begins_at(
+    connection: &Connection,
+    document: DocumentId,
+    seq: u64,
+) -> Result<bool, Fault> {
+    let mut look =
+        connection.prepare_cached("SELECT 1 FROM document_log WHERE d = ?1 AND s = ?2")?;
+    Ok(look.exists(params![document.to_string(), seq.cast_signed()])?)
+}
+
 /// Entries whose last update is `from_seq` or later, without a gap.
 pub(super) fn read(
     connection: &Connection,

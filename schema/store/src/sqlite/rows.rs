@@ -143,6 +143,15 @@ pub(super) fn delete(connection: &Connection, table: &Table, id: &[u8]) -> Resul
     Ok(connection.prepare_cached(&table.delete)?.execute([id])? > 0)
 }
 
+pub(super) fn delete_scanned(
+    connection: &Connection,
+    table: &Table,
+    scan: &Scan,
+) -> Result<u64, Fault> {
+    let (sql, parameters) = table.delete_scanned(scan)?;
+    Ok(connection.prepare_cached(&sql)?.execute(params_from_iter(parameters))? as u64)
+}
+
 /// So many broken records are passed over in a page.
 const BROKEN: usize = 64;
 

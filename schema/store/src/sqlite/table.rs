@@ -92,13 +92,16 @@ impl Table {
                 continue;
             }
             connection.execute_batch(&format!("ALTER TABLE {name} ADD COLUMN {}", column(key)))?;
-            let mut rows = connection.prepare(&format!("SELECT _id, bson FROM {name}"))?;
+            let mut ids = connection.prepare(&format!("SELECT _id FROM {name}"))?;
+            let mut read =
+                connection.prepare(&format!("SELECT bson FROM {name} WHERE _id = ?1"))?;
             let mut fill =
                 connection.prepare(&format!("UPDATE {name} SET k_{key} = ?2 WHERE _id = ?1"))?;
-            let rows = rows
-                .query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-            // Collected first: a walk along a table that changes under it may see a row twice.
-            for (id, bson) in rows.collect::<Result<Vec<_>, _>>()? {
+            // Collected first: a walk along a table that changes under it may see a row twice. Only the
+            // ids: all records together may be more than memory holds.
+            let ids = ids.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+            for id in ids.collect::<Result<Vec<_>, _>>()? {
+                let bson: Vec<u8> = read.query_row([&id], |row| row.get(0))?;
                 let document = RawDocument::from_bytes(&bson)
                     .map_err(|error| Fault::corrupt(format!("a record of {name}: {error}")))?;
                 fill.execute((id, key::field(document, key)?))?;
@@ -109,6 +112,17 @@ impl Table {
 
     /// The statement of a walk along an index, and its parameters.
     pub(super) fn scan(&self, scan: &Scan) -> Result<(String, Vec<Value>), Fault> {
+        self.walk("_id, _rev, crc, bson", scan)
+    }
+
+    /// The statement that deletes what a walk finds, and its parameters.
+    pub(super) fn delete_scanned(&self, scan: &Scan) -> Result<(String, Vec<Value>), Fault> {
+        let (found, parameters) = self.walk("_id", scan)?;
+        let sql = format!("DELETE FROM {} WHERE _id IN ({found})", self.collection.name);
+        Ok((sql, parameters))
+    }
+
+    fn walk(&self, columns_read: &str, scan: &Scan) -> Result<(String, Vec<Value>), Fault> {
         let name = self.collection.name;
         let mut conditions = Conditions::equal(&scan.index, &scan.prefix)?;
         let next = scan.index.keys.get(scan.prefix.len());
@@ -131,7 +145,7 @@ impl Table {
         }
         let order: Vec<String> = columns.iter().map(|column| format!("{column} {way}")).collect();
         let sql = format!(
-            "SELECT _id, _rev, crc, bson FROM {name} {} ORDER BY {} LIMIT ?{}",
+            "SELECT {columns_read} FROM {name} {} ORDER BY {} LIMIT ?{}",
             conditions.sql,
             order.join(", "),
             conditions.parameters.len() + 1,

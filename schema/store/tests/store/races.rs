@@ -92,7 +92,7 @@ async fn a_compaction_fences_a_process_that_slept(home: Home) {
     };
     awake.log().put_snapshot(document, &snapshot).await.unwrap();
     awake.log().adopt_snapshot(document, 2, 2).await.unwrap();
-    awake.log().prune(document).await.unwrap();
+    awake.log().prune(document, u64::MAX).await.unwrap();
     assert_eq!(hall::one(&asleep, dream).await, Outcome::Fenced { snapshot_seq: 2 });
     assert_eq!(asleep.log().latest_snapshot(document).await, Ok(Some(snapshot)));
     assert_eq!(hall::one(&asleep, hall::append(document, 3, "dream")).await, Outcome::Stored);

@@ -190,7 +190,10 @@ async fn a_changed_snapshot_is_noticed_and_replaced() {
     chunks.update_one(doc! {}, doc! { "$set": { "at": bson::DateTime::MAX } }).await.unwrap();
     let corrupt = |result| matches!(result, Err(StoreError::Corrupt(_)));
     assert!(corrupt(store.log().latest_snapshot(document).await.map(|_| ())));
-    assert!(corrupt(store.log().prune(document).await), "nothing is deleted for a broken one");
+    assert!(
+        corrupt(store.log().prune(document, u64::MAX).await),
+        "nothing is deleted for a broken one"
+    );
     assert_eq!(chunks.count_documents(doc! {}).await.unwrap(), 1);
     store.log().put_snapshot(document, &snapshot).await.unwrap();
     assert_eq!(store.log().latest_snapshot(document).await, Ok(Some(snapshot)));
@@ -246,7 +249,7 @@ async fn an_entry_below_the_fence_is_no_entry() {
     let snapshot = Snapshot { seq: 3, at: SystemClock.now(), state: "x".into(), authors: vec![] };
     log.put_snapshot(document, &snapshot).await.unwrap();
     log.adopt_snapshot(document, 3, 1).await.unwrap();
-    log.prune(document).await.unwrap();
+    log.prune(document, u64::MAX).await.unwrap();
     assert_eq!(entries.count_documents(doc! {}).await.unwrap(), 0);
     // Longer than what the snapshot replaced: it reaches over the tail.
     leftover.insert("n", 10_i64);
