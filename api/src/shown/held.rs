@@ -97,7 +97,7 @@ impl Held {
                         How::Answer(to) => Some(to.clone()),
                         _ => None,
                     }
-                }))
+                }));
             }
             None => {}
         }

@@ -149,7 +149,7 @@ async fn an_app_that_saves_its_text_box_while_its_person_types_on_takes_nobodys_
         bens.insert_str(0, &words);
         writes_before(&hall, &ben, &path, &words).await;
         // A word that is saved half, then whole.
-        text_box += &format!("ada{round}");
+        text_box.extend(["ada", &round.to_string()]);
         assert_eq!(put(&hall, &ada, &path, &text_box).await, format!("{bens}{text_box}"));
         ada.get(&hall, "/notes").await.is(200);
         text_box += "'s ";

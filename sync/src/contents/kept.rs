@@ -29,11 +29,14 @@ impl Kept {
         list: &TodoList<'_, M>,
         touched: Option<HashSet<String>>,
     ) -> (Vec<Item>, HashMap<TodoId, Hidden>) {
-        match touched {
-            Some(touched) => touched.iter().for_each(|key| self.look(list, key)),
-            None => {
-                *self = Self::default();
-                list.keys().iter().for_each(|key| self.look(list, key));
+        if let Some(touched) = touched {
+            for key in &touched {
+                self.look(list, key);
+            }
+        } else {
+            *self = Self::default();
+            for key in &list.keys() {
+                self.look(list, key);
             }
         }
         let order = in_order(self.places.iter().map(|(id, placed)| (*id, *placed)));

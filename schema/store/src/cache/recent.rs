@@ -221,7 +221,7 @@ mod tests {
         let bounds = Bounds { bytes: 10_000, kept_for: Duration::from_hours(1) };
         clock.advance(Duration::from_millis(900));
         let recent = Recent::new("test", bounds, None, clock.clone());
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         let find = async || recent.find(&["first".to_owned()]).await;
         assert_eq!(find().await.complete_for.as_millis(), 60_900, "since the second it began in");
         for key in ["first", "second", "third"] {

@@ -44,7 +44,9 @@ impl Phone {
         let known = hall.0.doc().get_heads();
         let news = self.doc.get_changes(&known);
         let own: Vec<_> = news.iter().map(|change| change.raw_bytes().to_vec()).collect();
-        own.into_iter().for_each(|change| hall.takes(self.owner, change));
+        for change in own {
+            hall.takes(self.owner, change);
+        }
         self.doc.merge(hall.0.doc()).unwrap();
     }
 
@@ -82,7 +84,7 @@ impl Phone {
                 let done = self.doc.put_object(&entry, "completed", ObjType::Map).unwrap();
                 self.doc.put(&done, "at", "2026-02-01T00:00:00.000Z").unwrap();
             }
-            12 => self.doc.put(&map, &key.to_uppercase(), 5).unwrap(),
+            12 => self.doc.put(&map, key.to_uppercase(), 5).unwrap(),
             13 => self.doc.delete(&entry, "text").unwrap(),
             _ => {
                 let text = match self.doc.get(&entry, "text").unwrap() {
@@ -109,7 +111,9 @@ async fn who_looks_at_what_was_touched_sees_what_who_looks_at_all_sees() {
                 _ => phone.writes(&mut chance),
             }
         }
-        phones.iter_mut().for_each(|phone| phone.syncs(&mut hall));
+        for phone in &mut phones {
+            phone.syncs(&mut hall);
+        }
         assert_eq!(hall.look(&mut kept), hall.all(), "seed {seed}");
     }
 }

@@ -65,8 +65,9 @@ fn key(patch: &Patch) -> Option<String> {
         },
         None if patch.obj == ROOT => None,
         None => match &patch.action {
-            PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key } => Some(key),
-            PatchAction::Increment { prop: Prop::Map(key), .. }
+            PatchAction::PutMap { key, .. }
+            | PatchAction::DeleteMap { key }
+            | PatchAction::Increment { prop: Prop::Map(key), .. }
             | PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
             _ => None,
         },

@@ -157,7 +157,7 @@ async fn what_comes_long_after_a_move_stays_behind_and_what_is_there_is_removed(
     assert_eq!(desk.row(list(1), 1).await.unwrap().text, "a phone's");
     // Of what was taken back the room keeps nothing for ever.
     assert_eq!(desk.documents.empty_moved().await, Ok(1));
-    let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keys = Arc::new(Mutex::new(Vec::new()));
     let found = keys.clone();
     let look = move |maps: &mut dyn MapsMut| {
         *found.lock().unwrap() = ["todos", "moved"].map(|root| maps.keys(root)).concat();
