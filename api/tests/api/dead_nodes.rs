@@ -31,6 +31,17 @@ async fn tells(hall: &Hall, row: SpreadChange) {
     hall.store.records().insert(row).await.unwrap();
 }
 
+/// What a node writes when it has changed something; of what it planned, with the plan that this settles.
+async fn says(
+    hall: &Hall,
+    node: AccessChangeId,
+    change: AccessChange,
+    plan: Option<AccessChangeId>,
+) {
+    let (id, at) = (fresh(hall), hall.clock.now());
+    tells(hall, SpreadChange { id, at, node, change, is_planned: false, plan }).await;
+}
+
 /// What a node writes before it takes something from somebody.
 async fn plans(hall: &Hall, node: AccessChangeId, change: AccessChange) {
     let (id, at) = (fresh(hall), hall.clock.now());
@@ -81,18 +92,7 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     let plan = AccessChangeId::new(&*hall.clock);
     let change = AccessChange::UserChanged(user);
     // What settles it comes first: the node may read between the two.
-    tells(
-        &hall,
-        SpreadChange {
-            at: hall.clock.now(),
-            id: fresh(&hall),
-            node,
-            change,
-            is_planned: false,
-            plan: Some(plan),
-        },
-    )
-    .await;
+    says(&hall, node, change, Some(plan)).await;
     tells(
         &hall,
         SpreadChange { at: hall.clock.now(), id: plan, node, change, is_planned: true, plan: None },
@@ -103,18 +103,7 @@ async fn a_plan_that_its_node_has_settled_is_looked_for_no_more() {
     // next.
     for number in 0..3 {
         let change = AccessChange::DocumentChanged(note(number));
-        tells(
-            &hall,
-            SpreadChange {
-                at: hall.clock.now(),
-                id: fresh(&hall),
-                node,
-                change,
-                is_planned: false,
-                plan: None,
-            },
-        )
-        .await;
+        says(&hall, node, change, None).await;
         assert_eq!(told(&mut changes).await, change);
     }
 }

@@ -2,7 +2,8 @@
  * A list of todos over a Yjs document, laid out as the server lays it out
  * (`sync/src/contents/todos.rs`; both read `schema/fixtures/todos.json`): `todos: id →
  * {text, assignee_id, due_date, completed: null | {at, by}, created_at, position}`, and
- * beside it `moved: id → {was}`; a todo that came from another list says so, `came: {from, was, moves}`. Everything works offline. Knows no server and no screen.
+ * beside it `moved: id → {was}`; a todo that came from another list says so, `came: {from,
+ * was, moves}`. Everything works offline. Knows no server and no screen.
  */
 import type * as Y from "yjs";
 import { newId } from "./ids.js";

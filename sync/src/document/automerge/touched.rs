@@ -37,11 +37,18 @@ impl Touched {
         doc.apply_changes(changes).expect("a checked change applies");
         let Self::Keys(keys) = self else { return };
         let patches = catch_unwind(AssertUnwindSafe(|| doc.diff_incremental()));
+        if patches.is_err() {
+            tracing::warn!(
+                "the library panics when it is to say what changed; all is read instead"
+            );
+        }
         let touched = patches.ok().and_then(|patches| patches.iter().map(key).collect());
         let touched: Option<Vec<String>> = touched;
-        match touched {
-            Some(touched) => keys.extend(touched),
-            None => *self = Self::Any,
+        if let Some(touched) = touched {
+            keys.extend(touched);
+        } else {
+            *self = Self::Any;
+            doc.reset_diff_cursor();
         }
     }
 
