@@ -1,6 +1,10 @@
 //! A hall with an API over a store in a temporary folder, and people who ask it things.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -24,6 +28,15 @@ pub(crate) struct Hall {
     pub(crate) config: Config,
     pub(crate) documents: studyhall_sync::Documents,
     folder: Arc<tempfile::TempDir>,
+}
+
+static LISTENS: Once = Once::new();
+
+/// Somebody listens to the log from the first request on, as in the program. While nobody does, a place that
+/// logs is remembered as one that nobody listens to, and a test that begins to listen just then misses it.
+fn listen() {
+    let log = tracing_subscriber::fmt().with_writer(io::sink).finish();
+    tracing::subscriber::set_global_default(log).unwrap();
 }
 
 /// Sockets are not what is tested here.
@@ -116,6 +129,7 @@ impl Hall {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
+        LISTENS.call_once(listen);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(TestClock::new(7));
         let place = |name: &str| folder.path().join(name).display().to_string();
