@@ -2,7 +2,7 @@
 // `tests/services/build` gets them. Each is a process of the test's own and ends with it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +39,11 @@ function answers(port) {
   });
 }
 
+function standsStill(pid) {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")));
+}
+
 /** A server of one test: it can die, hang, and come back where it was. */
 class Service {
   constructor(t, name, args, port, env = {}) {
@@ -61,8 +66,10 @@ class Service {
     await this.gone;
   }
 
-  pause() {
+  /** Until each of its threads stands still: on a busy machine they answer for some milliseconds after the signal. */
+  async pause() {
     this.process.kill("SIGSTOP");
+    await until(() => standsStill(this.process.pid), `${this.name} stands still`);
   }
 
   resume() {

@@ -2,6 +2,7 @@
 //! shell beside it, ends then.
 
 use std::{
+    fs::{read_dir, read_to_string},
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
@@ -58,9 +59,33 @@ impl Process {
         panic!("{command:?} does not listen on {address}; what it said is above");
     }
 
-    /// Sends it a signal: `STOP`, `CONT`.
-    pub(crate) fn signal(&self, signal: &str) {
-        assert!(self.takes(signal), "it takes the signal {signal}");
+    /// Stops it where it is, until each of its threads stands still: on a busy machine they answer
+    /// for some milliseconds after the signal.
+    ///
+    /// # Panics
+    /// When it is gone, or does not stand still within ten seconds.
+    pub(crate) fn pause(&self) {
+        assert!(self.takes("STOP"), "it takes the signal STOP");
+        for _ in 0..1000 {
+            if self.stands_still() {
+                return;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        panic!("process {} does not stand still", self.pid);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        assert!(self.takes("CONT"), "it takes the signal CONT");
+    }
+
+    fn stands_still(&self) -> bool {
+        let threads = read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
+        threads.flatten().all(|thread| {
+            let stat = read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" T"))
+        })
     }
 
     /// Kills it at once, as `kill -9` does, and waits until it is gone.

@@ -65,12 +65,12 @@ impl S3 {
 
     /// Stops it where it is: connections stay, nothing is answered.
     pub fn pause(&self) {
-        self.process.signal("STOP");
+        self.process.pause();
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.process.signal("CONT");
+        self.process.resume();
     }
 }
 
