@@ -41,6 +41,9 @@ const FULL: usize = 4;
 const INBOUND_SHARE: usize = 4;
 /// Documents whose rows are known to be current.
 const CURRENT: u64 = 50_000;
+/// Of so many people and documents it is known that they were turned away, and for so long.
+const TURNED_AWAY: u64 = 50_000;
+const TURNED_AWAY_FOR: Duration = Duration::from_secs(10);
 /// Mail of this size takes no room of the node's.
 const SMALL: usize = 8 << 10;
 
@@ -81,6 +84,8 @@ pub(crate) struct Node {
     pub(crate) strangers: Strangers,
     /// Documents whose rows were looked at within the last minute, and had all of them.
     pub(crate) current: Cache<DocumentId, ()>,
+    /// Who was told through a socket of its own, seconds ago, that a document is not there for them.
+    pub(crate) turned_away: Cache<(UserId, DocumentId), ()>,
     /// When this node began: what was written before, others had open, and they may be gone.
     pub(crate) began: Timestamp,
     numbers: AtomicU64,
@@ -128,6 +133,10 @@ impl Node {
             current: Cache::builder()
                 .max_capacity(CURRENT)
                 .time_to_live(Duration::from_mins(1))
+                .build(),
+            turned_away: Cache::builder()
+                .max_capacity(TURNED_AWAY)
+                .time_to_live(TURNED_AWAY_FOR)
                 .build(),
             config,
             store,

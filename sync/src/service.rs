@@ -142,6 +142,9 @@ async fn yjs(
     let node = service.node.clone();
     // A refusal before the upgrade makes y-websocket 2 wait longer each time; after it, it would not.
     match service.caller(ticket, request.headers()).await {
+        Ok(caller) if session::yjs::is_turned_away(&node, caller, &name).await => {
+            problem(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
+        }
         Ok(caller) => upgrade(&service, request, move |connection| {
             session::yjs::serve(node, connection, caller, name)
         }),

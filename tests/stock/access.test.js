@@ -73,21 +73,29 @@ test(`${three.name}: a revoked login stops it for good`, async (t) => {
   assert.equal(attempts.length, 1);
 });
 
-test(`${two.name}: a revoked login does not make it spin`, async (t) => {
-  const { ada } = await cast(t, ["ada"]);
-  const note = await ada.note();
-  const { attempts, Counting } = counting();
-  const desk = await two.sit(t, ada, note, { WebSocketPolyfill: Counting });
-  await desk.synced();
-  await ada.logout();
-  // It tries again after every code: an upgrade that is refused makes it wait longer each time.
-  await until(() => attempts.length >= 6, () => `six attempts, there are ${attempts.length}`, 30);
-  const waits = attempts.slice(2, 6).map((at, n) => at - attempts[n + 1]);
-  for (const [n, wait] of waits.entries()) {
-    assert.ok(wait >= 100 * 2 ** (n + 1) - 20, `waited ${waits} ms between attempts`);
-  }
-  assert.equal(desk.provider.wsconnected, false);
-});
+const taken = {
+  "a revoked login": ({ ben }) => ben.logout(),
+  "a note that was taken from somebody": ({ ada, note }) => ada.send("PUT", `/notes/${note.slice("note:".length)}`, { is_shared: false }),
+  "a note that is deleted": ({ ada, note }) => ada.send("DELETE", `/notes/${note.slice("note:".length)}`),
+};
+for (const [what, take] of Object.entries(taken)) {
+  test(`${two.name}: ${what} does not make it spin`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const note = await ada.note({ room_id: await ada.roomWith([ben]), is_shared: true });
+    const { attempts, Counting } = counting();
+    const desk = await two.sit(t, ben, note, { WebSocketPolyfill: Counting });
+    await desk.synced();
+    await take({ ada, ben, note });
+    // It tries again after every code: an upgrade that is refused makes it wait longer each time. A note that
+    // is gone it is told of once more, through a socket, before that.
+    await until(() => attempts.length >= 7, () => `seven attempts, there are ${attempts.length}`, 30);
+    const waits = attempts.slice(3, 7).map((at, n) => at - attempts[n + 2]);
+    for (const [n, wait] of waits.entries()) {
+      assert.ok(wait >= 100 * 2 ** n - 20, `waited ${waits} ms between attempts`);
+    }
+    assert.equal(desk.provider.wsconnected, false);
+  });
+}
 
 test(`${two.name}: a revoked login cannot be used for a new socket`, async (t) => {
   const { ada } = await cast(t, ["ada"]);

@@ -128,6 +128,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     ) -> Reply<'_, Result<Vec<Entry>, StoreError>>;
     /// Whether an entry begins at `seq`, even one that counts as not written: one read by its key.
     fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>>;
+    /// Everything before `seq` is known to be in the log, from another node.
+    fn told(&self, document: DocumentId, seq: u64);
     /// Puts the chunks of one snapshot. One that is adopted and whole stays as it is.
     fn put_chunks(
         &self,

@@ -155,6 +155,12 @@ impl Log {
         self.backend.begins_at(document, seq).await
     }
 
+    /// Another node told of an entry that ends before `seq`, and its reader has all that comes before: who
+    /// appends there, or reads on from there, need not look for what precedes it.
+    pub fn told(&self, document: DocumentId, seq: u64) {
+        self.backend.told(document, seq);
+    }
+
     /// The snapshot at the document's `snapshot_seq`; none when that is 0 or there is no such
     /// document. `Corrupt` when it is named but missing or broken.
     pub async fn latest_snapshot(

@@ -183,6 +183,10 @@ impl Backend for Mongo {
         Box::pin(entries::begins_at(self, document, seq))
     }
 
+    fn told(&self, document: DocumentId, seq: u64) {
+        self.ends.insert(document, seq);
+    }
+
     fn put_chunks(
         &self,
         document: DocumentId,

@@ -165,6 +165,7 @@ impl<E: Engine> Actor<E> {
         match News::decode(&bytes) {
             Ok((from, _)) if from == self.node.id => {}
             Ok((_, News::Entry(entry))) if entry.seq == seq + 1 => {
+                self.node.store.log().told(self.me.id, entry.next_seq());
                 self.feed(Input::Missed { entries: vec![entry], all: false });
             }
             Ok((_, News::Entry(entry))) if entry.next_seq() > seq + 1 => {

@@ -39,6 +39,16 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
     run(connection, outbox, reading).await;
 }
 
+/// Whether somebody comes again who was told a moment ago that there is nothing here for them, and still is
+/// not let in. y-websocket 2 knows no close code: an upgrade that is refused makes it wait longer each time,
+/// one that is taken and closed would not. Now and then it is told again, so that a page that was opened
+/// anew hears why.
+pub(crate) async fn is_turned_away(node: &Node, caller: Caller, name: &str) -> bool {
+    let Ok(id) = name.parse() else { return false };
+    node.turned_away.contains_key(&(caller.user, id))
+        && permission(node, caller, id).await == Ok(Permission::None)
+}
+
 /// A socket with its document.
 struct Attached {
     node: Arc<Node>,
@@ -62,7 +72,10 @@ async fn admit(
     let id: DocumentId = name.parse().map_err(|_| Close::NotFound)?;
     registered.attends(id);
     let permission = match permission(node, caller, id).await.map_err(refused)? {
-        Permission::None => return Err(Close::NotFound),
+        Permission::None => {
+            node.turned_away.insert((caller.user, id), ());
+            return Err(Close::NotFound);
+        }
         permission => permission,
     };
     let peer = node.peer();
