@@ -196,7 +196,7 @@ async fn put_text(
     let Some(_turn) = api.shown.turn_to_put(caller.login, note.id).await else {
         return Err(Fault::Unavailable);
     };
-    let mut putting = api.shown.puts(caller.login, &note, &text).await;
+    let mut putting = api.shown.puts((caller.login, caller.user), &note, &text).await;
     let document = DocumentId::Note(note.id);
     let put = mem::take(&mut putting.put);
     let put = api.documents.put_text(document, caller.user, put).await;

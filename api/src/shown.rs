@@ -13,11 +13,12 @@ use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
     clock::Clock,
-    ids::{LoginId, NoteId},
+    ids::{LoginId, NoteId, UserId},
     note::Note,
+    note_version::NoteVersion,
 };
 use studyhall_store::{
-    Store,
+    Page, Records, Store,
     cache::{Bounds, Found, Recent},
 };
 use studyhall_sync::{Base, Made, PutText};
@@ -34,6 +35,9 @@ const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(
 
 /// Of one answer so much text is remembered; of the rest it is known which it was.
 const OF_AN_ANSWER: usize = 1 << 20;
+
+/// More versions than anybody makes within the hour, one in five minutes.
+const WITHIN_THE_HOUR: usize = 20;
 
 /// Puts of this node whose outcome is not known, so many at once.
 const UNDER_WAY: u64 = 10_000;
@@ -54,6 +58,8 @@ const AT_ONCE: usize = 64;
 /// Texts by who was shown them.
 pub(crate) struct ShownTexts {
     recent: Recent,
+    /// Who wrote when.
+    versions: Records<NoteVersion>,
     clock: Arc<dyn Clock>,
     /// Under way on this node: how a put is made may be known after its answer was given up.
     under_way: Cache<(Reader, String), Made>,
@@ -103,6 +109,7 @@ impl ShownTexts {
         let under_way = Cache::builder().max_capacity(UNDER_WAY).time_to_live(BOUNDS.kept_for);
         Self {
             recent: store.cache().recent("shown", BOUNDS),
+            versions: store.records(),
             clock: store.clock().clone(),
             under_way: under_way.build(),
             turns: [const { Mutex::const_new(()) }; AT_ONCE],
@@ -186,7 +193,12 @@ impl ShownTexts {
 
     /// The sign-in puts a text into this note. What comes back is what it may have been made from. The same
     /// put again changes nothing more: it may be a retry of somebody who never had the answer.
-    pub(crate) async fn puts(&self, login: LoginId, note: &Note, text: &str) -> Putting {
+    pub(crate) async fn puts(
+        &self,
+        (login, user): (LoginId, UserId),
+        note: &Note,
+        text: &str,
+    ) -> Putting {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
@@ -204,7 +216,10 @@ impl ShownTexts {
         let mut values = Vec::new();
         let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
         let mut has_forgotten_base = !bases.has_certain();
-        if has_forgotten_base && !was_shown && !self.is_forgotten(login, note, &found) {
+        if has_forgotten_base
+            && !was_shown
+            && (!self.is_forgotten(login, note, &found) || self.is_only_theirs(user, note).await)
+        {
             let now = Text::After(note.projected_seq);
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(note.projected_seq, How::Listed, note.text.len());
@@ -265,5 +280,15 @@ impl ShownTexts {
         let now = self.clock.now();
         found.complete_for < BOUNDS.kept_for.min(now.since(login.made_at()))
             && now.since(note.updated_at) < BOUNDS.kept_for
+    }
+
+    /// Whether nobody else wrote into the note within the hour: whatever was forgotten, no words of others can
+    /// be missing from what they held.
+    async fn is_only_theirs(&self, user: UserId, note: &Note) -> bool {
+        let since = self.clock.now() - BOUNDS.kept_for;
+        let page = Page::of("note").equal(note.id).descending().limit(WITHIN_THE_HOUR);
+        let Ok(page) = self.versions.page(page).await else { return false };
+        let lately = page.items.iter().filter(|version| version.at >= since);
+        lately.flat_map(|version| &version.by).all(|by| *by == user)
     }
 }

@@ -73,7 +73,7 @@ fn begins(
 }
 
 /// Beyond so many bytes, comparing takes long enough to keep others waiting.
-const LARGE_TEXT: usize = 16 << 10;
+const LARGE_TEXT: usize = 4 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -157,8 +157,9 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, title, bases, has_forgotten_base, only_at, made } = put;
-        let longest = bases.iter().map(|base| base.text.len()).max().unwrap_or_default();
-        let is_large = text.len().max(longest) > LARGE_TEXT;
+        // Each is compared with the text, and with some of the others.
+        let compared: usize = bases.iter().map(|base| base.text.len()).sum();
+        let is_large = text.len() + compared > LARGE_TEXT;
         let mut turn = if is_large {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as encoding from "lib0/encoding";
-import { clients, counting, hocuspocusClients } from "./clients.js";
+import { agree, clients, counting, hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { AWARENESS, Attack } from "./mallory.js";
 import { until } from "./until.js";
@@ -27,6 +27,28 @@ for (const { name, sit } of clients) {
     assert.equal(writer.words, "read me still ");
     const late = await sit(t, ada, note);
     await late.reads("read me still ");
+  });
+}
+
+for (const { name, sit } of clients) {
+  test(`${name}: what is typed while one may only read is saved when one may write again`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben]);
+    const note = await ada.note({ room_id: room, is_shared: true });
+    const [writer, other] = [await sit(t, ada, note), await sit(t, ben, note)];
+    await other.synced();
+    other.write("at first ");
+    await writer.reads("at first ");
+    const may = (settings) => ada.send("PUT", `/rooms/${room}`, { settings });
+    await may(readersOnly);
+    await until(async () => (await ben.ask("PUT", `/notes/${note.slice("note:".length)}`, { text: "" })).status === 403, "he may only read");
+    other.write("meanwhile ");
+    writer.write("ada ");
+    await other.reads("ada ");
+    assert.ok(!writer.words.includes("meanwhile"), "it goes nowhere");
+    await may({ members_can_edit_notes: true });
+    await writer.reads("meanwhile ");
+    await agree([writer, other], ["at first ", "meanwhile ", "ada "]);
   });
 }
 

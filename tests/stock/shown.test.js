@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { hocuspocusClients } from "./clients.js";
+import { cast } from "./hall.js";
 import { installation, shows } from "./installation.js";
 import { until } from "./until.js";
 
@@ -97,6 +98,23 @@ test("Redis has lost what people were shown: both texts stay, nobody's words are
   const bens = "one two three, BEN'S";
   const both = (await ben.at(here).send("PUT", path, { text: bens })).text;
   for (const part of [`${text}, and more`, bens]) assert.ok(holds(both, part), `${part} in ${both}`);
+});
+
+test("the server has begun again: who wrote alone puts what they mean, what somebody else wrote stays", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+  const words = "Plan for Monday\nbring teh slides\n- [ ] milk\n";
+  const alone = await ada.note({ text: words });
+  const shared = await ada.note({ room_id: await ada.roomWith([ben]), is_shared: true, text: words });
+  for (const note of [alone, shared]) await ada.send("GET", pathOf(note));
+  await ben.send("PUT", pathOf(shared), { text: `${words}BEN wrote this.\n` });
+  await hall.stop();
+  await hall.start();
+  const mended = words.replace("teh", "the").replace("[ ]", "[x]");
+  for (const _ of ["first", "again"]) {
+    assert.equal((await ada.send("PUT", pathOf(alone), { text: mended })).text, mended);
+  }
+  const { text } = await ada.send("PUT", pathOf(shared), { text: mended });
+  for (const part of [mended, "BEN wrote this."]) assert.ok(holds(text, part), `${part} in ${text}`);
 });
 
 /** Whether what is left of a text without some letters is this part. */

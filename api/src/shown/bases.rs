@@ -24,6 +24,7 @@ impl Bases {
     ) {
         let (mut is_all_listed, mut is_reopened) = (true, false);
         for (one, text) in held.entries().zip(texts) {
+            let are_newer_listed = is_all_listed;
             is_all_listed &= one.how == How::Listed;
             let is_this = one.text == Text::Put(hash.to_owned());
             let Some(text) = text.or_else(|| is_this.then(|| put.to_owned())) else {
@@ -34,8 +35,9 @@ impl Bases {
                 }
                 continue;
             };
-            let is_put = matches!(one.how, How::Put(_));
-            let base = Base { text, is_put, is_reopened, only_if: None };
+            let is_left = one.how == How::Left;
+            let is_put = is_left || matches!(one.how, How::Put(_));
+            let base = Base { text, is_put, is_left, is_reopened, only_if: None };
             is_reopened |= one.how == How::Opened;
             match &one.how {
                 How::Put(Outcome::Unknown(noted)) => {
@@ -44,6 +46,7 @@ impl Bases {
                         self.found.push((one.text.clone(), Base { only_if: Some(made), ..base }));
                     }
                 }
+                How::Left => self.found.push((one.text.clone(), base)),
                 How::Put(outcome) if is_this => {
                     if *outcome == Outcome::Unheard || !held.is_opened_since(&one.text) {
                         self.found = vec![(one.text.clone(), base)];
@@ -51,9 +54,10 @@ impl Bases {
                     return;
                 }
                 _ if base.text == put => {
-                    // Nobody puts what they hold. Who puts what they held before goes back to it.
-                    if !self.has_certain() {
-                        self.found.push((one.text.clone(), base));
+                    // Who puts what they held before they looked at the note again goes back to it. Else they
+                    // save what they have not changed.
+                    if are_newer_listed || !self.has_certain() {
+                        self.found = vec![(one.text.clone(), base)];
                     }
                     return;
                 }
@@ -64,11 +68,13 @@ impl Bases {
 
     /// Whether there is one that is surely in the note.
     pub(super) fn has_certain(&self) -> bool {
-        self.found.iter().any(|(_, base)| base.only_if.is_none())
+        self.found.iter().any(|(_, base)| base.only_if.is_none() && !base.is_left)
     }
 
     fn add(&mut self, text: Text, base: Base) {
-        let is_same = |(_, one): &&mut (Text, Base)| one.only_if.is_none() && one.text == base.text;
+        let is_same = |(_, one): &&mut (Text, Base)| {
+            one.only_if.is_none() && !one.is_left && one.text == base.text
+        };
         if let Some((_, same)) = self.found.iter_mut().find(is_same) {
             same.is_put |= base.is_put;
         } else {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 const LISTED: usize = 8;
 const OPENED: usize = 4;
 const PUT: usize = 4;
+const LEFT: usize = 4;
 
 /// All of them together, in bytes.
 const BYTES: usize = 4 << 20;
@@ -29,6 +30,8 @@ pub(super) enum How {
     Opened,
     /// It was put. Who may have had no answer says the same once more.
     Put(Outcome),
+    /// It was put, and another put was made of it: its words are their own.
+    Left,
     /// It was the answer to a put, by that one's hash.
     Answer(String),
 }
@@ -101,10 +104,10 @@ impl Held {
             }
             None => {}
         }
-        self.0.retain(|one| {
-            let is_left = |hash: &String| one.text == Text::Put(hash.clone()) || answers(one, hash);
-            !left.iter().any(is_left)
-        });
+        self.0.retain(|one| !left.iter().any(|hash| answers(one, hash)) && one.text != put);
+        let is_left =
+            |one: &&mut Entry| matches!(&one.text, Text::Put(hash) if left.contains(hash));
+        self.0.iter_mut().filter(is_left).for_each(|one| one.how = How::Left);
         self.adds(put, How::Put(outcome), bytes);
         self.adds(Text::After(seq), How::Answer(hash.to_owned()), now);
     }
@@ -129,13 +132,14 @@ impl Held {
 
     fn adds(&mut self, text: Text, how: How, bytes: usize) {
         self.0.push(Entry { text, how, bytes });
-        let (mut listed, mut opened, mut put, mut all) = (0, 0, 0, 0);
+        let (mut listed, mut opened, mut put, mut left, mut all) = (0, 0, 0, 0, 0);
         let mut keep: Vec<bool> = Vec::with_capacity(self.0.len());
         for one in self.0.iter().rev() {
             let (many, most) = match one.how {
                 How::Listed => (&mut listed, LISTED),
                 How::Opened => (&mut opened, OPENED),
                 How::Put(_) | How::Answer(_) => (&mut put, 2 * PUT),
+                How::Left => (&mut left, LEFT),
             };
             *many += 1;
             all += one.bytes;
@@ -167,17 +171,17 @@ mod tests {
         assert_eq!(texts(&held), ["1", "a", "2"], "another tab may have it open");
         held.puts("b", 10);
         held.put(("b", 10), Outcome::Answered, Some(&Text::Put("a".into())), (4, 10));
-        assert_eq!(texts(&held), ["1", "b", "4"]);
+        assert_eq!(texts(&held), ["1", "a", "b", "4"], "the words of the first are hers");
         // This time the answer was taken over.
         held.puts("c", 10);
         held.put(("c", 10), Outcome::Answered, Some(&Text::After(4)), (5, 10));
-        assert_eq!(texts(&held), ["1", "c", "5"]);
+        assert_eq!(texts(&held), ["1", "a", "b", "c", "5"]);
         assert!(!held.is_opened_since(&Text::Put("c".into())));
         held.shows(5, How::Listed, 10);
         assert!(!held.is_opened_since(&Text::Put("c".into())));
         held.shows(5, How::Opened, 10);
         assert!(held.is_opened_since(&Text::Put("c".into())));
-        assert_eq!(texts(&held), ["1", "c", "5", "5"]);
+        assert_eq!(texts(&held), ["1", "a", "b", "c", "5", "5"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Base {
     pub text: String,
     /// Whether the writer has put it themselves.
     pub is_put: bool,
+    /// Whether they have gone on from it: only its words count, as their own.
+    pub is_left: bool,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
     /// It was put, and it is a base only if that was made.
@@ -46,7 +48,11 @@ impl Made {
 }
 
 /// What a put may be taken from, and what its writer would have done to each.
-pub(super) struct Bases(Vec<(Base, Since)>);
+pub(super) struct Bases {
+    bases: Vec<(Base, Since)>,
+    /// Which one it is if all of them are in the document.
+    of_all: Option<usize>,
+}
 
 impl Bases {
     pub(super) fn compared(bases: Vec<Base>, text: &str) -> Self {
@@ -55,17 +61,30 @@ impl Bases {
             let since = if is_only { Since::default() } else { Since::between(&base.text, text) };
             (base, since)
         };
-        Self(bases.into_iter().map(since).collect())
+        let mut compared = Self { bases: bases.into_iter().map(since).collect(), of_all: None };
+        compared.of_all = compared.found(&compared.numbers(|_| true));
+        compared
     }
 
     /// The one that it is taken from, of those that are in the document.
     pub(super) fn begun_with(&self, clock: impl Fn(u64) -> u32) -> Option<(usize, &str)> {
         let is_there = |base: &Base| base.only_if.as_ref().is_none_or(|made| made.is_in(&clock));
-        let there = self.0.iter().enumerate().filter(|(_, (base, _))| is_there(base));
-        let candidates = there.map(|(number, (base, since))| {
-            (number, Candidate { since, is_put: base.is_put, is_reopened: base.is_reopened })
-        });
-        let number = begun_with(candidates)?;
-        Some((number, &self.0[number].0.text))
+        let there = self.numbers(is_there);
+        let found = if there.len() == self.bases.len() { self.of_all } else { self.found(&there) };
+        found.map(|number| (number, self.bases[number].0.text.as_str()))
+    }
+
+    fn numbers(&self, is_there: impl Fn(&Base) -> bool) -> Vec<usize> {
+        (0..self.bases.len()).filter(|number| is_there(&self.bases[*number].0)).collect()
+    }
+
+    fn found(&self, numbers: &[usize]) -> Option<usize> {
+        let candidate = |number: &usize| {
+            let (Base { text, is_put, is_left, is_reopened, .. }, since) = &self.bases[*number];
+            let (is_put, is_left, is_reopened) = (*is_put, *is_left, *is_reopened);
+            Candidate { text, since, is_put, is_left, is_reopened }
+        };
+        let candidates: Vec<_> = numbers.iter().map(candidate).collect();
+        begun_with(&candidates).map(|place| numbers[place])
     }
 }

@@ -1,21 +1,26 @@
-//! Which of some texts the writer of another began with: found out from what has been typed since each, and
-//! what deleted. Must not know documents.
+//! Which of some texts the writer of another began with: found out from what has been typed since each, what
+//! deleted, and what others added from one to the next. Must not know documents.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    ops::Range,
 };
 
 use super::words::{changes, words};
 
-/// So much may two people have typed alike, in bytes: a word, a tick. Whoever has more of a text has seen it.
+/// Less than this may two people have typed alike, in bytes: a word, a tick.
 const ALIKE: usize = 12;
+/// So much in one piece nobody types as somebody else has it, in words and in bytes.
+const ONE_PIECE: (usize, usize) = (5, 24);
 
 /// What has been done to a text until it was another, without the space.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Since {
     typed: usize,
     deleted: usize,
+    /// Where it was changed: words that are another's now, or nobody's.
+    changed: Vec<Range<usize>>,
     /// The hashes of the words that were deleted, and how often each.
     gone: HashMap<u64, usize>,
     /// Whether something of it is left, or there was nothing.
@@ -27,8 +32,9 @@ impl Since {
     pub fn between(base: &str, text: &str) -> Self {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let mut since = Self::default();
-        let (old, new) = differing(base, text);
+        let (head, old, new) = differing(base, text);
         for change in changes(old, new) {
+            since.changed.push(head + change.start..head + change.end);
             let (gone, come) = apart(&old[change.start..change.end], &change.inserted);
             since.typed += letters(come);
             since.deleted += letters(gone);
@@ -53,38 +59,177 @@ impl Since {
 /// A text that somebody may have begun with.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
+    pub text: &'a str,
     /// What they would have done to it.
     pub since: &'a Since,
     /// Whether they have put it themselves.
     pub is_put: bool,
+    /// Whether they have gone on from it: it says which words are their own, and they do not hold it any more.
+    pub is_left: bool,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
 }
 
-impl Candidate<'_> {
-    /// Whether they have begun with this rather than with a newer one: then they have changed less. Who has
-    /// words of the newer one in their text has seen it, though. Nothing says that they began with what they
-    /// kept nothing of, unless they have it from putting it: this they have left only for a text from which
-    /// they have taken nothing else.
-    fn is_rather_than(self, newer: Candidate<'_>) -> bool {
-        let alike = if newer.is_put { 0 } else { ALIKE };
-        self.since.typed <= newer.since.typed + alike
-            && self.since.size() < newer.since.size()
-            && (self.since.is_kept || (self.is_put && !self.is_reopened))
-            && (!newer.is_put || self.since.takes_no_more(newer.since))
+impl<'a> Candidate<'a> {
+    /// Whether nothing says that they began with this: they kept nothing of it, and have it from others, or have
+    /// opened the note since.
+    fn is_far(self) -> bool {
+        !self.since.is_kept && (!self.is_put || self.is_reopened)
+    }
+
+    /// Whether what others `added` here has been seen by who wrote a text of their own of it or of something
+    /// older; none where no word was added. They have, where all of that is in their text, or most, or more in
+    /// one piece than two people write alike; or where they only took away.
+    fn has_been_seen(self, added: &[Range<usize>]) -> Option<bool> {
+        let all = self.telling(added);
+        let is_left = without(added, &self.since.changed);
+        let left = self.telling(&is_left);
+        let is_one_piece = |piece: &Range<usize>| {
+            let text = &self.text[piece.clone()];
+            let whole = self.lines_of(piece).any(|line| letters(line) >= ALIKE);
+            whole || (words(text).len() >= ONE_PIECE.0 && letters(text) >= ONE_PIECE.1)
+        };
+        let only_takes = || self.since.typed == 0 && (left > ALIKE || 2 * left >= all);
+        (all > 0).then(|| 3 * left >= 2 * all || only_takes() || is_left.iter().any(is_one_piece))
+    }
+
+    /// The lines of which all is in this part.
+    fn lines_of(self, part: &Range<usize>) -> impl Iterator<Item = &'a str> + use<'a> {
+        let begins = part.start == 0 || self.text[..part.start].ends_with('\n');
+        let ends = part.end == self.text.len() || self.text[part.end..].starts_with('\n');
+        let lines = self.text[part.clone()].split('\n');
+        let last = lines.clone().count() - 1;
+        let is_whole = move |at: usize| (at > 0 || begins) && (at < last || ends);
+        lines.enumerate().filter(move |(at, _)| is_whole(*at)).map(|(_, line)| line)
+    }
+
+    /// How many bytes of these parts are letters and digits: brackets, bullets and bars are everybody's.
+    fn telling(self, parts: &[Range<usize>]) -> usize {
+        let signs = parts.iter().flat_map(|part| self.text[part.clone()].chars());
+        signs.filter(|sign| sign.is_alphanumeric()).map(char::len_utf8).sum()
     }
 }
 
 /// Which of these, the newest first, the writer began with.
-pub fn begun_with<'a>(candidates: impl Iterator<Item = (usize, Candidate<'a>)>) -> Option<usize> {
-    let rather = |found: (usize, Candidate<'a>), older: (usize, Candidate<'a>)| {
-        if older.1.is_rather_than(found.1) { older } else { found }
-    };
-    candidates.reduce(rather).map(|(number, _)| number)
+pub fn begun_with(candidates: &[Candidate<'_>]) -> Option<usize> {
+    let held: Vec<usize> = (0..candidates.len()).filter(|at| !candidates[*at].is_left).collect();
+    let (first, older) = held.split_first()?;
+    let mut found = Newer::of(candidates, *first);
+    for older in older {
+        if found.is_left_for(*older) {
+            found = Newer::of(candidates, *older);
+        }
+    }
+    Some(found.at)
 }
 
-/// Two texts without the lines that both begin with, and end with.
-fn differing<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
+/// The text that they began with, as far as was looked, among all of them.
+struct Newer<'a> {
+    candidates: &'a [Candidate<'a>],
+    at: usize,
+    /// Where it has what each older one has not.
+    added: HashMap<usize, Vec<Range<usize>>>,
+}
+
+impl<'a> Newer<'a> {
+    fn of(candidates: &'a [Candidate<'a>], at: usize) -> Self {
+        Self { candidates, at, added: HashMap::new() }
+    }
+
+    /// Whether they began with an older one instead.
+    fn is_left_for(&mut self, older: usize) -> bool {
+        let (this, that) = (self.candidates[self.at], self.candidates[older]);
+        let is_nearer = that.since.size() < this.since.size();
+        if this.since.size() == 0 || that.since.size() == 0 {
+            return is_nearer;
+        }
+        if that.is_far() {
+            return false;
+        }
+        let has_put = self.candidates[self.at..older].iter().any(|one| one.is_put);
+        let added = self.by_others(older);
+        match this.has_been_seen(&added) {
+            // What they have put since, and nobody added to, is as they have it.
+            None => !has_put && is_nearer,
+            Some(true) => false,
+            // They have left what they put only for a text from which they have taken nothing else.
+            Some(false) if this.is_put => {
+                let only_takes_back = this.since.typed == 0 && that.since.typed > 0;
+                !only_takes_back && is_nearer && that.since.takes_no_more(this.since)
+            }
+            // What nobody has seen is kept, in doubt: a text that is there twice can be mended.
+            Some(false) => true,
+        }
+    }
+
+    /// Where this has what others added since an older one. What was put meanwhile is not theirs; in what was put
+    /// itself it is what had been shown, and not been put before that.
+    fn by_others(&mut self, older: usize) -> Vec<Range<usize>> {
+        let all = self.since(older).to_vec();
+        if !self.candidates[self.at].is_put {
+            return self.without_own(all, self.at);
+        }
+        let mut found = Vec::new();
+        for shown in self.at + 1..older {
+            if !self.candidates[shown].is_put {
+                let new = without(&all, &found);
+                let there = without(&new, self.since(shown));
+                found.extend(self.without_own(there, shown));
+                found.sort_by_key(|part| part.start);
+            }
+        }
+        found
+    }
+
+    /// Parts of this without what was put before another.
+    fn without_own(&mut self, parts: Vec<Range<usize>>, before: usize) -> Vec<Range<usize>> {
+        (before + 1..self.candidates.len()).fold(parts, |parts, at| {
+            if parts.is_empty() || !self.candidates[at].is_put {
+                return parts;
+            }
+            within(&parts, self.since(at))
+        })
+    }
+
+    fn since(&mut self, older: usize) -> &[Range<usize>] {
+        let (old, new) = (self.candidates[older].text, self.candidates[self.at].text);
+        self.added.entry(older).or_insert_with(|| added(old, new))
+    }
+}
+
+/// Where the newer text has what the older one has not.
+fn added(older: &str, newer: &str) -> Vec<Range<usize>> {
+    let (head, old, new) = differing(older, newer);
+    let at = |begin: usize, length: usize| head + begin..head + begin + length;
+    changes(old, new).iter().map(|change| at(change.at, change.inserted.len())).collect()
+}
+
+/// What of these parts is in those as well; both are in order and apart.
+fn within(parts: &[Range<usize>], those: &[Range<usize>]) -> Vec<Range<usize>> {
+    let both = |part: &Range<usize>| {
+        let (start, end) = (part.start, part.end);
+        those.iter().map(move |that| that.start.max(start)..that.end.min(end))
+    };
+    parts.iter().flat_map(both).filter(|part| !part.is_empty()).collect()
+}
+
+/// What of these parts is in none of those; both are in order and apart.
+fn without(parts: &[Range<usize>], those: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut left = Vec::new();
+    for part in parts {
+        let mut from = part.start;
+        for that in those.iter().filter(|that| that.start < part.end && that.end > part.start) {
+            left.push(from..that.start.max(from));
+            from = that.end;
+        }
+        left.push(from..part.end.max(from));
+    }
+    left.retain(|part| !part.is_empty());
+    left
+}
+
+/// Two texts without the lines that both begin with, and end with; how many bytes they begin with.
+fn differing<'a>(old: &'a str, new: &'a str) -> (usize, &'a str, &'a str) {
     let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
     let head = old.as_bytes()[..same].iter().rposition(|byte| *byte == b'\n');
     let head = head.map_or(0, |last| last + 1);
@@ -92,7 +237,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     let same = old.bytes().rev().zip(new.bytes().rev()).take_while(|(a, b)| a == b).count();
     let tail = old.as_bytes()[old.len() - same..].iter().position(|byte| *byte == b'\n');
     let tail = tail.map_or(0, |first| same - first - 1);
-    (&old[..old.len() - tail], &new[..new.len() - tail])
+    (head, &old[..old.len() - tail], &new[..new.len() - tail])
 }
 
 /// What is in place of what, without the letters that both begin with, and end with: who types on at a word
@@ -120,18 +265,24 @@ mod tests {
 
     /// Which of these somebody began with, the oldest first; what they have put themselves begins with `put:`.
     fn base<'a>(texts: &[&'a str], text: &str) -> &'a str {
-        let split = |text: &'a str| match text.strip_prefix("put:") {
-            Some(text) => (text, true),
-            None => (text, false),
+        let split = |text: &'a str| {
+            let (is_left, text) =
+                text.strip_prefix("left:").map_or((false, text), |text| (true, text));
+            let (is_put, text) =
+                text.strip_prefix("put:").map_or((is_left, text), |text| (true, text));
+            (text, is_put, is_left)
         };
         let texts: Vec<_> = texts.iter().rev().map(|text| split(text)).collect();
-        let since: Vec<_> = texts.iter().map(|(base, _)| Since::between(base, text)).collect();
-        let candidates = since.iter().zip(&texts).map(|(since, (_, is_put))| Candidate {
+        let since: Vec<_> = texts.iter().map(|(base, ..)| Since::between(base, text)).collect();
+        let of = |(since, (text, is_put, is_left))| Candidate {
+            text,
             since,
-            is_put: *is_put,
+            is_put,
+            is_left,
             is_reopened: false,
-        });
-        texts[begun_with(candidates.enumerate()).unwrap()].0
+        };
+        let candidates: Vec<_> = since.iter().zip(texts.iter().copied()).map(of).collect();
+        texts[begun_with(&candidates).unwrap()].0
     }
 
     #[test]
@@ -171,10 +322,95 @@ mod tests {
     }
 
     #[test]
-    fn a_second_tab_that_began_before_is_told_from_the_first() {
-        let texts = ["Plan\n", "put:Plan\nada0 writes", "BEN. Plan\nada0 writes"];
+    fn who_takes_their_own_words_back_has_seen_what_came_meanwhile() {
+        let scenes = [
+            ("Shopping\n", "- bananas and oranges\n", "Shopping\n- bananas and oranges\n- milk\n"),
+            (
+                "teh cat sat\n",
+                "and the dog came in from the garden\n",
+                "the cat sat\nand the dog came in from the garden\n",
+            ),
+            (
+                "Agenda for Monday\n",
+                "I think that we need more time.\n",
+                "Agenda for Monday, 10:30\nI think that we need more time.\n",
+            ),
+            (
+                "Plan\n",
+                "We meet on Monday in the library.\n",
+                "Plan (v2)\nWe meet on Monday in the library.\n",
+            ),
+        ];
+        for (open, own, seen) in scenes {
+            let texts = [open, &format!("put:{open}{own}"), seen];
+            assert_eq!(base(&texts, &seen.replace(own, "")), seen);
+        }
+    }
+
+    #[test]
+    fn two_who_write_of_the_same_things_have_not_seen_each_others() {
+        let scenes = [
+            (
+                "Shopping\n",
+                "- [ ] milk\n- [ ] bread\n- [ ] eggs\n- [ ] salt\n",
+                "- [ ] pens\n- [ ] ink\n- [ ] glue\n- [ ] tape\n",
+            ),
+            (
+                "Party\n",
+                "I will bring the salad and the bread.\n",
+                "I will bring the chairs and a table.\n",
+            ),
+            (
+                "Links\n",
+                "https://en.wikipedia.org/wiki/Mitochondrion\n",
+                "https://en.wikipedia.org/wiki/Photosynthesis\n",
+            ),
+            (
+                "When do we meet?\n",
+                "I can come on Monday or on Friday after four.\n",
+                "I can come on Tuesday or on Friday before two.\n",
+            ),
+            (
+                "予定\n",
+                "月曜日に図書館で会いましょう。第四章を復習します。\n",
+                "小さい部屋を予約しました。火曜日に資料を持って行きます。\n",
+            ),
+        ];
+        for (open, bens, adas) in scenes {
+            let (listed, own) = (format!("{open}{bens}"), format!("{open}{adas}"));
+            assert_eq!(base(&[open, &listed], &own), open);
+            // Another tab of hers has seen Ben's, and put a line.
+            let put = format!("put:{listed}I wrote the mail.\n");
+            assert_eq!(base(&[open, &listed, &put], &own), open);
+        }
+    }
+
+    #[test]
+    fn who_writes_alone_began_with_what_they_put() {
+        for (open, put, next) in [
+            ("Name: \n", "Name: Ada\n", "Name: Lovelace\n"),
+            ("", "draft\n", "Essay\n"),
+            ("a\nb\n", "a\nb\nnew\n", "new\na\nb\n"),
+            ("one\ntwo\n", "one\n", "one\ntwo again\n"),
+        ] {
+            assert_eq!(base(&[open, &format!("put:{put}")], next), put);
+        }
+        // What she put before that is hers as well, wherever it was shown.
+        let texts = [
+            "Plan\n",
+            "left:Plan\nMonday at six\n",
+            "Plan\nMonday at six\n.",
+            "put:Plan\nMonday at six\ncake\n",
+        ];
+        assert_eq!(base(&texts, "Plan\nTuesday, noon\ncake\n"), "Plan\nMonday at six\ncake\n");
+    }
+
+    #[test]
+    fn a_second_tab_that_began_before_is_told_from_the_first_by_what_others_wrote() {
+        let texts = ["Plan\n", "BEN. Plan\n", "put:BEN. Plan\nada0 writes"];
         assert_eq!(base(&texts, "Plan\nother tab"), "Plan\n");
         assert_eq!(base(&texts, "My Plan\n"), "Plan\n");
+        assert_eq!(base(&texts, "BEN. Plan\nada0 has written"), "BEN. Plan\nada0 writes");
     }
 
     #[test]
@@ -183,7 +419,7 @@ mod tests {
         let (old, new) = (format!("{text}one two\n{text}"), format!("{text}one three\n{text}"));
         let since = Since::between(&old, &new);
         assert_eq!((since.typed, since.deleted), (4, 2));
-        assert_eq!(differing(&old, &new), ("one two\n", "one three\n"));
+        assert_eq!(differing(&old, &new), (text.len(), "one two\n", "one three\n"));
     }
 
     proptest! {
@@ -202,7 +438,7 @@ mod tests {
 
         #[test]
         fn what_both_have_at_their_edges_is_left_out(old in "[ab\n🦀]{0,12}", new in "[ab\n🦀]{0,12}") {
-            let (from, to) = differing(&old, &new);
+            let (_, from, to) = differing(&old, &new);
             let cut = old.len() - from.len();
             prop_assert_eq!(cut, new.len() - to.len());
             prop_assert_eq!(old == new, from == to);

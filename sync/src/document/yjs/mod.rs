@@ -116,6 +116,14 @@ impl Engine for Yjs {
         }
     }
 
+    /// It is asked for what was refused while it might only read: nothing else makes its client send that.
+    fn promoted(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
+        let Some(known) = document.peers.get_mut(&peer).map(|peer| &mut peer.link) else { return };
+        if known.is_fed() {
+            effects.push(Effect::Step1 { peer, vector: document.state.vector() });
+        }
+    }
+
     fn tick(document: &mut Document<Self>, now: Timestamp, effects: &mut Vec<Effect>) {
         let awareness = &mut document.engine.awareness;
         awareness.expire(now);
