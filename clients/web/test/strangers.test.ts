@@ -7,6 +7,7 @@ import { applyUpdate, Doc, encodeStateAsUpdate, Text, XmlElement, XmlHook, XmlTe
 import { FIELD, SCHEMA } from "../src/editor/schema";
 import { Fit, takeOutEmpty } from "../src/editor/strangers";
 import { linesOf } from "../src/editor/text";
+import { dice } from "./dice";
 
 type Child = XmlElement | XmlText;
 type Attributes = Record<string, unknown>;
@@ -140,15 +141,6 @@ test("what is empty is taken out, with what is empty without it, and no letter",
   expect(found(other)).toBe("misplaced: blockquote");
   expect(linesOf(other)).toEqual(["words"]);
 });
-
-/** The same numbers for the same seed. */
-function dice(seed: number) {
-  let state = seed;
-  return (sides: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * sides);
-  };
-}
 
 const NAMES = Object.keys(SCHEMA.nodes).filter((name) => name !== "text");
 const MARKS = [...Object.keys(SCHEMA.marks), "highlight"];
