@@ -2,21 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocket from "ws";
-import { XmlElement, XmlText } from "../../clients/node_modules/yjs/dist/yjs.mjs";
 import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
-import { eventually, openHall, somebody } from "./people.js";
+import { eventually, openHall } from "./people.js";
+import { adaAndBen as twoAt, element } from "./rich.js";
 
 const hall = await openHall();
 
-/** Ada and Ben in a room with a note that REST made. */
-async function adaAndBen(note) {
-  const [ada, ben] = [await somebody(hall, "Ada"), await somebody(hall, "Ben")];
-  await ada.makeRoom("Biology");
-  const room = new URL(ada.page.url()).pathname.split("/").at(-1);
-  await ben.joinRoom(await ada.inviteCode(), "Biology");
-  const { id } = await ada.posts("/notes", { ...note, title: "The cell", room_id: room, is_shared: true });
-  return { ada, ben, id };
-}
+const adaAndBen = (note) => twoAt(hall, note);
 
 async function open(person, id) {
   await person.page.goto(`/notes/${id}`);
@@ -129,12 +121,6 @@ async function program(person, id) {
   const note = await app.notes.open(id);
   await eventually(() => note.status.get().state, (state) => state === "saved", "the program has the note");
   return { app, note, text: note.doc.getXmlFragment("default") };
-}
-
-function element(name, ...children) {
-  const made = new XmlElement(name);
-  made.insert(0, children.map((child) => (typeof child === "string" ? new XmlText(child) : child)));
-  return made;
 }
 
 const table = (words) => element("table", element("tableRow", element("tableCell", element("paragraph", words))));

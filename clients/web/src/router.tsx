@@ -3,7 +3,7 @@
  * sees the sign-in screen at any address and goes on to that address afterwards.
  */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
-import { Loading } from "./parts/Message";
+import { Failure, Loading } from "./parts/Message";
 import { HistoryScreen } from "./screens/HistoryScreen";
 import { JoinScreen } from "./screens/JoinScreen";
 import { NotFoundScreen } from "./screens/NotFoundScreen";
@@ -46,7 +46,13 @@ const screens = [
 ];
 
 export function newRouter() {
-  return createRouter({ routeTree: root.addChildren(screens), defaultPreload: "intent", scrollRestoration: true });
+  return createRouter({
+    routeTree: root.addChildren(screens),
+    defaultPreload: "intent",
+    scrollRestoration: true,
+    // A screen that fails says so where it is; the frame around it stays.
+    defaultErrorComponent: ({ error }) => <Failure error={error} />,
+  });
 }
 
 declare module "@tanstack/react-router" {

@@ -1,30 +1,23 @@
 /**
  * The text of a rich note: Tiptap on the note's document, with the carets of others; or its lines alone
- * while it holds what this editor does not know and would delete. To open a note changes nothing in it.
+ * while it holds what this editor would delete. To open a note changes nothing in it.
  * Knows nothing of the server, of saving and of who may write.
  */
-import { Stack, Text } from "@mantine/core";
 import type { Note, Person } from "@studyhall/client";
+import { CatchBoundary } from "@tanstack/react-router";
 import { Collaboration } from "@tiptap/extension-collaboration";
 import { CollaborationCaret } from "@tiptap/extension-collaboration-caret";
 import { Placeholder } from "@tiptap/extensions";
 import { EditorContent, useEditor } from "@tiptap/react";
-import { StarterKit } from "@tiptap/starter-kit";
-import { getSchema } from "@tiptap/core";
-import { useEffect, useReducer, useState } from "react";
-import type { Transaction } from "yjs";
+import { useEffect, useState } from "react";
 import { nameOf } from "../hall";
 import { colourOf } from "../parts/colour";
-import { strangerIn, strangerOf } from "./strangers";
-import { linesOf } from "./text";
-import { Toolbar } from "./Toolbar";
 import { onlyCarets } from "./carets";
-
-/** Where the text is in the document. */
-const FIELD = "default";
-// Without a paragraph that is always last: to add it would be an edit by who only looks.
-const STARTER = StarterKit.configure({ undoRedo: false, trailingNode: false, link: { openOnClick: false } });
-const SCHEMA = getSchema([STARTER]);
+import { Guard, unbind, unbindAll } from "./guard";
+import { LinesOnly, type Obstacle } from "./LinesOnly";
+import { FIELD, SCHEMA, STARTER } from "./schema";
+import { Fit, Misfit } from "./strangers";
+import { Toolbar } from "./Toolbar";
 
 interface Props {
   note: Note;
@@ -33,45 +26,32 @@ interface Props {
 }
 
 export function RichEditor(props: Props) {
-  const text = props.note.doc.getXmlFragment(FIELD);
-  const [why, setWhy] = useState(() => unknown(strangerIn(text, SCHEMA)));
-  return why === undefined ? <KnownText {...props} meets={setWhy} /> : <LinesOnly note={props.note} why={why} />;
-}
-
-function unknown(stranger: string | undefined): string | undefined {
-  return stranger === undefined
-    ? undefined
-    : `Another app has put something into this note that this page does not know (“${stranger.slice(0, 60)}”). So that it stays as it is, the note can be read here and not changed.`;
-}
-
-const BROKEN = "The editor has failed, and what it shows may not be what the note says: load the page again to write on.";
-
-function LinesOnly({ note, why }: { note: Note; why: string }) {
+  const { note, writable } = props;
   const text = note.doc.getXmlFragment(FIELD);
-  const [, read] = useReducer((times: number) => times + 1, 0);
-  useEffect(() => {
-    text.observeDeep(read);
-    return () => text.unobserveDeep(read);
-  }, [text]);
+  const [why, setWhy] = useState<Obstacle | undefined>(() => new Fit(text, SCHEMA).misfit());
+  if (why !== undefined) return <LinesOnly note={note} why={why} writable={writable} found={setWhy} />;
+  const fails = (error: unknown) => {
+    unbindAll(text);
+    setWhy(error instanceof Misfit ? error : "failed");
+  };
   return (
-    <Stack gap="sm">
-      <Text className="quiet" role="note">
-        {why}
-      </Text>
-      <div className="prose" role="document" aria-label="Note text">
-        {linesOf(text).map((line, at) => (
-          <p key={at}>{line}</p>
-        ))}
-      </div>
-    </Stack>
+    <CatchBoundary getResetKey={() => note.id} errorComponent={Nothing} onCatch={fails}>
+      <KnownText {...props} meets={setWhy} />
+    </CatchBoundary>
   );
 }
 
-function KnownText({ note, person, writable, meets }: Props & { meets: (why: string) => void }) {
+/** For the moment until the lines are there. */
+function Nothing() {
+  return null;
+}
+
+function KnownText({ note, person, writable, meets }: Props & { meets: (why: Obstacle) => void }) {
   const editor = useEditor({
     editable: writable,
     extensions: [
       STARTER,
+      Guard.configure({ text: note.doc.getXmlFragment(FIELD), meets }),
       Placeholder.configure({ placeholder: "Write here. Everybody with this note sees it at once." }),
       Collaboration.configure({ document: note.doc, field: FIELD }),
       CollaborationCaret.configure({
@@ -90,8 +70,8 @@ function KnownText({ note, person, writable, meets }: Props & { meets: (why: str
             dispatchTransaction?.call(this, transaction);
           } catch (error) {
             console.error(error);
-            editor.destroy();
-            meets(BROKEN);
+            unbind(editor);
+            meets("failed");
           }
         },
       });
@@ -103,16 +83,6 @@ function KnownText({ note, person, writable, meets }: Props & { meets: (why: str
   useEffect(() => {
     editor.setEditable(writable, false);
   }, [editor, writable]);
-  useEffect(() => {
-    const look = (transaction: Transaction) => {
-      const stranger = strangerOf(transaction, note.doc.getXmlFragment(FIELD), SCHEMA);
-      if (stranger === undefined) return;
-      editor.destroy(); // before it hears of it
-      meets(unknown(stranger) ?? BROKEN);
-    };
-    note.doc.on("beforeObserverCalls", look);
-    return () => note.doc.off("beforeObserverCalls", look);
-  }, [editor, note, meets]);
   return (
     <>
       {writable && <Toolbar editor={editor} />}

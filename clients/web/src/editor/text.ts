@@ -1,6 +1,6 @@
 /** A note's text as plain lines, for the clipboard. Knows both kinds of note. */
 import type { Note } from "@studyhall/client";
-import { XmlElement, XmlText, type XmlFragment } from "yjs";
+import { Text, XmlFragment } from "yjs";
 
 export function textOf(note: Note): string {
   const plain = note.doc.getText("content").toString();
@@ -8,11 +8,17 @@ export function textOf(note: Note): string {
   return [note.title, plain, rich].filter(Boolean).join("\n\n");
 }
 
+/** All that is written in an element, in whatever order other apps have put it together. */
 export function linesOf(parent: XmlFragment): string[] {
-  return parent.toArray().flatMap((child) => {
-    if (child instanceof XmlText) return [child.toDelta().map(({ insert }: { insert: unknown }) => insert).join("")];
-    return child instanceof XmlElement ? linesOf(child) : [];
+  return parent.toArray().flatMap((child: unknown) => {
+    if (child instanceof Text) return [lettersOf(child)];
+    return child instanceof XmlFragment ? linesOf(child) : [];
   });
+}
+
+function lettersOf(text: Text): string {
+  const parts: { insert: unknown }[] = text.toDelta();
+  return parts.map(({ insert }) => (typeof insert === "string" ? insert : "")).join("");
 }
 
 /** Which kind of note it is, as far as its document tells. */
