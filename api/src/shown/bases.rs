@@ -37,7 +37,8 @@ impl Bases {
             };
             let is_left = one.how == How::Left;
             let is_put = is_left || matches!(one.how, How::Put(_));
-            let base = Base { text, is_put, is_left, is_reopened, only_if: None };
+            let is_opened = one.how == How::Opened;
+            let base = Base { text, is_put, is_left, is_opened, is_reopened, only_if: None };
             is_reopened |= one.how == How::Opened;
             match &one.how {
                 How::Put(Outcome::Unknown(noted)) => {
@@ -77,6 +78,7 @@ impl Bases {
         };
         if let Some((_, same)) = self.found.iter_mut().find(is_same) {
             same.is_put |= base.is_put;
+            same.is_opened |= base.is_opened;
         } else {
             self.found.push((text, base));
         }

@@ -13,6 +13,8 @@ pub struct Base {
     pub is_put: bool,
     /// Whether they have gone on from it: only its words count, as their own.
     pub is_left: bool,
+    /// Whether they have asked for it.
+    pub is_opened: bool,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
     /// It was put, and it is a base only if that was made.
@@ -80,9 +82,11 @@ impl Bases {
 
     fn found(&self, numbers: &[usize]) -> Option<usize> {
         let candidate = |number: &usize| {
-            let (Base { text, is_put, is_left, is_reopened, .. }, since) = &self.bases[*number];
-            let (is_put, is_left, is_reopened) = (*is_put, *is_left, *is_reopened);
-            Candidate { text, since, is_put, is_left, is_reopened }
+            let (Base { text, is_put, is_left, is_opened, is_reopened, .. }, since) =
+                &self.bases[*number];
+            let (is_put, is_left) = (*is_put, *is_left);
+            let (is_opened, is_reopened) = (*is_opened, *is_reopened);
+            Candidate { text, since, is_put, is_left, is_opened, is_reopened }
         };
         let candidates: Vec<_> = numbers.iter().map(candidate).collect();
         begun_with(&candidates).map(|place| numbers[place])

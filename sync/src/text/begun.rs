@@ -66,6 +66,8 @@ pub struct Candidate<'a> {
     pub is_put: bool,
     /// Whether they have gone on from it: it says which words are their own, and they do not hold it any more.
     pub is_left: bool,
+    /// Whether they have opened the note to get it.
+    pub is_opened: bool,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
 }
@@ -158,8 +160,23 @@ impl<'a> Newer<'a> {
                 !only_takes_back && is_nearer && that.since.takes_no_more(this.since)
             }
             // What nobody has seen is kept, in doubt: a text that is there twice can be mended.
-            Some(false) => true,
+            Some(false) => !this.is_opened || !self.is_written_over(older, &added),
         }
+    }
+
+    /// Whether all that others `added` here, and is not in the text, stands in place of something older that is
+    /// not in it either: who has opened this has rewritten what they have.
+    fn is_written_over(&self, older: usize, added: &[Range<usize>]) -> bool {
+        let (this, that) = (self.candidates[self.at], self.candidates[older]);
+        replaced(that.text, this.text).all(|(gone, come)| {
+            let theirs = within(added, &[come]);
+            if this.has_been_seen(&theirs) != Some(false) {
+                return true;
+            }
+            let gone = [gone];
+            let left = without(&gone, &that.since.changed);
+            that.telling(&gone) > 2 * that.telling(&left)
+        })
     }
 
     /// Where this has what others added since an older one. What was put meanwhile is not theirs; in what was put
@@ -199,9 +216,17 @@ impl<'a> Newer<'a> {
 
 /// Where the newer text has what the older one has not.
 fn added(older: &str, newer: &str) -> Vec<Range<usize>> {
+    replaced(older, newer).map(|(_, come)| come).collect()
+}
+
+/// What of the older text is gone, and what of the newer one stands in its place.
+fn replaced(older: &str, newer: &str) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let (head, old, new) = differing(older, newer);
-    let at = |begin: usize, length: usize| head + begin..head + begin + length;
-    changes(old, new).iter().map(|change| at(change.at, change.inserted.len())).collect()
+    let at = move |begin: usize, length: usize| head + begin..head + begin + length;
+    changes(old, new).into_iter().map(move |change| {
+        let gone = at(change.start, change.end - change.start);
+        (gone, at(change.at, change.inserted.len()))
+    })
 }
 
 /// What of these parts is in those as well; both are in order and apart.
@@ -279,6 +304,7 @@ mod tests {
             since,
             is_put,
             is_left,
+            is_opened: !is_put,
             is_reopened: false,
         };
         let candidates: Vec<_> = since.iter().zip(texts.iter().copied()).map(of).collect();
@@ -403,6 +429,19 @@ mod tests {
             "put:Plan\nMonday at six\ncake\n",
         ];
         assert_eq!(base(&texts, "Plan\nTuesday, noon\ncake\n"), "Plan\nMonday at six\ncake\n");
+    }
+
+    #[test]
+    fn who_opened_what_others_wrote_in_place_of_something_has_rewritten_that() {
+        let texts = ["Plan\nread chapter one\n", "Plan\nwatch the film\n"];
+        assert_eq!(base(&texts, "Plan\nask Anna\n"), texts[1]);
+        assert_eq!(base(&texts, "Plan\nread chapter one twice\n"), texts[0]);
+        let texts = ["Plan\nread chapter one\n", "Plan\nwatch the film\nBEN brings it\n"];
+        assert_eq!(
+            base(&texts, "Plan\nask Anna\n"),
+            texts[0],
+            "what Ben added besides is nothing rewritten"
+        );
     }
 
     #[test]
