@@ -69,7 +69,8 @@ pub(crate) enum FormatName {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutNote {
-    /// Merged into what others write: only the differences become operations.
+    /// Merged into what others write: only the differences become operations. With `If-Match` it is put as it
+    /// is, or refused when the note has moved on.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
