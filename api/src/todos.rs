@@ -9,7 +9,7 @@ use studyhall_schema::{
     access::Permission,
     document::DocumentId,
     ids::{RoomId, TodoId, UserId},
-    todo::{Todo, nobody},
+    todo::{Item, Todo, nobody},
 };
 use studyhall_store::{Page, Records, Versioned};
 use studyhall_sync::{
@@ -45,10 +45,17 @@ pub(crate) struct Created {
 }
 
 /// Where a todo is to be from now on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
     pub(crate) is_shared: Option<bool>,
     pub(crate) room: Option<RoomId>,
+}
+
+/// How a todo is to be from now on, and as what its writer has seen it.
+pub(crate) struct Revision {
+    pub(crate) expected: IfMatch,
+    pub(crate) place: Place,
+    pub(crate) change: TodoChange,
 }
 
 /// What somebody does to a todo where it is.
@@ -273,19 +280,36 @@ async fn check_assignee(
     Err(Fault::Conflict { code: "assignee-not-a-member", detail })
 }
 
-/// Changes a todo, and where it is; its owner decides with whom it is shared.
+/// Changes a todo, and where it is, wherever it is moved meanwhile; its owner decides with whom it is
+/// shared.
 pub(crate) async fn revise(
     api: &Api,
     user: UserId,
     id: TodoId,
-    expected: &IfMatch,
-    place: Place,
-    change: TodoChange,
+    mut revision: Revision,
 ) -> Result<Versioned<Todo>, Fault> {
+    let mut tries = 0..FOLLOWED;
+    loop {
+        tries.next();
+        match revise_once(api, user, id, &mut revision).await {
+            Err(Fault::NotFound) if !tries.is_empty() => show(api, user, id).await.map(drop)?,
+            done => return done,
+        }
+    }
+}
+
+/// What is done of a revision is not asked of the next try.
+async fn revise_once(
+    api: &Api,
+    user: UserId,
+    id: TodoId,
+    revision: &mut Revision,
+) -> Result<Versioned<Todo>, Fault> {
+    let Revision { expected, place, change } = revision;
     let Found { row, others } = find(api, user, id).await?.ok_or(Fault::NotFound)?;
     writable(api, user, row.list).await?;
     expected.check(row.rev)?;
-    let room = wanted_room(place, row.room_id)?;
+    let room = wanted_room(*place, row.room_id)?;
     let moves = place.is_shared.is_some() || place.room.is_some();
     let list = list_of(user, room);
     if moves && list != row.list && row.owner_id != user {
@@ -295,22 +319,24 @@ pub(crate) async fn revise(
     let list = if moves { list } else { row.list };
     writable(api, user, list).await?;
     check_assignee(api, user, room, change.assignee.value()).await?;
-    let mut seen = expected.is_some().then(|| row.value.clone());
     if list != row.list {
-        api.documents.move_todo(&row, seen.is_some(), list, user).await?;
-        seen = None; // it was so when it was moved
+        api.documents.move_todo(&row, expected.is_some(), list, user).await?;
+        (*expected, *place) = (IfMatch(None), Place::default()); // it was so when it was moved
     } else if moves {
         // An earlier move was cut off.
         for other in others {
             api.documents.mark_moved(id, other, list, user, None).await?;
         }
     }
+    let seen = expected.is_some().then(|| row.value.clone());
+    let change = change.clone();
     let edit = api.documents.edit_todos(list, user, move |todos| {
         todos.check(id, seen.as_ref())?;
-        todos.revise(id, &change)
+        todos.revise(id, &change)?;
+        Ok(todos.item(id))
     });
-    edit.await?;
-    rows(api).get(&Todo::key(list, id)).await?.ok_or(Fault::NotFound)
+    let item = edit.await?.ok_or(Fault::NotFound)?;
+    shown_after(api, user, (list, row), item).await
 }
 
 /// Does something to a todo, wherever it is moved meanwhile; what it is then, unless it is gone.
@@ -342,19 +368,38 @@ async fn act_once(
     writable(api, user, row.list).await?;
     expected.check(row.rev)?;
     let (list, now) = (row.list, api.accounts.clock().now());
-    let seen = expected.is_some().then_some(row.value);
+    let seen = expected.is_some().then(|| row.value.clone());
     let edit = api.documents.edit_todos(list, user, move |todos| {
         todos.check(id, seen.as_ref())?;
         match act {
-            Act::Complete => todos.complete(id, user, now),
-            Act::Reopen => todos.reopen(id),
-            Act::PutBehind(after) => todos.place(id, after),
-            Act::Delete => {
-                todos.remove(id);
-                Ok(())
-            }
+            Act::Complete => todos.complete(id, user, now)?,
+            Act::Reopen => todos.reopen(id)?,
+            Act::PutBehind(after) => todos.place(id, after)?,
+            Act::Delete => todos.remove(id),
         }
+        Ok(todos.item(id))
     });
-    edit.await?;
-    Ok(rows(api).get(&Todo::key(list, id)).await?)
+    match edit.await? {
+        Some(item) => shown_after(api, user, (list, row), item).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A todo after somebody has changed it in a list. It may have been moved on by now: what they did goes
+/// after it, so it is shown where it is and as they left it. Who may not open that list is shown what
+/// they did, and not where it is.
+async fn shown_after(
+    api: &Api,
+    user: UserId,
+    (list, before): (DocumentId, Versioned<Todo>),
+    item: Item,
+) -> Result<Versioned<Todo>, Fault> {
+    if let Some(row) = rows(api).get(&Todo::key(list, item.id)).await? {
+        return Ok(row);
+    }
+    let Versioned { value, rev } = match show(api, user, item.id).await {
+        Err(Fault::NotFound) => before,
+        shown => shown?,
+    };
+    Ok(Versioned { value: value.with(item), rev })
 }

@@ -42,11 +42,31 @@ pub(crate) async fn list(
     let page = records(api).page(query).await.map_err(refused)?;
     let mut items = Vec::with_capacity(page.items.len());
     for Versioned { value: item, .. } in page.items {
-        if is_here(api, &item).await? {
+        if is_here(api, &item).await? && is_newest(api, &item).await? {
             items.push(item);
         }
     }
     Ok((items, page.next_cursor))
+}
+
+/// What somebody has in the trash under one id, the newest first. A todo that was moved more than once in
+/// the moment when it was deleted may have been lost by more than one list: that is one todo.
+async fn same(api: &Api, user: UserId, id: &str) -> Result<Vec<Trashed>, Fault> {
+    let page = records(api).page(Page::of("item").equal(user).equal(id)).await?;
+    let mut same: Vec<Trashed> = page.items.into_iter().map(|row| row.value).collect();
+    same.sort_by(|a, b| (b.deleted_at, &b.id).cmp(&(a.deleted_at, &a.id)));
+    Ok(same)
+}
+
+/// Whether this is what comes back when somebody brings back what has its id.
+async fn is_newest(api: &Api, item: &Trashed) -> Result<bool, Fault> {
+    Ok(match item.deleted {
+        Deleted::Note(_) => true,
+        Deleted::Todo(_) => {
+            let same = same(api, item.owner_id, &item.item_id).await?;
+            same.first().is_none_or(|newest| newest.id == item.id)
+        }
+    })
 }
 
 /// Whether something can be brought back: a deletion may have been cut off before it began, and a return
@@ -84,8 +104,7 @@ pub(crate) async fn put(api: &Api, item: Trashed) -> Result<(), Fault> {
 /// Brings something back: a note to where it was, a todo to the end of its list, or of one's own when one
 /// may not write into that any more or somebody has put another todo in its place.
 pub(crate) async fn restore(api: &Api, user: UserId, id: &str) -> Result<(), Fault> {
-    let query = Page::of("item").equal(user).equal(id);
-    for item in records(api).page(query).await?.items {
+    for item in same(api, user, id).await? {
         if !is_here(api, &item).await? {
             continue;
         }

@@ -133,6 +133,19 @@ impl Todo {
         }
     }
 
+    /// The row with what a list says of the todo, but for its place.
+    #[must_use]
+    pub fn with(self, item: Item) -> Self {
+        Self {
+            text: item.text,
+            assignee_id: item.assignee,
+            due_date: item.due,
+            is_completed: item.is_completed,
+            completed_at: item.completed_at,
+            ..self
+        }
+    }
+
     /// Whether the row shows a todo as its list has it.
     pub fn shows(&self, item: &Item) -> bool {
         self.text == item.text

@@ -23,7 +23,7 @@ use crate::{
     api::Api,
     extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
     fault::Fault,
-    todos::{self, Act, Draft, Place},
+    todos::{self, Act, Draft, Place, Revision},
 };
 
 /// A todo to make.
@@ -231,7 +231,8 @@ pub(super) async fn put(
 ) -> Result<Shown<TodoView>, Fault> {
     let place = Place { is_shared: body.is_shared, room: body.room_id };
     let change = TodoChange { text: body.text, assignee: body.assignee_id, due: body.due_date };
-    Ok(shown(todos::revise(&api, caller.user, id, &expected, place, change).await?))
+    let revision = Revision { expected, place, change };
+    Ok(shown(todos::revise(&api, caller.user, id, revision).await?))
 }
 
 /// Mark a todo as done. One that is done stays as it is.

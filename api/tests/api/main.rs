@@ -7,6 +7,7 @@ mod dead_nodes;
 mod hall;
 mod history;
 mod logins;
+mod moves;
 mod notes;
 mod openapi;
 mod outdated;

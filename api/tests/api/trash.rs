@@ -1,12 +1,16 @@
 //! What was deleted comes back for thirty days, and is gone for good after.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use studyhall_schema::{
+    clock::Clock,
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
     note::Note,
     note_version::NoteVersion,
     todo::Todo,
+    trash::Trashed,
 };
 use studyhall_store::Page;
 
@@ -190,6 +194,27 @@ async fn who_has_left_a_room_gets_back_what_they_have_seen_and_reads_nothing_els
     ada.post(&hall, &restore(&ids[1]), json!({})).await.is(204);
     let back = ada.get(&hall, &format!("/todos/{}", ids[1])).await.is(200);
     assert_eq!(back.text("document"), format!("todos:{}", ada.id));
+}
+
+#[tokio::test]
+async fn a_todo_that_two_lists_have_lost_is_in_the_trash_once() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let room = ada.opens_room(&hall).await;
+    let body = json!({ "text": "once", "room_id": room });
+    let made = ada.post(&hall, "/todos", body).await.is(201).text("id");
+    let ours = format!("todos:{room}:{made}");
+    let row = hall.store.records::<Todo>().get(&ours).await.unwrap().unwrap().value;
+    ada.delete(&hall, &format!("/todos/{made}")).await.is(204);
+    let list: DocumentId = format!("todos:{}", ada.id).parse().unwrap();
+    let id = Todo::key(list, row.todo_id);
+    let own = Todo { id, list, room_id: None, is_shared: false, text: "older".into(), ..row };
+    let before = hall.clock.now() - Duration::from_secs(1);
+    hall.store.records::<Trashed>().insert(Trashed::todo(own, before)).await.unwrap();
+    assert_eq!(trash(&hall, &ada).await, one("todo", "once"));
+    ada.post(&hall, &format!("/trash/{made}/restore"), json!({})).await.is(204);
+    let back = ada.get(&hall, &format!("/todos/{made}")).await.is(200);
+    assert_eq!(back.text("text"), "once");
+    assert_eq!(trash(&hall, &ada).await, []);
 }
 
 /// What a client of `who` may write into `from`: that a todo is in `to`.

@@ -59,6 +59,8 @@ pub(crate) const MAILBOX: usize = 512;
 const EMPTY_BYTES: usize = 8 << 10;
 /// To move so many bytes takes tens of milliseconds.
 const HEAVY: u64 = 512 << 20;
+/// To look at so many bytes takes tens of milliseconds, where they are copied and read again.
+const SLOW: u64 = 16 << 20;
 /// Taken from the mailbox at once.
 const AT_ONCE: usize = 256;
 
@@ -243,7 +245,9 @@ impl<E: Engine> Actor<E> {
         let mut mails = Vec::new();
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
-            self.settle();
+            let is_heavy = self.document.work_before_append() > SLOW;
+            let turns = self.turns.clone();
+            turns.run(is_heavy, || self.settle()).await;
             if let Some(end) = self.ended.take() {
                 break end;
             }

@@ -7,8 +7,8 @@
 use std::{cell::RefCell, fmt::Write};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, ValueRef,
-    transaction::Transactable,
+    ActorId, AutoCommit, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    ValueRef, transaction::Transactable,
 };
 use foldhash::HashMap;
 use serde_json::Value;
@@ -50,6 +50,8 @@ struct AutomergeMaps<'a> {
     doc: &'a mut AutoCommit,
     writers: Writers<'a>,
     roots: RefCell<HashMap<String, Root>>,
+    /// The heads of what does not stand on an object that was asked for last.
+    beside: RefCell<Option<(ObjId, Vec<ChangeHash>)>>,
     /// What the library said of the first write that it did not take.
     failed: Option<AutomergeError>,
 }
@@ -96,7 +98,8 @@ impl Found {
 
 impl<'a> AutomergeMaps<'a> {
     fn of(doc: &'a mut AutoCommit, writers: Writers<'a>) -> Self {
-        Self { doc, writers, roots: RefCell::default(), failed: None }
+        let (roots, beside) = (RefCell::default(), RefCell::default());
+        Self { doc, writers, roots, beside, failed: None }
     }
 
     fn find(&self, object: &ObjId, key: &str) -> Option<Found> {
@@ -210,19 +213,59 @@ impl Maps for AutomergeMaps<'_> {
         }
     }
 
-    fn had_heard(&self, root: &str, key: &str, field: &str, of: &str) -> bool {
+    fn field_beside(&self, root: &str, key: &str, field: &str, of: &str) -> Option<Value> {
         let map = |root| self.entry(root, key, |entry| entry.value.map().cloned());
-        let (Some(entry), Some(mark)) = (map(root), map(of)) else { return false };
-        let Ok(Some((value, id))) = self.doc.get(&entry, field) else { return false };
-        let had_heard = |id: &ObjId| match (id, &mark) {
-            (ObjId::Id(one, by, _), ObjId::Id(other, marked_by, _)) => {
-                self.writers.had_heard((*one, by.to_bytes()), (*other, marked_by.to_bytes()))
-            }
-            _ => false,
+        let (Some(entry), Some(mark)) = (map(root), map(of)) else {
+            return self.field(root, key, field);
         };
-        had_heard(&id)
-            || (matches!(value, automerge::Value::Object(ObjType::Text))
-                && self.doc.list_range(&id, ..).any(|letter| had_heard(&letter.id())))
+        let heads = self.beside(&mark)?;
+        Some(match self.doc.get_at(&entry, field, &heads).ok()?? {
+            (automerge::Value::Object(ObjType::Text), id) => {
+                self.doc.text_at(&id, &heads).ok()?.into()
+            }
+            (automerge::Value::Object(of), id) => self.read(Found::Object(of, id)),
+            (automerge::Value::Scalar(value), _) => json(&value),
+        })
+    }
+
+    fn own_field(&self, root: &str, key: &str, field: &str) -> Option<Value> {
+        let entry = self.entry(root, key, |entry| entry.value.map().cloned())?;
+        let of = match self.doc.get(&entry, field).ok()?? {
+            (automerge::Value::Object(of), id) => (Some(of), id),
+            (automerge::Value::Scalar(_), id) => (None, id),
+        };
+        let made_by = self.made_by(root, key)?;
+        self.is_by(made_by, of.0, &of.1).then(|| self.field(root, key, field))?
+    }
+}
+
+impl AutomergeMaps<'_> {
+    /// The heads of all that does not stand on what made an object.
+    fn beside(&self, object: &ObjId) -> Option<Vec<ChangeHash>> {
+        let ObjId::Id(counter, actor, _) = object else { return None };
+        let mut known = self.beside.borrow_mut();
+        if known.as_ref().is_none_or(|(of, _)| of != object) {
+            let heads = self.writers.beside((*counter, actor.to_bytes()))?;
+            *known = Some((object.clone(), heads));
+        }
+        known.as_ref().map(|(_, heads)| heads.clone())
+    }
+
+    /// Whether somebody has written a value, and all that is in it when it is an object.
+    fn is_by(&self, person: UserId, of: Option<ObjType>, id: &ObjId) -> bool {
+        let ObjId::Id(_, actor, _) = id else { return false };
+        let inner = |value: &ValueRef<'_>, id: &ObjId| match value {
+            ValueRef::Object(of) => self.is_by(person, Some(*of), id),
+            ValueRef::Scalar(_) => self.is_by(person, None, id),
+        };
+        self.writers.owner(actor.to_bytes()) == Some(person)
+            && match of {
+                Some(ObjType::Map | ObjType::Table) => {
+                    self.doc.map_range(id, ..).all(|it| inner(&it.value, &it.id()))
+                }
+                Some(_) => self.doc.list_range(id, ..).all(|it| inner(&it.value, &it.id())),
+                None => true,
+            }
     }
 }
 

@@ -40,10 +40,15 @@ pub trait Maps {
     /// Who made an entry, where the log tells.
     fn made_by(&self, root: &str, key: &str) -> Option<UserId>;
 
-    /// Whether who wrote what a field says had heard of the entry `of` another root with the same key, where
-    /// the library tells.
-    fn had_heard(&self, _root: &str, _key: &str, _field: &str, _of: &str) -> bool {
-        false
+    /// What a field says without all that was written by those who had heard of the entry `of` another root
+    /// with the same key; all of it, where the library does not tell.
+    fn field_beside(&self, root: &str, key: &str, field: &str, _of: &str) -> Option<Value> {
+        self.field(root, key, field)
+    }
+
+    /// A field that only who made the entry has written; any, where the library does not tell.
+    fn own_field(&self, root: &str, key: &str, field: &str) -> Option<Value> {
+        self.field(root, key, field)
     }
 }
 

@@ -5,7 +5,7 @@ use rand::Rng;
 use studyhall_store::log::Entry;
 
 use super::{
-    Document, Effect,
+    Document, Effect, Refusal,
     check::Verdict,
     commit::Waiting,
     engine::{Applied, Engine},
@@ -195,12 +195,7 @@ impl<E: Engine> Document<E> {
                 right.push(waiting);
                 continue;
             }
-            self.waiting_bytes -= waiting.data.len();
-            self.waiting_memory -= E::memory(&waiting.scan);
-            match waiting.peer {
-                Some(peer) => self.break_promise(waiting.ordinal, peer, effects),
-                None => self.refuse_edit(waiting.ordinal, effects),
-            }
+            self.refuse_waiting(&waiting, Refusal::ForeignClient, effects);
             if let Verdict::Foreign(client) = verdict {
                 effects.push(Effect::Audit { user: waiting.by, client });
             }

@@ -37,7 +37,11 @@ impl<E: Engine> Document<E> {
         step2: bool,
         effects: &mut Vec<Effect>,
     ) {
-        self.consider(peer, Aside { update, scan, step2, read: None, kept: 0 }, effects);
+        self.consider(
+            peer,
+            Aside { update, scan, step2, read: None, until: None, kept: 0 },
+            effects,
+        );
     }
 
     fn consider(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) {
@@ -74,7 +78,7 @@ impl<E: Engine> Document<E> {
                 refuse(Refusal::NoParent);
             }
             Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
-                self.turn_away(peer, message.update.len(), Refusal::Overloaded, effects);
+                self.put_off(peer, user, message, effects);
             }
             Verdict::Fits | Verdict::Covered
                 if E::contradicts(self, user, &message.scan, &message.update) =>
@@ -151,13 +155,44 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// Keeps an update until it can be judged.
-    fn keep_aside(
+    /// Keeps what its author may not have looked at now until they may; who sends it again by themselves is
+    /// turned away, and for whom there is no room.
+    fn put_off(
         &mut self,
         peer: PeerId,
+        user: UserId,
         mut message: Aside<E>,
         effects: &mut Vec<Effect>,
-    ) -> bool {
+    ) {
+        let bytes = message.update.len();
+        message.until = E::may_compare_at(self, user);
+        if message.until.is_none() || !self.keep(peer, message) {
+            return self.turn_away(peer, bytes, Refusal::Overloaded, effects);
+        }
+        self.has_put_off = true;
+    }
+
+    /// Looks again at what was put off.
+    pub(super) fn take_up(&mut self, effects: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.has_put_off) {
+            self.reconsider(effects);
+            let now = self.now;
+            let is_put_off = |it: &Aside<E>| it.until.is_some_and(|until| until > now);
+            self.has_put_off = self.peers.values().any(|peer| peer.aside.iter().any(is_put_off));
+        }
+    }
+
+    /// Keeps an update until it can be judged.
+    fn keep_aside(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) -> bool {
+        let is_kept = !self.peers.contains_key(&peer) || self.keep(peer, message);
+        if !is_kept {
+            effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
+        }
+        is_kept
+    }
+
+    /// The same, while a person has room.
+    fn keep(&mut self, peer: PeerId, mut message: Aside<E>) -> bool {
         let Some(user) = self.peers.get(&peer).map(|known| known.user) else { return false };
         message.kept = E::keep(&mut message.update, &mut message.scan);
         // One person may come through many connections.
@@ -173,10 +208,7 @@ impl<E: Engine> Document<E> {
                 known.aside.push(message);
                 true
             }
-            _ => {
-                effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
-                false
-            }
+            _ => false,
         }
     }
 
@@ -205,7 +237,7 @@ impl<E: Engine> Document<E> {
         loop {
             let found = self.peers.iter().find_map(|(id, peer)| {
                 let at = peer.aside.iter().position(|message| {
-                    message.read.is_none_or(|read| read <= self.reads.ended)
+                    message.is_due(self.reads.ended, self.now)
                         && !matches!(
                             E::may_come(self, peer.user, &message.scan),
                             Verdict::Hole | Verdict::Contested

@@ -82,8 +82,16 @@ impl<E: Engine> Document<E> {
         }
     }
 
+    /// Whether what waits can be appended.
+    pub(super) fn may_append(&self) -> bool {
+        self.flight.is_none() && !self.waiting.is_empty() && !self.reads.doubt
+    }
+
     pub(super) fn start_flight(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.flight.is_some() || self.waiting.is_empty() || self.reads.doubt {
+        if self.may_append() {
+            E::before_append(self, effects);
+        }
+        if !self.may_append() {
             return;
         }
         let updates = std::mem::take(&mut self.waiting);
@@ -167,13 +175,21 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// The update with this ordinal was refused after all: its author is not to be acknowledged.
-    pub(super) fn break_promise(&mut self, ordinal: u64, peer: PeerId, effects: &mut Vec<Effect>) {
-        let theirs = |ack: &PendingAck| ack.ordinal == ordinal && ack.peer == peer;
+    /// An update that was accepted is refused after all: its author is not to be acknowledged.
+    pub(super) fn refuse_waiting(
+        &mut self,
+        waiting: &Waiting<E>,
+        reason: Refusal,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.waiting_bytes -= waiting.data.len();
+        self.waiting_memory -= E::memory(&waiting.scan);
+        let Some(peer) = waiting.peer else { return self.refuse_edit(waiting.ordinal, effects) };
+        let theirs = |ack: &PendingAck| ack.ordinal == waiting.ordinal && ack.peer == peer;
         if let Some(ack) = self.acks.iter().position(theirs).and_then(|at| self.acks.remove(at)) {
             self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
         }
-        effects.push(Effect::Refuse { peer, reason: Refusal::ForeignClient });
+        effects.push(Effect::Refuse { peer, reason });
     }
 }
 

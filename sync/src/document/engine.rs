@@ -198,6 +198,11 @@ pub trait Engine: Sized + Send + 'static {
         true
     }
 
+    /// When it may, for clients that would not send it again on their connection: so long it is kept.
+    fn may_compare_at(_: &mut Document<Self>, _: UserId) -> Option<Timestamp> {
+        None
+    }
+
     /// A client id that a connection calls its own, though somebody else has written under it: nothing of
     /// that connection is acknowledged.
     fn impostor(_: &Document<Self>, _: PeerId) -> Option<u64> {
@@ -227,6 +232,14 @@ pub trait Engine: Sized + Send + 'static {
 
     /// What is accepted is what is applied, and no more.
     fn forget(&mut self, state: &mut Self::State);
+
+    /// About how many bytes are looked at before what waits can be appended.
+    fn work_before_append(_: &Document<Self>) -> u64 {
+        0
+    }
+
+    /// The last look at what waits, before it is appended.
+    fn before_append(_: &mut Document<Self>, _: &mut Vec<Effect>) {}
 
     /// Applies what one append made durable; what comes back holds all of it. May panic when the
     /// library refuses what it has decoded: the actor contains that, and loads again.

@@ -247,6 +247,8 @@ pub struct Document<E: Engine = Yjs> {
     overloaded: bool,
     /// Somebody is to be asked for what was refused.
     owes: bool,
+    /// Something is kept aside until its author may have it looked at.
+    has_put_off: bool,
     /// The whole node keeps too much above holes.
     no_asides: bool,
     random: SmallRng,
@@ -278,6 +280,7 @@ impl<E: Engine> Document<E> {
             now: Timestamp::default(),
             overloaded: false,
             owes: false,
+            has_put_off: false,
             no_asides: false,
             random: SmallRng::seed_from_u64(seed),
         }
@@ -308,6 +311,7 @@ impl<E: Engine> Document<E> {
             Input::Drained { peer } => E::drained(self, peer, effects),
             Input::Tick => {
                 self.ask_for_refused(effects);
+                self.take_up(effects);
                 E::tick(self, now, effects);
             }
             of_the_library => E::hear(self, now, of_the_library, effects),
@@ -362,6 +366,11 @@ impl<E: Engine> Document<E> {
         flying.map(|waiting| E::work(&self.state, &waiting.scan)).sum()
     }
 
+    /// About how many bytes the next [`Self::flush`] looks at, where that is much.
+    pub fn work_before_append(&self) -> u64 {
+        if self.may_append() { E::work_before_append(self) } else { 0 }
+    }
+
     /// Whether anything is accepted and not yet durable, or a REST edit waits.
     pub fn is_unsaved(&self) -> bool {
         self.durable < self.ordinal || !self.edits.is_empty()
@@ -381,7 +390,7 @@ impl<E: Engine> Document<E> {
     /// Whether a tick is needed soon, and whether one is needed at all.
     pub fn wants_tick(&self) -> (bool, bool) {
         let (soon, at_all) = self.engine.wants_tick(&self.state);
-        (soon, at_all || self.owes)
+        (soon || self.has_put_off, at_all || self.owes)
     }
 
     /// What is durable and applied.

@@ -1,7 +1,7 @@
 //! A connection as its document sees it: what it may do, and what of its cannot be judged yet.
 
 use bytes::Bytes;
-use studyhall_schema::{access::Permission, ids::UserId};
+use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
 
 use super::engine::Engine;
 
@@ -25,6 +25,8 @@ pub struct Aside<E: Engine> {
     pub(super) step2: bool,
     /// It can be judged when this read of the log has ended.
     pub(super) read: Option<u64>,
+    /// Its author may have it looked at again then.
+    pub(super) until: Option<Timestamp>,
     /// Bytes that it takes while it is kept aside.
     pub(super) kept: usize,
 }
@@ -37,6 +39,11 @@ impl<E: Engine> Peer<E> {
 }
 
 impl<E: Engine> Aside<E> {
+    /// Whether it can be judged now, if there is what it needs.
+    pub(super) fn is_due(&self, reads: u64, now: Timestamp) -> bool {
+        self.read.is_none_or(|read| read <= reads) && self.until.is_none_or(|until| until <= now)
+    }
+
     /// What a y-websocket client is owed when the fan-out does not hold its update.
     pub(super) fn echo(&self) -> Option<Bytes> {
         (!self.step2).then(|| self.update.clone())

@@ -1,6 +1,8 @@
 //! How often people may have all of a document looked at: a comparison or a difference does that, however
 //! small the message is that asks for it, and no stock client needs many.
 
+use std::time::Duration;
+
 use foldhash::HashMap;
 use studyhall_schema::{Timestamp, ids::UserId};
 
@@ -37,14 +39,25 @@ impl Walks {
         let spent = self.spent(person, now).bytes;
         let may = spent == 0 || spent + document.max(LEAST) <= self.burst;
         if may {
-            self.spend(person, document.max(LEAST), now);
+            self.walk(person, document, now);
         }
         may
+    }
+
+    /// A document of so many bytes is looked at for this person.
+    pub(super) fn walk(&mut self, person: UserId, document: u64, now: Timestamp) {
+        self.spend(person, document.max(LEAST), now);
     }
 
     /// Whether anything may be looked at for this person.
     pub(super) fn has_left(&mut self, person: UserId, now: Timestamp) -> bool {
         !self.people.contains_key(&person) || self.spent(person, now).bytes <= self.burst
+    }
+
+    /// From when on something may be looked at for this person.
+    pub(super) fn has_left_at(&mut self, person: UserId, now: Timestamp) -> Timestamp {
+        let over = self.spent(person, now).bytes.saturating_sub(self.burst);
+        now + Duration::from_millis(over.div_ceil(self.a_millisecond))
     }
 
     /// So many bytes were looked at.

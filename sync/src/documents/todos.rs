@@ -20,15 +20,16 @@ pub(super) type ListChange<T> =
     Box<dyn FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send>;
 
 impl Documents {
-    /// Changes a list of todos.
-    pub async fn edit_todos(
+    /// Changes a list of todos; what the change returns comes back.
+    pub async fn edit_todos<T: Send + 'static>(
         &self,
         list: DocumentId,
         by: UserId,
-        change: impl FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Refusal> + Send + 'static,
-    ) -> Result<(), SyncFault> {
-        self.change_list(list, by, Box::new(change)).await?;
-        self.project(list).await
+        change: impl FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, SyncFault> {
+        let changed = self.change_list(list, by, Box::new(change)).await?;
+        self.project(list).await?;
+        Ok(changed)
     }
 
     /// Puts a todo back that was deleted.

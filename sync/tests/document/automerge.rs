@@ -23,7 +23,7 @@ use crate::{
 
 type State = <Automerge as Engine>::State;
 
-fn cast() -> (Stage<Automerge>, Phone, Phone) {
+pub(crate) fn cast() -> (Stage<Automerge>, Phone, Phone) {
     let mut stage = Stage::<Automerge>::with_limits(Limits::default());
     let (mut ada, mut ben) = (Phone::new(1), Phone::new(2));
     stage.joins(&mut ada, Permission::Write);
@@ -31,7 +31,7 @@ fn cast() -> (Stage<Automerge>, Phone, Phone) {
     (stage, ada, ben)
 }
 
-fn then(mut first: Vec<Effect>, second: Vec<Effect>) -> Vec<Effect> {
+pub(crate) fn then(mut first: Vec<Effect>, second: Vec<Effect>) -> Vec<Effect> {
     first.extend(second);
     first
 }
@@ -43,14 +43,14 @@ fn told(effects: &[Effect], phone: &Phone) -> usize {
 }
 
 /// The change that a phone made last, as an operation or its header is bent by `bend`.
-fn forged(phone: &mut Phone, bend: impl FnOnce(&mut ExpandedChange)) -> Bytes {
+pub(crate) fn forged(phone: &mut Phone, bend: impl FnOnce(&mut ExpandedChange)) -> Bytes {
     let mut change = phone.doc.get_last_local_change().expect("something was made").decode();
     bend(&mut change);
     Bytes::copy_from_slice(Change::from(change).raw_bytes())
 }
 
 /// Sends changes as they are.
-fn sends(stage: &mut Stage<Automerge>, phone: &Phone, changes: &[Bytes]) -> Vec<Effect> {
+pub(crate) fn sends(stage: &mut Stage<Automerge>, phone: &Phone, changes: &[Bytes]) -> Vec<Effect> {
     let message = encode(&[], &[], changes.iter().map(AsRef::as_ref));
     stage.takes(phone, &message)
 }

@@ -3,6 +3,7 @@
 mod automerge;
 mod cast;
 mod core;
+mod marks;
 mod phone;
 mod readers;
 mod simulation;

@@ -2,6 +2,7 @@
 
 use automerge::{
     ActorId, AutoCommit, ObjType, ROOT, ReadDoc, TextEncoding,
+    marks::{ExpandMark, Mark},
     sync::{self, Message, SyncDoc},
     transaction::Transactable,
 };
@@ -45,6 +46,14 @@ impl Phone {
         let (_, content) = self.doc.get(ROOT, "content").unwrap().expect("there is a text");
         let end = self.doc.length(&content);
         self.doc.splice_text(&content, end, 0, words).expect("a text is edited");
+        self.doc.commit();
+    }
+
+    /// Makes some of the text bold.
+    pub(crate) fn marks(&mut self, start: usize, end: usize) {
+        let (_, content) = self.doc.get(ROOT, "content").unwrap().expect("there is a text");
+        let bold = Mark::new("bold".into(), true, start, end);
+        self.doc.mark(&content, bold, ExpandMark::Both).expect("a text is marked");
         self.doc.commit();
     }
 

@@ -232,3 +232,53 @@ async fn who_has_heard_that_a_todo_was_moved_changes_nothing_of_it_where_it_was(
     let item = there.items().remove(0);
     assert_eq!((item.text.as_str(), item.assignee, item.is_completed), ("mine", None, true));
 }
+
+#[tokio::test]
+async fn what_was_typed_before_one_heard_of_a_move_is_late_whatever_one_types_then() {
+    let mut hall = Hall::default();
+    let key = id(1).to_string();
+    let types = |doc: &mut AutoCommit, todos: &ObjId, at: usize, deleted: isize, words: &str| {
+        let Some((_, todo)) = doc.get(todos, &key).unwrap() else { panic!("it is there") };
+        let Some((_, text)) = doc.get(&todo, "text").unwrap() else { panic!("a text") };
+        doc.splice_text(&text, at, deleted, words).unwrap();
+    };
+    hall.client(ada(), |doc, todos| drop(makes(doc, todos, &key, &[("text", "buy")])));
+    let mark = hall.edit(9, |todos| {
+        todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
+        Ok(())
+    });
+    hall.client(ben(), |doc, todos| types(doc, todos, 3, 0, " milk"));
+    hall.takes(ada(), mark.unwrap().unwrap());
+    // He is back, and has heard.
+    hall.client(ben(), |doc, todos| types(doc, todos, 0, 3, "!"));
+    let (mut there, late) = (Hall::default(), hall.late());
+    there.edits(|todos| todos.make(id(1), &new("buy")));
+    there.edits(|todos| {
+        todos.carry(&late[0]);
+        Ok(())
+    });
+    assert_eq!(there.texts(), ["buy milk"]);
+    hall.edits(|todos| {
+        todos.carried_over(&late[0]);
+        Ok(())
+    });
+    assert_eq!(hall.late(), []);
+}
+
+#[tokio::test]
+async fn what_a_todo_was_when_it_was_moved_only_its_mover_says() {
+    let mut hall = Hall::default();
+    hall.edits(|todos| todos.make(id(1), &new("as it was")));
+    hall.edits(|todos| {
+        todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
+        Ok(())
+    });
+    let mallorys = |doc: &mut AutoCommit| {
+        let Some((_, moved)) = doc.get(ROOT, "moved").unwrap() else { panic!("marks") };
+        let Some((_, mark)) = doc.get(&moved, id(1).to_string()).unwrap() else { panic!("a mark") };
+        let Some((_, was)) = doc.get(&mark, "was").unwrap() else { panic!("what it was") };
+        doc.put(&was, "text", "zzz").unwrap();
+    };
+    hall.client(ben(), |doc, _| mallorys(doc));
+    assert_eq!(hall.late(), []);
+}

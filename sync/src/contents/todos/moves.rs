@@ -33,6 +33,9 @@ const MOVES: &str = "moves";
 const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
 /// Todos that are carried over at once, of one person to one list.
 const SHARE: usize = 50;
+/// Todos that one person has moved of which it is looked at who has changed them since: for each all changes of
+/// the document are walked.
+const LOOKS: usize = 256;
 /// Lists that todos of one person are carried over to at once.
 const LISTS: usize = 10;
 
@@ -101,6 +104,7 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     /// moved todos to, and theirs by turns: nobody's have to wait for those of others.
     pub fn late(&self) -> Vec<Late> {
         let mut shares: HashMap<UserId, HashMap<DocumentId, usize>> = HashMap::new();
+        let mut looks: HashMap<UserId, usize> = HashMap::new();
         let mut late = Vec::new();
         for key in self.0.keys(MOVED) {
             let to = self.moved_to(&key);
@@ -110,7 +114,8 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
             if !has_share || lists.get(&to) == Some(&SHARE) {
                 continue;
             }
-            if let Some(one) = self.late_one(&key, to, moved_by) {
+            let looks = looks.entry(moved_by).or_default();
+            if let Some(one) = self.late_one(&key, to, moved_by, looks) {
                 let turn = lists.entry(to).or_default();
                 *turn += 1;
                 late.push((*turn, one));
@@ -120,26 +125,30 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
         late.into_iter().map(|(_, one)| one).collect()
     }
 
-    fn late_one(&self, key: &str, to: DocumentId, moved_by: UserId) -> Option<Late> {
-        let (id, was) = (canonical(key)?, self.0.field(MOVED, key, WAS)?);
+    fn late_one(
+        &self,
+        key: &str,
+        to: DocumentId,
+        moved_by: UserId,
+        looks: &mut usize,
+    ) -> Option<Late> {
+        // Whoever else has written what it was makes late what they like.
+        let (id, was) = (canonical(key)?, self.0.own_field(MOVED, key, WAS)?);
         let mut now = self.carried(key);
-        for field in CARRIED {
-            // Who had heard that it was moved writes it where it is.
-            if now[field] != was[field] && self.0.had_heard(TODOS, key, field, MOVED) {
-                now[field] = was[field].clone();
+        if CARRIED.iter().any(|field| now[field] != was[field]) {
+            *looks += 1;
+            if *looks > LOOKS {
+                return None;
             }
+            // Who had heard that it was moved writes it where it is.
+            now = carried(|field| self.0.field_beside(TODOS, key, field, MOVED));
         }
         (was != now).then_some(Late { id, to, moved_by, was, now })
     }
 
     /// What is carried over of a todo, as far as it is sound.
     fn carried(&self, key: &str) -> Value {
-        json!({
-            TEXT: short_text(self.field(key, TEXT).as_ref()),
-            ASSIGNEE: parsed::<UserId>(self.field(key, ASSIGNEE)),
-            DUE: parsed::<Timestamp>(self.field(key, DUE)),
-            COMPLETED: completion(self.field(key, COMPLETED)),
-        })
+        carried(|field| self.field(key, field))
     }
 
     pub(super) fn is_here(&self, key: &str) -> bool {
@@ -285,4 +294,13 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             self.0.remove(MOVED, &key);
         }
     }
+}
+
+fn carried(field: impl Fn(&str) -> Option<Value>) -> Value {
+    json!({
+        TEXT: short_text(field(TEXT).as_ref()),
+        ASSIGNEE: parsed::<UserId>(field(ASSIGNEE)),
+        DUE: parsed::<Timestamp>(field(DUE)),
+        COMPLETED: completion(field(COMPLETED)),
+    })
 }

@@ -171,6 +171,21 @@ impl Graph {
         deletes <= made && self.deleted + deletes <= made * DELETES_A_THING
     }
 
+    /// The heads of what is durable and does not stand on a change.
+    pub(super) fn heads_beside(&self, at: Place) -> Vec<Hash> {
+        let nodes = &self.nodes[..self.durable];
+        let (mut is_on_it, mut has_child) = (vec![false; nodes.len()], vec![false; nodes.len()]);
+        for (place, node) in nodes.iter().enumerate() {
+            let mut deps = node.deps.iter().map(|dep| *dep as usize);
+            is_on_it[place] = place == at as usize || deps.clone().any(|dep| is_on_it[dep]);
+            if !is_on_it[place] {
+                deps.by_ref().for_each(|dep| has_child[dep] = true);
+            }
+        }
+        let heads = nodes.iter().zip(is_on_it.iter().zip(&has_child));
+        heads.filter(|(_, is)| *is == (&false, &false)).map(|(node, _)| node.hash).collect()
+    }
+
     /// Whether these are all tips: then everything is behind them.
     fn covers_all(&self, deps: &[Place]) -> bool {
         let is_tip = |dep: &Place| self.nodes[*dep as usize].children == 0;

@@ -5,6 +5,7 @@
 
 mod chains;
 mod graph;
+mod marks;
 mod peer;
 mod shape;
 mod state;
@@ -20,7 +21,6 @@ pub(crate) use state::{Writers, new_doc};
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
-    commit::Flight,
     engine::{Applied, Engine},
     walks::Walks,
 };
@@ -98,6 +98,14 @@ impl Engine for Automerge {
         document.state.catch_up();
     }
 
+    fn work_before_append(document: &Document<Self>) -> u64 {
+        document.work_of_trial()
+    }
+
+    fn before_append(document: &mut Document<Self>, effects: &mut Vec<Effect>) {
+        document.try_out(effects);
+    }
+
     fn wants_tick(&self, state: &State) -> (bool, bool) {
         (state.is_far_behind(), false)
     }
@@ -144,8 +152,13 @@ impl Engine for Automerge {
         false // another change has another hash
     }
 
-    fn may_compare(document: &mut Document<Self>, by: UserId, _: &Scan) -> bool {
-        document.engine.compared.has_left(by, document.now)
+    fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
+        document.state.graph.knows(&scan.hash)
+            || document.engine.compared.has_left(by, document.now)
+    }
+
+    fn may_compare_at(document: &mut Document<Self>, by: UserId) -> Option<Timestamp> {
+        Some(document.engine.compared.has_left_at(by, document.now))
     }
 
     fn misplaced(
@@ -157,14 +170,10 @@ impl Engine for Automerge {
         let deps = graph.deps(&message.scan);
         let fits =
             |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
-        let mut fits = deps.is_some_and(|deps| fits(&deps));
+        let fits = deps.is_some_and(|deps| fits(&deps));
         let steps = u64::from(message.scan.ops) + graph.chains.take_steps();
         if steps > FREE_STEPS {
             document.engine.compared.spend(by, steps * STEP, document.now);
-        }
-        if fits && message.scan.has_marks {
-            document.engine.compared.spend(by, size(&document.state), document.now);
-            fits = try_out(document, &message.scan);
         }
         (!fits).then_some(Refusal::NoParent)
     }
@@ -248,15 +257,6 @@ impl Engine for Automerge {
     fn scan(update: &Bytes) -> Option<Scan> {
         guard::change(update).ok()
     }
-}
-
-/// Whether the library takes a change after all that was accepted, and reads what it writes then: where a
-/// mark begins and ends, only the library knows, and it cannot load a document in which one ends first.
-fn try_out(document: &mut Document<Automerge>, scan: &Scan) -> bool {
-    let Document { state, flight, waiting, .. } = document;
-    let flying = flight.iter().flat_map(Flight::updates);
-    let accepted = flying.chain(waiting.iter()).map(|waiting| waiting.decoded.clone());
-    state.takes(accepted.chain(state::decode(scan)))
 }
 
 /// What a document takes to be looked at.

@@ -65,14 +65,12 @@ impl Writers<'_> {
         self.0.owner(actor)
     }
 
-    /// Whether who made one operation had heard of the other, each by its counter and its actor.
-    pub(crate) fn had_heard(self, one: (u64, &[u8]), other: (u64, &[u8])) -> bool {
-        let node = |(counter, actor): (u64, &[u8])| {
-            let author = self.0.author(&Actor::from_slice(actor))?;
-            self.0.node_of(author, u32::try_from(counter).ok()?)
-        };
-        let (Some(one), Some(other)) = (node(one), node(other)) else { return false };
-        self.0.is_past(&[one], other)
+    /// The heads of all that was made by who had not heard of an operation, which is named by its counter and
+    /// its actor.
+    pub(crate) fn beside(self, (counter, actor): (u64, &[u8])) -> Option<Vec<ChangeHash>> {
+        let author = self.0.author(&Actor::from_slice(actor))?;
+        let node = self.0.node_of(author, u32::try_from(counter).ok()?)?;
+        Some(hashes(&self.0.heads_beside(node)))
     }
 }
 

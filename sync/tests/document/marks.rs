@@ -1,0 +1,111 @@
+//! Marks in an Automerge document: they are tried out all at once, what is wrong is found among them, and
+//! who sends many waits for them to be saved.
+
+use std::time::Duration;
+
+use automerge::{AutoCommit, ROOT, ReadDoc, transaction::Transactable};
+use bytes::Bytes;
+use studyhall_schema::access::Permission;
+use studyhall_sync::document::{Applied, Automerge, Effect, Input, Limits, Refusal};
+
+use crate::{
+    automerge::{cast, forged, sends, then},
+    cast::{NOW, Stage, appended, refusal},
+    phone::Phone,
+};
+
+/// What a phone makes of one place after the other.
+fn marks(phone: &mut Phone, count: usize) -> Vec<Bytes> {
+    let mark = |at| {
+        phone.marks(at % 5, at % 5 + 3);
+        forged(phone, |_| {})
+    };
+    (0..count).map(mark).collect()
+}
+
+fn marks_of(stage: &mut Stage<Automerge>) -> usize {
+    let saved = stage.core.state_mut().full();
+    let doc = AutoCommit::load(&saved).expect("it can be loaded");
+    let (_, content) = doc.get(ROOT, "content").unwrap().expect("there is a text");
+    doc.marks(content).unwrap().len()
+}
+
+#[test]
+fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
+    let (mut stage, mut ada, mut ben) = cast();
+    ada.types("Hello, world");
+    let told = then(stage.hears(&mut ada), stage.stored());
+    stage.tells(&mut ada, &told);
+    stage.tells(&mut ben, &told);
+    let mut mallory = Phone::new(3);
+    stage.joins(&mut mallory, Permission::Write);
+    // All of this comes while an append is under way.
+    ada.types("!");
+    assert!(appended(&stage.hears(&mut ada)).is_some());
+    let good = [marks(&mut ada, 40), marks(&mut ben, 3)];
+    mallory.marks(1, 4);
+    let bad = forged(&mut mallory, |change| change.operations.reverse());
+    let sent = [
+        sends(&mut stage, &ada, &good[0][..20]),
+        sends(&mut stage, &mallory, &[bad]),
+        sends(&mut stage, &ben, &good[1]),
+        sends(&mut stage, &ada, &good[0][20..]),
+    ];
+    assert!(sent.iter().all(|sent| refusal(sent).is_none()), "{sent:?}");
+    let stored = stage.stored();
+    let refused = |effect: &&Effect| matches!(effect, Effect::Refuse { .. });
+    let refused: Vec<_> = stored.iter().filter(refused).collect();
+    assert!(
+        matches!(refused[..], [Effect::Refuse { peer, reason: Refusal::NoParent }] if *peer == mallory.peer),
+        "{refused:?}"
+    );
+    assert_eq!(appended(&stored).map(|append| append.updates.len()), Some(43));
+    stage.stored();
+    assert!(marks_of(&mut stage) > 0);
+    // Alone, too, and nothing waits for it then.
+    let mut eve = Phone::new(4);
+    stage.joins(&mut eve, Permission::Write);
+    eve.marks(2, 5);
+    let bad = forged(&mut eve, |change| change.operations.reverse());
+    let alone = sends(&mut stage, &eve, &[bad]);
+    assert_eq!((refusal(&alone), appended(&alone).is_none()), (Some(Refusal::NoParent), true));
+    assert!(!stage.core.is_unsaved());
+}
+
+#[test]
+fn who_formats_more_than_can_be_tried_out_now_waits_and_is_not_sent_away() {
+    let mut stage = Stage::<Automerge>::with_limits(Limits::default());
+    let mut ada = Phone::new(1);
+    stage.joins(&mut ada, Permission::Write);
+    ada.types("Hello, world");
+    for n in 0..3 {
+        ada.doc.put(ROOT, format!("large {n}"), vec![0_u8; 2 << 20]).unwrap();
+        ada.doc.commit();
+        stage.hears(&mut ada);
+        let stored = stage.stored();
+        stage.tells(&mut ada, &stored);
+    }
+    let mut waits = 0;
+    for mark in marks(&mut ada, 60) {
+        let sent = sends(&mut stage, &ada, &[mark]);
+        assert_eq!(refusal(&sent), None);
+        if appended(&sent).is_some() {
+            assert_eq!(waits, 0, "what comes later waits, too");
+            stage.stored();
+        } else {
+            waits += 1;
+        }
+    }
+    assert!(waits > 5 && stage.core.wants_tick().0, "{waits}");
+    let ticks = |stage: &mut Stage<Automerge>, seconds| {
+        let (now, mut effects) = (NOW + Duration::from_secs(seconds), Vec::new());
+        stage.core.handle(now, Input::Tick, &mut effects);
+        stage.core.flush(now, &mut effects);
+        appended(&effects).map_or(0, |append| append.updates.len())
+    };
+    assert_eq!(ticks(&mut stage, 0), 0);
+    assert_eq!(ticks(&mut stage, 60), waits, "all of it at once");
+    stage.stored();
+    assert!(marks_of(&mut stage) > 0);
+    assert!(!stage.core.wants_tick().0 && !stage.core.is_unsaved());
+}
