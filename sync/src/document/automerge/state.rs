@@ -247,6 +247,11 @@ impl State {
         for logged in entry.updates.iter().skip(skip).filter(|logged| !logged.data.is_empty()) {
             let scan = guard::change(&logged.data).map_err(|bad| unreadable(bad.to_string()))?;
             let change = decode(&scan).ok_or_else(|| unreadable("no change".into()))?;
+            if self.graph.deps(&scan).is_some_and(|deps| self.graph.is_hollow(&scan, &deps)) {
+                tracing::error!(seq = entry.seq, "a change that no document could be loaded with");
+                self.has_orphans = true;
+                continue;
+            }
             if self.apply(entry.seq, logged.by, &scan, change) {
                 fresh.push(logged.data.clone());
             } else if !self.graph.knows(&scan.hash) {
