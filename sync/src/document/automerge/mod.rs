@@ -144,8 +144,13 @@ impl Engine for Automerge {
         false // another change has another hash
     }
 
-    fn may_compare(document: &mut Document<Self>, by: UserId, _: &Scan) -> bool {
-        document.engine.compared.has_left(by, document.now)
+    fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
+        let may = document.engine.compared.has_left(by, document.now);
+        if may && !document.state.graph.knows(&scan.hash) {
+            let steps = u64::from(scan.ops) + u64::from(scan.preds);
+            document.spend_steps(by, steps);
+        }
+        may
     }
 
     fn misplaced(
@@ -158,10 +163,8 @@ impl Engine for Automerge {
         let fits =
             |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
         let mut fits = deps.is_some_and(|deps| fits(&deps));
-        let steps = u64::from(message.scan.ops) + graph.chains.take_steps();
-        if steps > FREE_STEPS {
-            document.engine.compared.spend(by, steps * STEP, document.now);
-        }
+        let steps = graph.chains.take_steps();
+        document.spend_steps(by, steps);
         if fits && message.scan.has_marks {
             document.engine.compared.spend(by, size(&document.state), document.now);
             fits = try_out(document, &message.scan);
@@ -247,6 +250,15 @@ impl Engine for Automerge {
 
     fn scan(update: &Bytes) -> Option<Scan> {
         guard::change(update).ok()
+    }
+}
+
+impl Document<Automerge> {
+    /// So many operations and changes are looked at for somebody.
+    fn spend_steps(&mut self, by: UserId, steps: u64) {
+        if steps > FREE_STEPS {
+            self.engine.compared.spend(by, steps * STEP, self.now);
+        }
     }
 }
 
