@@ -8,7 +8,7 @@ import * as A from "@automerge/automerge";
 import { cbor, parseAutomergeUrl } from "@automerge/automerge-repo";
 import WebSocket from "ws";
 import { cast } from "./hall.js";
-import { MiB, memory } from "./mallory.js";
+import { MiB, forgetPeak, memory, peak } from "./mallory.js";
 import { automergeNote, phone } from "./phones.js";
 import { until } from "./until.js";
 
@@ -93,19 +93,51 @@ const MAGIC = [0x85, 0x6f, 0x4a, 0x83];
 const chunk = (kind, body) => Uint8Array.from([...MAGIC, 0, 0, 0, 0, kind, ...leb(body.length), ...body]);
 const HEADER = MAGIC.length + 5;
 
-/** A change that puts so many zeros at a key, compressed to next to nothing; it stands on what nobody has. */
-function puts(size) {
-  const alone = (value) => [0x7f, ...leb(value)];
-  const key = [0x7f, 1, 0x6b];
-  const columns = [[0x15, key], [0x34, [1]], [0x42, alone(1)], [0x56, alone(size * 16 + 7)], [0x57, Buffer.alloc(size)], [0x70, alone(0)]];
+const sleb = (number) => (number < 64 ? [number] : [(number % 128) | 128, ...sleb(Math.floor(number / 128))]);
+const alone = (value) => [0x7f, ...leb(value)];
+const run = (times, value) => [...sleb(times), value];
+
+/** A change of a new actor's with these columns, compressed. */
+function packed(columns, { deps = [randomBytes(32).toString("hex")], start = 1, others = [] } = {}) {
+  const names = others.map((name) => Buffer.from(name, "hex"));
   const body = Buffer.concat([
-    Buffer.from([1, ...randomBytes(32), 16, ...randomBytes(16), 1, 1, 0, 0, 0, columns.length]),
+    Buffer.from([deps.length, ...deps.flatMap((hash) => [...Buffer.from(hash, "hex")])]),
+    Buffer.from([16, ...randomBytes(16), 1, ...leb(start), 0, 0, names.length]),
+    ...names.flatMap((name) => [Buffer.from([name.length]), name]),
+    Buffer.from([columns.length]),
     ...columns.map(([kind, { length }]) => Buffer.from([...leb(kind), ...leb(length)])),
     ...columns.map(([, bytes]) => Buffer.from(bytes)),
   ]);
   const checksum = createHash("sha256").update(Buffer.from([1, ...leb(body.length)])).update(body).digest().subarray(0, 4);
-  const packed = deflateRawSync(body);
-  return Uint8Array.from(Buffer.concat([Buffer.from([...MAGIC, ...checksum, 2, ...leb(packed.length)]), packed]));
+  const small = deflateRawSync(body);
+  return Uint8Array.from(Buffer.concat([Buffer.from([...MAGIC, ...checksum, 2, ...leb(small.length)]), small]));
+}
+
+/** A change that puts so many zeros at a key, compressed to next to nothing; it stands on what nobody has. */
+function puts(size) {
+  const key = [0x7f, 1, 0x6b];
+  return packed([[0x15, key], [0x34, [1]], [0x42, alone(1)], [0x56, alone(size * 16 + 7)], [0x57, Buffer.alloc(size)], [0x70, alone(0)]]);
+}
+
+/** The counter that comes after all of a document's. */
+const next = (doc) => 1 + Math.max(...A.getAllChanges(doc).map(A.decodeChange).map(({ startOp, ops }) => startOp + ops.length - 1));
+
+/** So many equal letters at the beginning of the text, spelled as the library does not. */
+function letters(count, doc) {
+  const { actor } = A.decodeChange(A.getAllChanges(doc)[0]);
+  const start = next(doc);
+  const columns = [
+    [0x01, run(count, 1)],
+    [0x02, run(count, 1)],
+    [0x11, [0, 1, ...run(count - 1, 0)]],
+    [0x13, [0x7f, 0, 0x7f, ...sleb(start), ...run(count - 2, 1)]], // two that stand alone would be written as one run
+    [0x34, [0, ...leb(count)]],
+    [0x42, run(count, 1)],
+    [0x56, run(count, 0x16)],
+    [0x57, Buffer.alloc(count, "a")],
+    [0x70, run(count, 0)],
+  ];
+  return packed(columns, { deps: A.getHeads(doc), start, others: [actor] });
 }
 
 /** A change of one small operation with its key column as a run of one, which the library writes as itself. */
@@ -253,6 +285,47 @@ test("what the library writes in no such way is refused: a document with it coul
   line.brings(A.getLastLocalChange(marks));
   await until(() => A.marks(here.handle.doc(), ["content"]).length === 1, "the mark arrives");
   await goesOn();
+});
+
+test("counters that are left out keep nobody from opening the note, or from writing in it", async (t) => {
+  const { ben, mallory, note, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const [end, deps] = [next(line.doc), A.getHeads(line.doc)];
+  const put = { action: "set", obj: "_root", key: "k", value: 1, datatype: "int", pred: [] };
+  const made = (fields) =>
+    A.encodeChange({ actor: randomBytes(16).toString("hex"), seq: 1, time: 0, message: "", ops: [], deps, ...fields });
+  for (const startOp of [end + 1, end + 1000]) line.brings(made({ startOp }));
+  line.brings(made({ startOp: 50, deps: [] }));
+  for (const startOp of [end + 1, 2 ** 26, 2 ** 31 - 3]) line.brings(made({ startOp, ops: [put] }));
+  await goesOn();
+  assert.equal(line.code, null);
+  const opened = await (await phone(ben)).open(note.document_url);
+  const loaded = A.load(A.save(opened.handle.doc()));
+  assert.equal(loaded.content, opened.words);
+  assert.equal(loaded.k, undefined);
+  // Who has written nothing says so, and stays in step.
+  const empty = made({ startOp: next(loaded), deps: A.getHeads(loaded) });
+  line.brings(empty);
+  const { hash } = A.decodeChange(empty);
+  await until(() => A.getHeads(opened.handle.doc()).includes(hash), "a change of nothing arrives");
+  await goesOn();
+});
+
+test("a frame of some KB that holds millions of operations costs no memory", async (t) => {
+  const { hall, mallory, note, here, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const { words } = here;
+  const before = memory(hall);
+  forgetPeak(hall);
+  for (let n = 0; n < 10; n++) {
+    const change = letters(2_500_000, line.doc);
+    assert.ok(change.length < 4096);
+    line.brings(change);
+  }
+  await goesOn();
+  assert.equal(here.words.slice(0, words.length), words);
+  assert.equal(line.code, null);
+  assert.ok(peak(hall) - before <= 32 * MiB, `at its highest memory grew by ${peak(hall) - before}`);
 });
 
 test("operations on what is not there never reach anybody", async (t) => {

@@ -1,6 +1,6 @@
 // Mallory: a member of a room who sends what no client sends, and the scene that she does it in.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import WebSocket from "ws";
 import { frames } from "./attacks.js";
 import { agree, clients } from "./clients.js";
@@ -62,11 +62,15 @@ export class Attack {
   }
 }
 
+const status = (hall, field) =>
+  Number(readFileSync(`/proc/${hall.program.pid}/status`, "utf8").match(new RegExp(`${field}:\\s+(\\d+)`))[1]) * 1024;
+
 /** Resident memory of the program, in bytes. */
-export function memory(hall) {
-  const status = readFileSync(`/proc/${hall.program.pid}/status`, "utf8");
-  return Number(status.match(/VmRSS:\s+(\d+)/)[1]) * 1024;
-}
+export const memory = (hall) => status(hall, "VmRSS");
+
+/** The most that it ever was, or since that was forgotten. */
+export const peak = (hall) => status(hall, "VmHWM");
+export const forgetPeak = (hall) => writeFileSync(`/proc/${hall.program.pid}/clear_refs`, "5");
 
 /** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
 export async function scene(t) {

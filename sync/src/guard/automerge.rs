@@ -40,6 +40,10 @@ const MAX_ACTOR: usize = 64;
 const MAX_ACTORS: usize = 1 << 12;
 const MAX_DEPS: usize = 1 << 12;
 const MAX_MESSAGE: usize = 4 << 10;
+/// Operations that one replaces: as many as people set one key at once.
+const MAX_PREDS: u64 = 1 << 16;
+/// Bytes of the keys of all operations together, though one key is written once for many.
+const MAX_KEYS: u64 = 64 << 20;
 /// Operations that say nothing of their own, beyond so many for each byte, only claim to be there.
 const ADDS_A_BYTE: u64 = 2;
 const FREE_ADDS: u64 = 4096;
@@ -66,11 +70,15 @@ pub struct Scan {
     pub ops: u32,
     /// How many of them only delete.
     pub deletes: u32,
+    /// How many operations they replace or delete.
+    pub preds: u32,
     /// Whether it marks text.
     pub has_marks: bool,
     /// The chunk with nothing compressed.
     pub plain: Bytes,
     columns: Columns,
+    /// What it stands on, and whom it names, is in the library's order.
+    is_in_order: bool,
 }
 
 impl Scan {
@@ -82,6 +90,12 @@ impl Scan {
     /// Whether the chunk that it was read from was compressed.
     pub fn is_inflated(&self, chunk: &Bytes) -> bool {
         self.plain.as_ptr() != chunk.as_ptr()
+    }
+
+    /// Whether it is written as the library writes it, told without a copy of its operations. That each of
+    /// them can be read, and replaces others in their order, is for who looks at them to say.
+    pub fn is_canonical(&self) -> bool {
+        self.is_in_order && self.columns.are_canonical(&self.plain, self.ops, self.preds)
     }
 
     /// About how many bytes are looked at to read and judge it.
@@ -249,7 +263,7 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
         actors.push(other);
     }
     let columns = Columns::parse(&mut reader, plain.len(), actors.len())?;
-    let columns::Counted { ops, deletes, has_marks } = columns.check(plain)?;
+    let columns::Counted { ops, deletes, preds, has_marks } = columns.check(plain)?;
     if u64::from(ops - deletes) > FREE_ADDS + ADDS_A_BYTE * plain.len() as u64
         || u64::from(start_op) + u64::from(ops) >= MAX_COUNTER
     {
@@ -261,7 +275,21 @@ fn parse(hash: Hash, plain: &Bytes, start: usize) -> Result<Scan, Malformed> {
         return Err(Malformed::Trailing);
     }
     let (start, plain) = (start_op, plain.clone());
-    Ok(Scan { hash, deps, actors, seq, start, ops, deletes, has_marks, plain, columns })
+    let is_in_order = deps.is_sorted() && actors[1..].is_sorted();
+    Ok(Scan {
+        hash,
+        deps,
+        actors,
+        seq,
+        start,
+        ops,
+        deletes,
+        preds,
+        has_marks,
+        plain,
+        columns,
+        is_in_order,
+    })
 }
 
 /// A number from 1 on.

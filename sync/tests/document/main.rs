@@ -1,6 +1,7 @@
 //! The document core through its one door: inputs go in, effects come out, a script plays the store.
 
 mod automerge;
+mod bent;
 mod cast;
 mod core;
 mod marks;

@@ -24,8 +24,10 @@ pub(super) struct Node {
     /// Its operations' counters.
     pub(super) start: u32,
     pub(super) end: u32,
-    /// The end of the counters of all that it stands on.
-    beyond: u32,
+    /// The end of the counters of all that is known up to here.
+    top: u32,
+    /// Counters that it leaves out behind what it stands on.
+    gap: u32,
     /// It stands on everything before this place.
     floor: Place,
     children: u32,
@@ -57,9 +59,15 @@ pub(super) struct Graph {
     /// Operations that made something, and those that only deleted.
     made: u64,
     deleted: u64,
+    /// Counters that changes have left out.
+    gaps: u64,
     pub(super) chains: Chains,
     pub(super) hasher: RandomState,
 }
+
+/// Counters that a document's changes may leave out, each of its own: who loads it keeps a place in memory
+/// for each of them, a hundred bytes in JavaScript.
+const MAX_GAPS: u64 = 1 << 22;
 
 /// What was made is deleted more than once only by people who do so at the same time.
 const DELETES_A_THING: u64 = 8;
@@ -150,10 +158,42 @@ impl Graph {
         let made = author.map_or(&[][..], |author| &author.nodes);
         let last = made.last().copied();
         made.len() + 1 == scan.seq as usize
-            && deps.iter().all(|dep| self.nodes[*dep as usize].beyond <= scan.start)
+            && self.leaves_room(scan, deps)
             && last.is_none_or(|last| {
                 self.nodes[last as usize].end <= scan.start && self.is_past(deps, last)
             })
+    }
+
+    /// The end of the counters of all that is known.
+    fn top(&self) -> u32 {
+        self.nodes.last().map_or(1, |last| last.top)
+    }
+
+    /// The end of the counters of these changes.
+    fn end(&self, deps: &[Place]) -> u32 {
+        deps.iter().map(|dep| self.nodes[*dep as usize].end).max().unwrap_or(1)
+    }
+
+    /// Whether a change begins behind what it stands on, and leaves no more out than who goes on from an
+    /// older version does: counters end, and who loads a document makes room for what is left out.
+    fn leaves_room(&self, scan: &Scan, deps: &[Place]) -> bool {
+        let top = self.top();
+        match scan.start.checked_sub(self.end(deps)) {
+            None => false,
+            Some(0) => true,
+            Some(gap) => {
+                !self.is_hollow(scan, deps)
+                    && scan.start <= top
+                    && self.gaps + u64::from(gap) <= MAX_GAPS
+            }
+        }
+    }
+
+    /// Whether a change has no operations and begins elsewhere than where what it stands on ends. A saved
+    /// document says of a change only where it ends: the library misses operations of this one, and loads
+    /// nothing of it. An earlier version took such changes.
+    pub(super) fn is_hollow(&self, scan: &Scan, deps: &[Place]) -> bool {
+        scan.ops == 0 && scan.start != self.end(deps)
     }
 
     /// Whether a change is among these, or they stand on it.
@@ -216,13 +256,14 @@ impl Graph {
             author
         });
         let runs = self.shape(scan, author);
-        let (mut floor, mut beyond) = (0, 1);
+        let gap = scan.start.saturating_sub(self.end(&deps));
+        let top = self.top();
+        let mut floor = 0;
         for dep in &deps {
             let dep = &mut self.nodes[*dep as usize];
             self.tips -= usize::from(dep.children == 0);
             dep.children += 1;
             floor = floor.max(dep.floor);
-            beyond = beyond.max(dep.beyond);
         }
         while deps.contains(&floor) {
             floor += 1;
@@ -230,6 +271,7 @@ impl Graph {
         let end = scan.start + scan.ops;
         self.deleted += u64::from(scan.deletes);
         self.made += u64::from(scan.ops - scan.deletes);
+        self.gaps += u64::from(gap);
         self.chains.push(&deps);
         self.nodes.push(Node {
             hash: scan.hash,
@@ -237,7 +279,8 @@ impl Graph {
             author,
             start: scan.start,
             end,
-            beyond: beyond.max(end),
+            top: top.max(end),
+            gap,
             floor: if covers_all { at } else { floor },
             children: 0,
             memory: scan.memory(),
@@ -263,6 +306,7 @@ impl Graph {
             self.tips -= 1;
             self.deleted -= u64::from(node.deletes);
             self.made -= u64::from(node.end - node.start - node.deletes);
+            self.gaps -= u64::from(node.gap);
             self.chains.pop();
             for dep in &node.deps {
                 let dep = &mut self.nodes[*dep as usize];

@@ -153,8 +153,14 @@ impl Engine for Automerge {
     }
 
     fn may_compare(document: &mut Document<Self>, by: UserId, scan: &Scan) -> bool {
-        document.state.graph.knows(&scan.hash)
-            || document.engine.compared.has_left(by, document.now)
+        if document.state.graph.knows(&scan.hash) {
+            return true;
+        }
+        let may = document.engine.compared.has_left(by, document.now);
+        if may {
+            document.spend_steps(by, u64::from(scan.ops) + u64::from(scan.preds));
+        }
+        may
     }
 
     fn may_compare_at(document: &mut Document<Self>, by: UserId) -> Option<Timestamp> {
@@ -171,10 +177,8 @@ impl Engine for Automerge {
         let fits =
             |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
         let fits = deps.is_some_and(|deps| fits(&deps));
-        let steps = u64::from(message.scan.ops) + graph.chains.take_steps();
-        if steps > FREE_STEPS {
-            document.engine.compared.spend(by, steps * STEP, document.now);
-        }
+        let steps = graph.chains.take_steps();
+        document.spend_steps(by, steps);
         (!fits).then_some(Refusal::NoParent)
     }
 
@@ -256,6 +260,15 @@ impl Engine for Automerge {
 
     fn scan(update: &Bytes) -> Option<Scan> {
         guard::change(update).ok()
+    }
+}
+
+impl Document<Automerge> {
+    /// So many operations and changes are looked at for somebody.
+    fn spend_steps(&mut self, by: UserId, steps: u64) {
+        if steps > FREE_STEPS {
+            self.engine.compared.spend(by, steps * STEP, self.now);
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{MAX_OPS, Malformed, Reader};
+use super::{MAX_KEYS, MAX_OPS, MAX_PREDS, Malformed, Reader};
+
+mod canonical;
 
 const DEFLATED: u32 = 0b1000;
 /// Columns of a document or a change: both have fewer.
@@ -22,9 +24,13 @@ const KEY_COUNTER: usize = 3;
 const KEY_TEXT: usize = 4;
 const INSERT: usize = 5;
 const ACTION: usize = 6;
+const VALUE_META: usize = 7;
+const VALUE: usize = 8;
 const PRED_COUNT: usize = 9;
 const PRED_ACTOR: usize = 10;
 const PRED_COUNTER: usize = 11;
+const EXPAND: usize = 12;
+const MARK_NAME: usize = 13;
 
 /// An operation's name: its actor, by the number in the change, and its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +88,7 @@ pub struct Op<'a> {
 pub(super) struct Counted {
     pub(super) ops: u32,
     pub(super) deletes: u32,
+    pub(super) preds: u32,
     pub(super) has_marks: bool,
 }
 
@@ -90,6 +97,8 @@ pub(super) struct Counted {
 pub(super) struct Columns {
     ranges: [Range<u32>; SPECS.len()],
     actors: usize,
+    /// One is named that holds nothing.
+    has_empty: bool,
 }
 
 /// A column's spec, and its length.
@@ -116,11 +125,15 @@ pub(super) fn specs(reader: &mut Reader<'_>) -> Result<SmallVec<[Spec; 14]>, Mal
     Ok(specs)
 }
 
-/// A signed LEB128 number.
+/// A signed LEB128 number, in its shortest spelling.
 pub(super) fn signed(reader: &mut Reader<'_>) -> Result<i64, Malformed> {
-    let (mut value, mut shift) = (0_i64, 0);
+    let (mut value, mut shift, mut before) = (0_i64, 0, None);
     loop {
         let byte = reader.byte()?;
+        if before.is_some_and(|before: u8| byte == if before & 0x40 == 0 { 0 } else { 0x7f }) {
+            return Err(Malformed::Integer); // the sign was said
+        }
+        before = Some(byte);
         value |= i64::from(byte & 0x7f) << shift;
         shift += 7;
         if byte < 0x80 {
@@ -280,6 +293,7 @@ impl Columns {
     ) -> Result<Self, Malformed> {
         let specs = specs(reader)?;
         let mut ranges = std::array::from_fn(|_| 0..0);
+        let has_empty = specs.iter().any(|(_, length)| *length == 0);
         for (spec, length) in specs {
             let at = SPECS.iter().position(|known| *known == spec).ok_or(Malformed::Kind)?;
             let start = end - reader.remaining();
@@ -287,7 +301,7 @@ impl Columns {
             let place = |at: usize| u32::try_from(at).map_err(|_| Malformed::Size);
             ranges[at] = place(start)?..place(start + length)?;
         }
-        Ok(Self { ranges, actors })
+        Ok(Self { ranges, actors, has_empty })
     }
 
     fn column<'a>(&self, plain: &'a [u8], at: usize) -> &'a [u8] {
@@ -306,7 +320,7 @@ impl Columns {
         if unknown {
             return Err(Malformed::Kind);
         }
-        let mut preds = 0_u64;
+        let (mut preds, mut most, mut keys) = (0_u64, 0, 0);
         for (at, spec) in SPECS.iter().enumerate() {
             let column = self.column(plain, at);
             match spec & 0b111 {
@@ -320,22 +334,32 @@ impl Columns {
                 }
                 3 => drop(Runs::<i64>::of(column).count(|_, _| {})?),
                 4 => drop(Flags::of(column).count()?),
-                5 => drop(Runs::<&str>::of(column).count(|_, _| {})?),
+                5 => {
+                    let each = |text: &str, times| keys += text.len() as u64 * times;
+                    Runs::<&str>::of(column).count(each)?;
+                }
                 7 => {}
                 _ => {
                     Runs::<u64>::of(column).count(|value, times| {
                         if at == PRED_COUNT {
                             preds = preds.saturating_add(value.saturating_mul(times));
+                            most = most.max(value);
                         }
                     })?;
                 }
             }
         }
-        if preds > u64::from(MAX_OPS) {
+        if preds > u64::from(MAX_OPS) || most > MAX_PREDS || keys > MAX_KEYS {
             return Err(Malformed::Count);
         }
         let count = |count: u64| u32::try_from(count).map_err(|_| Malformed::Count);
-        Ok(Counted { ops: count(ops)?, deletes: count(deletes)?, has_marks })
+        let (ops, deletes, preds) = (count(ops)?, count(deletes)?, count(preds)?);
+        Ok(Counted { ops, deletes, preds, has_marks })
+    }
+
+    /// Whether the library would write them so.
+    pub(super) fn are_canonical(&self, plain: &[u8], ops: u32, preds: u32) -> bool {
+        !self.has_empty && canonical::check(self, plain, ops.into(), preds.into()).is_some()
     }
 
     pub(super) fn ops<'a>(&self, plain: &'a [u8]) -> Ops<'a> {

@@ -1,8 +1,12 @@
 //! Changes that the guard takes and refuses, made by hand: what no library writes.
 
-use std::io::Write;
+use std::{io::Write, sync::LazyLock};
 
-use automerge::{AutoCommit, ROOT, transaction::Transactable};
+use automerge::{
+    ActorId, AutoCommit, ObjType, ROOT, ScalarValue,
+    marks::{ExpandMark, Mark},
+    transaction::Transactable,
+};
 use flate2::{Compression, write::DeflateEncoder};
 use proptest::prelude::*;
 
@@ -146,6 +150,130 @@ fn nothing_that_is_cut_or_goes_on_is_taken() {
     let twice = Bytes::from([&whole[..], &whole[..]].concat());
     assert_eq!(change(&twice).unwrap_err(), Malformed::Trailing);
     assert_eq!(chunks(&twice).unwrap(), [whole.clone(), whole]);
+}
+
+#[test]
+fn what_takes_long_to_look_at_is_refused() {
+    let mut preds = puts(2);
+    preds.push((0x70, run(2, 1 << 17)));
+    assert_eq!(change_of(&preds).unwrap_err(), Malformed::Count, "one replaces too many");
+    let mut keys = puts(1000);
+    keys[0].1 = [signed(1000), number(100 << 10), vec![b'k'; 100 << 10]].concat();
+    assert_eq!(change_of(&keys).unwrap_err(), Malformed::Count, "a long key, again and again");
+}
+
+/// A document with changes of all kinds.
+fn of_all_kinds() -> Vec<automerge::Change> {
+    let mut doc = AutoCommit::new();
+    let text = doc.put_object(ROOT, "text", ObjType::Text).unwrap();
+    doc.splice_text(&text, 0, 0, &"Hello world, ".repeat(8)).unwrap();
+    doc.commit();
+    let mut other = doc.fork().with_actor(ActorId::from([9]));
+    let values: [ScalarValue; 9] = [
+        ScalarValue::Null,
+        false.into(),
+        true.into(),
+        u64::MAX.into(),
+        i64::MIN.into(),
+        0.5.into(),
+        "words".into(),
+        vec![1_u8, 2].into(),
+        ScalarValue::Timestamp(-70),
+    ];
+    for doc in [&mut doc, &mut other] {
+        let list = doc.put_object(ROOT, "list", ObjType::List).unwrap();
+        for value in values.iter().chain(&values) {
+            doc.insert(&list, 0, value.clone()).unwrap();
+        }
+        doc.put(ROOT, "counter", ScalarValue::counter(300)).unwrap();
+        doc.commit();
+        doc.splice_text(&text, 3, 5, "x").unwrap();
+        let mark = Mark::new("bold".into(), true, 2, 6);
+        doc.mark(&text, mark, ExpandMark::Both).unwrap();
+        doc.commit();
+    }
+    doc.merge(&mut other).unwrap();
+    doc.increment(ROOT, "counter", -70).unwrap();
+    doc.put(ROOT, "list", 1).unwrap();
+    doc.splice_text(&text, 0, 20, "").unwrap();
+    doc.commit();
+    doc.get_changes(&[])
+}
+
+/// Whether the library writes a change again as it is.
+fn is_written_so(change: &automerge::Change) -> bool {
+    let again = || automerge::Change::from(change.decode()).hash();
+    std::panic::catch_unwind(again).is_ok_and(|hash| hash == change.hash())
+}
+
+/// Whether each operation can be read, and replaces others in order, as the core asks of them.
+fn is_readable(scan: &Scan) -> bool {
+    let orders = |op: Op<'_>| op.preds.is_sorted_by_key(|id| (id.counter, &scan.actors[id.actor]));
+    scan.operations().all(|op| op.is_ok_and(orders))
+}
+
+/// Whether a value is of a kind that nobody writes.
+fn has_unknown(change: &automerge::Change) -> bool {
+    let is_unknown = |op: &automerge::legacy::Op| {
+        matches!(op.primitive_value(), Some(ScalarValue::Unknown { .. }))
+    };
+    change.decode().operations.iter().any(is_unknown)
+}
+
+#[test]
+fn what_the_library_writes_is_canonical() {
+    for change_made in of_all_kinds() {
+        let scan = change(&Bytes::copy_from_slice(change_made.raw_bytes())).unwrap();
+        assert!(scan.is_canonical() && is_readable(&scan), "{:?}", change_made.decode());
+    }
+}
+
+#[test]
+fn a_large_paste_is_canonical_unless_it_is_spelled_in_another_way() {
+    let mut doc = AutoCommit::new();
+    let text = doc.put_object(ROOT, "text", ObjType::Text).unwrap();
+    doc.commit();
+    doc.splice_text(&text, 0, 0, &"letters ".repeat(50_000)).unwrap();
+    doc.commit();
+    doc.splice_text(&text, 0, 400_000, "").unwrap();
+    doc.commit();
+    for change_made in doc.get_changes(&[]) {
+        let bytes = change_made.raw_bytes();
+        assert!(change(&Bytes::copy_from_slice(bytes)).unwrap().is_canonical());
+    }
+    let halves = [run(200_000, 1), run(200_000, 1)].concat();
+    let spelled = |actions: Vec<u8>| {
+        let mut columns = puts(400_000);
+        columns[2].1 = actions;
+        columns.insert(4, (0x57, vec![7; 400_000]));
+        columns[3].1 = run(400_000, 1 << 4 | 3);
+        columns.push((0x70, run(400_000, 0)));
+        change_of(&columns).unwrap()
+    };
+    assert!(spelled(run(400_000, 1)).is_canonical());
+    assert!(!spelled(halves).is_canonical(), "one run in two");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn canonical_is_what_the_library_writes(which: usize, spoils in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4)) {
+        static ALL: LazyLock<Vec<automerge::Change>> = LazyLock::new(of_all_kinds);
+        let bytes = ALL[which % ALL.len()].raw_bytes();
+        let start = 9 + bytes[9..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
+        let mut body = bytes[start..].to_vec();
+        for (at, byte) in spoils {
+            let at = at % body.len();
+            body[at] = if byte < 80 { body[at] ^ 1 << (byte % 8) } else { byte };
+        }
+        let Ok(scan) = change(&chunk_of(CHANGE, &body, &body)) else { return Ok(()) };
+        let Ok(change) = automerge::Change::try_from(&scan.plain[..]) else { return Ok(()) };
+        if is_readable(&scan) {
+            let is_ours = is_written_so(&change) && !has_unknown(&change);
+            prop_assert_eq!(scan.is_canonical(), is_ours, "{:?}", change.decode());
+        }
+    }
 }
 
 proptest! {
