@@ -32,7 +32,7 @@ use crate::{
 };
 
 use self::bases::Bases;
-pub use self::bases::{Base, Made};
+pub use self::bases::{Base, Known, Made};
 
 /// A text to be made a note's.
 #[derive(Debug, Clone, Default)]

@@ -24,7 +24,7 @@ use yrs::{
 };
 
 pub use self::{
-    begun::{Candidate, Since, begun_with},
+    begun::{Candidate, Known, Since, begun_with},
     merge::merged,
     note::NoteText,
     seen::both,

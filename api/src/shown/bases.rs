@@ -1,6 +1,6 @@
 //! Which of the texts that a sign-in holds a put may have been made from. Must not know where they are kept.
 
-use studyhall_sync::{Base, Made};
+use studyhall_sync::{Base, Known, Made};
 
 use super::held::{Held, How, Outcome, Text};
 
@@ -35,10 +35,13 @@ impl Bases {
                 }
                 continue;
             };
-            let is_left = one.how == How::Left;
-            let is_put = is_left || matches!(one.how, How::Put(_));
-            let is_opened = one.how == How::Opened;
-            let base = Base { text, is_put, is_left, is_opened, is_reopened, only_if: None };
+            let known = match one.how {
+                How::Listed | How::Answer(_) => Known::Shown,
+                How::Opened => Known::Opened,
+                How::Put(_) => Known::Put,
+                How::Left => Known::Left,
+            };
+            let base = Base { text, known, is_reopened, only_if: None };
             is_reopened |= one.how == How::Opened;
             match &one.how {
                 How::Put(Outcome::Unknown(noted)) => {
@@ -69,16 +72,15 @@ impl Bases {
 
     /// Whether there is one that is surely in the note.
     pub(super) fn has_certain(&self) -> bool {
-        self.found.iter().any(|(_, base)| base.only_if.is_none() && !base.is_left)
+        self.found.iter().any(|(_, base)| base.only_if.is_none() && base.known != Known::Left)
     }
 
     fn add(&mut self, text: Text, base: Base) {
         let is_same = |(_, one): &&mut (Text, Base)| {
-            one.only_if.is_none() && !one.is_left && one.text == base.text
+            one.only_if.is_none() && one.known != Known::Left && one.text == base.text
         };
         if let Some((_, same)) = self.found.iter_mut().find(is_same) {
-            same.is_put |= base.is_put;
-            same.is_opened |= base.is_opened;
+            same.known = same.known.max(base.known);
         } else {
             self.found.push((text, base));
         }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+pub use crate::text::Known;
 use crate::text::{Candidate, Since, begun_with};
 
 /// A text that somebody may have begun with.
@@ -9,12 +10,8 @@ use crate::text::{Candidate, Since, begun_with};
 pub struct Base {
     /// The text.
     pub text: String,
-    /// Whether the writer has put it themselves.
-    pub is_put: bool,
-    /// Whether they have gone on from it: only its words count, as their own.
-    pub is_left: bool,
-    /// Whether they have asked for it.
-    pub is_opened: bool,
+    /// How the writer knows it.
+    pub known: Known,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
     /// It was put, and it is a base only if that was made.
@@ -82,11 +79,8 @@ impl Bases {
 
     fn found(&self, numbers: &[usize]) -> Option<usize> {
         let candidate = |number: &usize| {
-            let (Base { text, is_put, is_left, is_opened, is_reopened, .. }, since) =
-                &self.bases[*number];
-            let (is_put, is_left) = (*is_put, *is_left);
-            let (is_opened, is_reopened) = (*is_opened, *is_reopened);
-            Candidate { text, since, is_put, is_left, is_opened, is_reopened }
+            let (Base { text, known, is_reopened, .. }, since) = &self.bases[*number];
+            Candidate { text, since, known: *known, is_reopened: *is_reopened }
         };
         let candidates: Vec<_> = numbers.iter().map(candidate).collect();
         begun_with(&candidates).map(|place| numbers[place])

@@ -176,7 +176,7 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     // One that was put is a base only when it was made.
     let noted = (7, 0);
     let only_if = Some(noted.into());
-    let never_made = Base { text: "ONE two".into(), is_put: true, only_if, ..Base::default() };
+    let never_made = Base { text: "ONE two".into(), known: Known::Put, only_if, ..Base::default() };
     let bases = vec![never_made, Base { text: "ONE two three".into(), ..Base::default() }];
     let late = PutText { bases, ..put("ONE two") };
     assert_eq!(desk.documents.put_text(id, ada(), late).await, Ok(Some(1)));

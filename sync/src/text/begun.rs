@@ -56,27 +56,40 @@ impl Since {
     }
 }
 
+/// How the writer knows a text; of one that they know in several ways, the last of these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Known {
+    /// It was shown to them.
+    #[default]
+    Shown,
+    /// They asked for it.
+    Opened,
+    /// They have put it themselves.
+    Put,
+    /// They have put it and gone on from it: it says which words are their own, and they do not hold it any more.
+    Left,
+}
+
 /// A text that somebody may have begun with.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
     pub text: &'a str,
     /// What they would have done to it.
     pub since: &'a Since,
-    /// Whether they have put it themselves.
-    pub is_put: bool,
-    /// Whether they have gone on from it: it says which words are their own, and they do not hold it any more.
-    pub is_left: bool,
-    /// Whether they have opened the note to get it.
-    pub is_opened: bool,
+    pub known: Known,
     /// Whether they have opened the note since.
     pub is_reopened: bool,
 }
 
 impl<'a> Candidate<'a> {
+    fn is_put(self) -> bool {
+        self.known >= Known::Put
+    }
+
     /// Whether nothing says that they began with this: they kept nothing of it, and have it from others, or have
     /// opened the note since.
     fn is_far(self) -> bool {
-        !self.since.is_kept && (!self.is_put || self.is_reopened)
+        !self.since.is_kept && (!self.is_put() || self.is_reopened)
     }
 
     /// Whether what others `added` here has been seen by who wrote a text of their own of it or of something
@@ -114,7 +127,8 @@ impl<'a> Candidate<'a> {
 
 /// Which of these, the newest first, the writer began with.
 pub fn begun_with(candidates: &[Candidate<'_>]) -> Option<usize> {
-    let held: Vec<usize> = (0..candidates.len()).filter(|at| !candidates[*at].is_left).collect();
+    let held: Vec<usize> =
+        (0..candidates.len()).filter(|at| candidates[*at].known != Known::Left).collect();
     let (first, older) = held.split_first()?;
     let mut found = Newer::of(candidates, *first);
     for older in older {
@@ -148,19 +162,19 @@ impl<'a> Newer<'a> {
         if that.is_far() {
             return false;
         }
-        let has_put = self.candidates[self.at..older].iter().any(|one| one.is_put);
+        let has_put = self.candidates[self.at..older].iter().any(|one| one.is_put());
         let added = self.by_others(older);
         match this.has_been_seen(&added) {
             // What they have put since, and nobody added to, is as they have it.
             None => !has_put && is_nearer,
             Some(true) => false,
             // They have left what they put only for a text from which they have taken nothing else.
-            Some(false) if this.is_put => {
+            Some(false) if this.is_put() => {
                 let only_takes_back = this.since.typed == 0 && that.since.typed > 0;
                 !only_takes_back && is_nearer && that.since.takes_no_more(this.since)
             }
             // What nobody has seen is kept, in doubt: a text that is there twice can be mended.
-            Some(false) => !this.is_opened || !self.is_written_over(older, &added),
+            Some(false) => this.known != Known::Opened || !self.is_written_over(older, &added),
         }
     }
 
@@ -183,12 +197,12 @@ impl<'a> Newer<'a> {
     /// itself it is what had been shown, and not been put before that.
     fn by_others(&mut self, older: usize) -> Vec<Range<usize>> {
         let all = self.since(older).to_vec();
-        if !self.candidates[self.at].is_put {
+        if !self.candidates[self.at].is_put() {
             return self.without_own(all, self.at);
         }
         let mut found = Vec::new();
         for shown in self.at + 1..older {
-            if !self.candidates[shown].is_put {
+            if !self.candidates[shown].is_put() {
                 let new = without(&all, &found);
                 let there = without(&new, self.since(shown));
                 found.extend(self.without_own(there, shown));
@@ -201,7 +215,7 @@ impl<'a> Newer<'a> {
     /// Parts of this without what was put before another.
     fn without_own(&mut self, parts: Vec<Range<usize>>, before: usize) -> Vec<Range<usize>> {
         (before + 1..self.candidates.len()).fold(parts, |parts, at| {
-            if parts.is_empty() || !self.candidates[at].is_put {
+            if parts.is_empty() || !self.candidates[at].is_put() {
                 return parts;
             }
             within(&parts, self.since(at))
@@ -290,23 +304,14 @@ mod tests {
 
     /// Which of these somebody began with, the oldest first; what they have put themselves begins with `put:`.
     fn base<'a>(texts: &[&'a str], text: &str) -> &'a str {
-        let split = |text: &'a str| {
-            let (is_left, text) =
-                text.strip_prefix("left:").map_or((false, text), |text| (true, text));
-            let (is_put, text) =
-                text.strip_prefix("put:").map_or((is_left, text), |text| (true, text));
-            (text, is_put, is_left)
+        let split = |text: &'a str| match (text.strip_prefix("put:"), text.strip_prefix("left:")) {
+            (Some(text), _) => (text, Known::Put),
+            (_, Some(text)) => (text, Known::Left),
+            _ => (text, Known::Opened),
         };
         let texts: Vec<_> = texts.iter().rev().map(|text| split(text)).collect();
-        let since: Vec<_> = texts.iter().map(|(base, ..)| Since::between(base, text)).collect();
-        let of = |(since, (text, is_put, is_left))| Candidate {
-            text,
-            since,
-            is_put,
-            is_left,
-            is_opened: !is_put,
-            is_reopened: false,
-        };
+        let since: Vec<_> = texts.iter().map(|(base, _)| Since::between(base, text)).collect();
+        let of = |(since, (text, known))| Candidate { text, since, known, is_reopened: false };
         let candidates: Vec<_> = since.iter().zip(texts.iter().copied()).map(of).collect();
         texts[begun_with(&candidates).unwrap()].0
     }
