@@ -1,5 +1,6 @@
 /** `@studyhall/client` without a browser: tokens in the body, documents over `ws`. */
 import assert from "node:assert/strict";
+import { eventually } from "./eventually.js";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
 import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
@@ -80,8 +81,9 @@ test("what was made without a server is there for others afterwards, once", { sk
   const bens = await ben.notes.open(ids[0]);
   await hears(bens, "made offline");
   assert.equal(bens.doc.getText("content").toString(), "made offline");
-  const { value } = await ben.notes.list({ room: room.id });
-  assert.deepEqual(value.map(({ id }) => id).sort(), [...ids].sort());
+  // Of the second nobody has waited that it is saved.
+  const listed = async () => (await ben.notes.list({ room: room.id })).value.map(({ id }) => id).sort();
+  assert.deepEqual(await eventually(listed, (found) => found.length >= ids.length, "both are listed"), [...ids].sort());
   const second = await ben.notes.open(ids[1]);
   await new Promise((resolve) => {
     const stop = second.onTitle((title) => title === "second" && resolve(queueMicrotask(() => stop())));
