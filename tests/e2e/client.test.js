@@ -1,9 +1,9 @@
 /** `@studyhall/client` without a browser: tokens in the body, documents over `ws`. */
 import assert from "node:assert/strict";
-import { eventually } from "./eventually.js";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
 import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
+import { eventually } from "./eventually.js";
 import { cannotRestart, Hall } from "./hall.js";
 
 let server;
