@@ -287,7 +287,13 @@ impl ShownTexts {
     async fn is_only_theirs(&self, user: UserId, note: &Note) -> bool {
         let since = self.clock.now() - BOUNDS.kept_for;
         let page = Page::of("note").equal(note.id).descending().limit(WITHIN_THE_HOUR);
-        let Ok(page) = self.versions.page(page).await else { return false };
+        let page = match self.versions.page(page).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(note = %note.id, %error, "who wrote a note is not known now");
+                return false;
+            }
+        };
         let lately = page.items.iter().filter(|version| version.at >= since);
         lately.flat_map(|version| &version.by).all(|by| *by == user)
     }

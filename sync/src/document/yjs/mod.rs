@@ -118,8 +118,7 @@ impl Engine for Yjs {
 
     /// It is asked for what was refused while it might only read: nothing else makes its client send that.
     fn promoted(document: &mut Document<Self>, peer: PeerId, effects: &mut Vec<Effect>) {
-        let Some(known) = document.peers.get_mut(&peer).map(|peer| &mut peer.link) else { return };
-        if known.is_fed() {
+        if document.is_fed(peer) {
             effects.push(Effect::Step1 { peer, vector: document.state.vector() });
         }
     }
