@@ -28,6 +28,11 @@ impl Fault {
         self.code() == Some(ErrorCode::ConstraintViolation)
     }
 
+    /// Whether another connection has the lock.
+    pub(super) fn is_busy(&self) -> bool {
+        self.code() == Some(ErrorCode::DatabaseBusy)
+    }
+
     /// As the store's error. Damage is said here, once, for whoever reads the log.
     pub(super) fn told(self) -> StoreError {
         let error = StoreError::from(self);

@@ -1,6 +1,10 @@
 //! The database file: opening it, telling it from another program's, its layout.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
@@ -12,6 +16,10 @@ const APPLICATION: i32 = 0x5374_6479;
 
 /// The layout that this program writes.
 const LAYOUT: i32 = 1;
+
+/// How long a start waits for others that start, and how long between two tries.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A connection is used by one thread at a time. A path is a path, not a URI.
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -57,18 +65,19 @@ impl File {
         }
         let file = Self { path: path.to_owned(), identity: None };
         tail::look(path);
-        // Recognized before it is touched: another program's file stays as it is.
-        Connection::open_with_flags(path, FLAGS)
-            .map_err(Fault::from)
-            .and_then(|connection| recognize(&connection, path))
-            .map_err(told)?;
-        let connection = file.connect().map_err(told)?;
+        let connection = patiently(|| {
+            // Recognized before it is touched: another program's file stays as it is.
+            recognize(&Connection::open_with_flags(path, FLAGS)?, path)?;
+            file.connect()
+        });
+        let connection = connection.map_err(told)?;
         Ok((Self { identity: identity(path), ..file }, connection))
     }
 
     /// A connection more.
     pub(super) fn connect(&self) -> Result<Connection, Fault> {
-        let connection = Connection::open_with_flags(&self.path, FLAGS)?;
+        let mut connection = Connection::open_with_flags(&self.path, FLAGS)?;
+        connection.busy_handler(Some(wait))?;
         connection.set_prepared_statement_cache_capacity(512);
         // A prepared statement keeps its plan. Otherwise SQLite prepares it anew for new values,
         // which was a quarter of the cost of an append.
@@ -119,9 +128,32 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     path.exists().then_some((0, 0))
 }
 
+/// Waits for another process's transaction. `SQLite`'s own pauses grow to 100 ms, in which a process
+/// that writes again and again always has the lock.
+fn wait(tries: i32) -> bool {
+    thread::sleep(Duration::from_millis(2));
+    tries < 5_000
+}
+
+/// Opens again while another process that starts is in the way. `SQLite` waits for a lock only where
+/// nothing is held yet: two that make a new file's write-ahead log are refused at once.
+fn patiently<T>(mut open: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(fault) if fault.is_busy() && Instant::now() < until => thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
 /// Refuses another program's database and a newer layout; lays out an empty one.
 fn recognize(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    // Looked at without the lock to write, which another process may hold again and again.
+    if number("application_id")? == APPLICATION && number("user_version")? == LAYOUT {
+        return Ok(());
+    }
     let transaction =
         rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
     let (application, layout) = (number("application_id")?, number("user_version")?);
@@ -147,6 +179,29 @@ fn recognize(connection: &Connection, path: &Path) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_that_start_at_once_wait_for_each_other() {
+        for _ in 0..50 {
+            let folder = tempfile::TempDir::new().unwrap();
+            let path = folder.path().join("x.db");
+            thread::scope(|scope| {
+                let starts: Vec<_> = (0..6).map(|_| scope.spawn(|| File::open(&path))).collect();
+                for start in starts {
+                    start.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_process_starts_beside_one_that_is_writing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("x.db");
+        let (_, writer) = File::open(&path).unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        File::open(&path).unwrap();
+    }
 
     #[test]
     fn a_commit_is_on_the_disk_when_it_returns() {
