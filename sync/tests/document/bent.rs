@@ -143,10 +143,14 @@ fn counters_are_left_out_only_by_who_goes_on_from_an_older_version() {
     stored(&mut stage, &mut ada);
     assert!(is_durable(&stage, &mut ada) && ada.reads().contains("then: "));
     // Two thousand times 2,200 counters are more than all may leave out together.
+    let mut others: Vec<_> = (20..30).map(Phone::new).collect();
+    for other in &mut others {
+        stage.joins(other, Permission::Write);
+    }
     let taken = (0..2000_u32).take_while(|number| {
         let mut change = by(0, end, &first, vec![put("k")]);
         change.actor_id = ActorId::from(number.to_be_bytes());
-        sends(&mut stage, &mallory, &raw(change)).is_ok()
+        sends(&mut stage, &others[*number as usize % 10], &raw(change)).is_ok()
     });
     let taken = taken.count();
     assert!((1800..1910).contains(&taken), "{taken}");
@@ -154,6 +158,54 @@ fn counters_are_left_out_only_by_who_goes_on_from_an_older_version() {
     stored(&mut stage, &mut ada);
     assert!(is_durable(&stage, &mut ada));
     loads(stage.core.state_mut().doc());
+}
+
+/// Sends changes of new actors', each on `heads`, until one is refused; how many were taken.
+fn spreads(
+    stage: &mut Stage<Automerge>,
+    phone: &Phone,
+    heads: &[automerge::ChangeHash],
+    start: u64,
+    first: u32,
+) -> usize {
+    let taken = (first..first + 3000).take_while(|number| {
+        let mut change = by(0, start, heads, vec![put("k")]);
+        change.actor_id = ActorId::from(number.to_be_bytes());
+        sends(stage, phone, &raw(change)).is_ok()
+    });
+    taken.count()
+}
+
+#[test]
+fn no_more_changes_stand_side_by_side_than_a_client_can_name() {
+    let (mut stage, mut ada, mallory) = cast();
+    ada.types("Hello");
+    stored(&mut stage, &mut ada);
+    let (start, heads) = (end(&mut ada.doc), ada.doc.get_heads());
+    assert_eq!(spreads(&mut stage, &mallory, &heads, start, 0), 256, "all of one person");
+    // Ada's phone was offline, and writes on, which takes all of them together.
+    ada.types(" world");
+    stored(&mut stage, &mut ada);
+    assert!(is_durable(&stage, &mut ada));
+    assert_eq!(stage.core.state().heads().len(), 257);
+    let all = stage.hears(&mut ada);
+    stage.tells(&mut ada, &all);
+    ada.doc.merge(stage.core.state_mut().doc()).expect("her copy takes all of it");
+    ada.types("!");
+    stored(&mut stage, &mut ada);
+    assert!(is_durable(&stage, &mut ada));
+    assert_eq!(stage.core.state().heads().len(), 1);
+    assert_eq!(spreads(&mut stage, &mallory, &heads, start, 5000), 256);
+    // Of many people who do this no more than all clients can name.
+    for number in 7..14 {
+        let mut other = Phone::new(number);
+        stage.joins(&mut other, Permission::Write);
+        spreads(&mut stage, &other, &heads, start, 10_000 * u32::from(number));
+    }
+    assert_eq!(stage.core.state().heads().len(), 1 + 8 * 256 - 1);
+    ada.types("?");
+    stored(&mut stage, &mut ada);
+    assert!(is_durable(&stage, &mut ada), "who goes on from a head adds none");
 }
 
 #[test]

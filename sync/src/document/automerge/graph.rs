@@ -54,6 +54,8 @@ pub(super) struct Graph {
     durable: usize,
     /// Changes that nothing stands on, durable or not.
     tips: usize,
+    /// How many of them are whose.
+    sides: HashMap<UserId, u32>,
     heads: Vec<Hash>,
     memory: u64,
     /// Operations that made something, and those that only deleted.
@@ -68,6 +70,12 @@ pub(super) struct Graph {
 /// Counters that a document's changes may leave out, each of its own: who loads it keeps a place in memory
 /// for each of them, a hundred bytes in JavaScript.
 const MAX_GAPS: u64 = 1 << 22;
+
+/// So many changes of one person, and so many in all, may stand side by side with nothing on them. Clients name
+/// each of them in each message, and in their next change, which then takes their place; frames and changes that
+/// name more than 4096 are refused. A person has one for each device that was offline.
+const SIDES_OF_ONE: u32 = 256;
+const SIDES: usize = 2048;
 
 /// What was made is deleted more than once only by people who do so at the same time.
 const DELETES_A_THING: u64 = 8;
@@ -196,6 +204,14 @@ impl Graph {
         scan.ops == 0 && scan.start != self.end(deps)
     }
 
+    /// Whether a change leaves no more standing side by side than clients can name.
+    pub(super) fn may_stand_beside(&self, by: UserId, deps: &[Place]) -> bool {
+        let is_tip = |dep: &&Place| self.nodes[**dep as usize].children == 0;
+        let goes_on = deps.iter().any(|dep| is_tip(&dep));
+        let sides = self.sides.get(&by).copied().unwrap_or(0);
+        goes_on || (sides < SIDES_OF_ONE && self.tips < SIDES)
+    }
+
     /// Whether a change is among these, or they stand on it.
     pub(super) fn is_past(&self, deps: &[Place], at: Place) -> bool {
         if self.covers_all(deps) {
@@ -260,10 +276,11 @@ impl Graph {
         let top = self.top();
         let mut floor = 0;
         for dep in &deps {
-            let dep = &mut self.nodes[*dep as usize];
-            self.tips -= usize::from(dep.children == 0);
-            dep.children += 1;
-            floor = floor.max(dep.floor);
+            floor = floor.max(self.nodes[*dep as usize].floor);
+            if self.nodes[*dep as usize].children == 0 {
+                self.is_tip(*dep, false);
+            }
+            self.nodes[*dep as usize].children += 1;
         }
         while deps.contains(&floor) {
             floor += 1;
@@ -286,7 +303,7 @@ impl Graph {
             memory: scan.memory(),
             deletes: scan.deletes,
         });
-        self.tips += 1;
+        self.is_tip(at, true);
         self.places.insert(scan.hash, at);
         let author = &mut self.authors[author as usize];
         author.nodes.push(at);
@@ -299,19 +316,36 @@ impl Graph {
         true
     }
 
+    /// Nothing stands on a change, or something does from now on.
+    fn is_tip(&mut self, at: Place, is: bool) {
+        let owner = self.authors[self.nodes[at as usize].author as usize].owner;
+        let sides = self.sides.entry(owner).or_default();
+        if is {
+            self.tips += 1;
+            *sides += 1;
+            return;
+        }
+        self.tips -= 1;
+        *sides -= 1;
+        if *sides == 0 {
+            self.sides.remove(&owner);
+        }
+    }
+
     /// Everything that is accepted and not durable is forgotten.
     pub(super) fn forget(&mut self) {
         while self.nodes.len() > self.durable {
+            self.is_tip(place(self.nodes.len() - 1), false);
             let Some(node) = self.nodes.pop() else { return };
-            self.tips -= 1;
             self.deleted -= u64::from(node.deletes);
             self.made -= u64::from(node.end - node.start - node.deletes);
             self.gaps -= u64::from(node.gap);
             self.chains.pop();
             for dep in &node.deps {
-                let dep = &mut self.nodes[*dep as usize];
-                dep.children -= 1;
-                self.tips += usize::from(dep.children == 0);
+                self.nodes[*dep as usize].children -= 1;
+                if self.nodes[*dep as usize].children == 0 {
+                    self.is_tip(*dep, true);
+                }
             }
             self.places.remove(&node.hash);
             let author = &mut self.authors[node.author as usize];

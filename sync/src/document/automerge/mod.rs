@@ -174,8 +174,11 @@ impl Engine for Automerge {
     ) -> Option<Refusal> {
         let graph = &document.state.graph;
         let deps = graph.deps(&message.scan);
-        let fits =
-            |deps: &[u32]| graph.follows(&message.scan, deps) && graph.fits(&message.scan, deps);
+        let fits = |deps: &[u32]| {
+            graph.follows(&message.scan, deps)
+                && graph.may_stand_beside(by, deps)
+                && graph.fits(&message.scan, deps)
+        };
         let fits = deps.is_some_and(|deps| fits(&deps));
         let steps = graph.chains.take_steps();
         document.spend_steps(by, steps);
