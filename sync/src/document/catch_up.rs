@@ -118,7 +118,10 @@ impl<E: Engine> Document<E> {
         self.reconsider(effects);
         E::caught_up(self, effects);
         let later = |message: &Aside<E>| message.read.is_some_and(|read| read > self.reads.asked);
-        if self.reads.doubt || self.peers.values().any(|peer| peer.aside.iter().any(later)) {
+        let is_wanted = self.reads.doubt
+            || self.edits.wants_read(self.reads.asked)
+            || self.peers.values().any(|peer| peer.aside.iter().any(later));
+        if is_wanted {
             self.ask_unless_asked(effects);
         }
     }

@@ -35,6 +35,18 @@ struct Wanted {
     edit: EditId,
     by: UserId,
     change: Change,
+    /// The read of the log that it waits for.
+    read: Option<u64>,
+}
+
+/// What comes of making an edit.
+enum Made {
+    /// It has to become durable.
+    Accepted,
+    /// It is there already.
+    There,
+    /// It changes nothing.
+    Nothing,
 }
 
 #[derive(Default)]
@@ -47,9 +59,16 @@ pub(super) struct Edits {
 }
 
 impl Edits {
-    /// Whether one could be started.
-    pub(super) fn has_next(&self) -> bool {
-        self.running.is_none() && !self.queue.is_empty()
+    /// Whether one could be started, after so many reads of the log.
+    pub(super) fn has_next(&self, ended: u64) -> bool {
+        let next = self.queue.front();
+        self.running.is_none()
+            && next.is_some_and(|next| next.read.is_none_or(|read| read <= ended))
+    }
+
+    /// Whether the next one waits for a read of the log that was not asked for yet.
+    pub(super) fn wants_read(&self, asked: u64) -> bool {
+        self.queue.front().is_some_and(|next| next.read.is_some_and(|read| read > asked))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -59,7 +78,8 @@ impl Edits {
     /// The edit with this ordinal is made once more, before all others. Whether there is one.
     pub(super) fn make_again(&mut self, ordinal: u64) -> bool {
         let lost = self.running.take_if(|running| running.1 == ordinal);
-        let Some((wanted, _)) = lost else { return false };
+        let Some((mut wanted, _)) = lost else { return false };
+        wanted.read = None;
         self.queue.push_front(wanted);
         true
     }
@@ -74,44 +94,57 @@ impl<E: Engine> Document<E> {
         effects: &mut Vec<Effect>,
     ) {
         if self.edits.queue.len() < self.limits.edits {
-            self.edits.queue.push_back(Wanted { edit, by, change });
+            self.edits.queue.push_back(Wanted { edit, by, change, read: None });
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
         }
     }
 
     /// Starts the next edit when none runs, one a call: its client id's clock comes from the applied state.
+    /// What comes to nothing over a log that may be longer than this node knows is made again when that is
+    /// read: what it was to change may be there.
     pub(super) fn start_edit(&mut self, effects: &mut Vec<Effect>) {
-        if self.edits.running.is_none() {
-            let Some(mut wanted) = self.edits.queue.pop_front() else { return };
-            let (edit, by) = (wanted.edit, wanted.by);
-            let fresh = u64::from(self.random.random::<u32>());
-            let client = *self.edits.clients.entry(by).or_insert(fresh);
-            let made = (wanted.change)(E::view(&mut self.state), client);
-            let result = made.and_then(|update| match update {
-                None => Ok(false),
-                Some(update) => self.accept_edit(by, update, effects),
-            });
-            match result {
-                Ok(true) => self.edits.running = Some((wanted, self.ordinal)),
-                Ok(false) => {
-                    effects.push(Effect::EditDone { edit, result: Ok(self.state.seq()) });
-                }
-                Err(reason) => {
-                    let result = Err(EditFailure::Refused(reason));
-                    effects.push(Effect::EditDone { edit, result });
-                }
-            }
+        if !self.edits.has_next(self.reads.ended) {
+            return;
         }
+        let Some(mut wanted) = self.edits.queue.pop_front() else { return };
+        let (edit, by) = (wanted.edit, wanted.by);
+        let fresh = u64::from(self.random.random::<u32>());
+        let client = *self.edits.clients.entry(by).or_insert(fresh);
+        let made = (wanted.change)(E::view(&mut self.state), client);
+        let made = made.and_then(|update| match update {
+            None => Ok(Made::Nothing),
+            Some(update) => self.accept_edit(by, update, effects),
+        });
+        let is_in_doubt = match &made {
+            Ok(Made::Nothing) => true,
+            Ok(Made::Accepted | Made::There) => false,
+            Err(reason) => *reason != Refusal::Overloaded,
+        };
+        if is_in_doubt && wanted.read.is_none() && !self.limits.alone {
+            wanted.read = Some(self.reads.asked + 1);
+            self.edits.queue.push_front(wanted);
+            return self.ask_unless_asked(effects);
+        }
+        let result = match made {
+            Ok(Made::Accepted) => {
+                self.edits.running = Some((wanted, self.ordinal));
+                return;
+            }
+            Ok(Made::There | Made::Nothing) => Ok(self.state.seq()),
+            Err(reason) => Err(EditFailure::Refused(reason)),
+        };
+        effects.push(Effect::EditDone { edit, result });
+        self.resume(effects);
     }
 
-    /// Whether the edit has to be made durable; an edit that is there already need not.
+    /// Takes an edit's operations; those that are there already need not be made durable.
     fn accept_edit(
         &mut self,
         by: UserId,
         update: Vec<u8>,
         effects: &mut Vec<Effect>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Made, Refusal> {
         let update = Bytes::from(update);
         let scan = E::scan(&update).ok_or(Refusal::Undecodable)?;
         let decoded = E::decode(&update, &scan).ok_or(Refusal::Undecodable)?;
@@ -120,7 +153,8 @@ impl<E: Engine> Document<E> {
             Verdict::Hole => return Err(Refusal::Undecodable),
             // What is accepted already may still be in flight: then the edit waits for it.
             Verdict::Covered if E::has(&mut self.state, &decoded) => {
-                return Ok(self.durable < self.ordinal);
+                let is_durable = self.durable == self.ordinal;
+                return Ok(if is_durable { Made::There } else { Made::Accepted });
             }
             Verdict::Covered | Verdict::Fits => {}
         }
@@ -128,7 +162,7 @@ impl<E: Engine> Document<E> {
             return Err(reason);
         }
         self.accept(by, None, update, scan, decoded);
-        Ok(true)
+        Ok(Made::Accepted)
     }
 
     /// The edit with this ordinal was refused after all.

@@ -357,7 +357,7 @@ impl<E: Engine> Document<E> {
 
     /// Whether a REST edit could be started: another [`Self::flush`] does.
     pub fn has_next_edit(&self) -> bool {
-        self.edits.has_next()
+        self.edits.has_next(self.reads.ended)
     }
 
     /// About how many bytes are moved to apply what is in flight.

@@ -6,7 +6,7 @@ use studyhall_store::{
     StoreError,
     log::{Entry, LoggedUpdate, Outcome},
 };
-use studyhall_sync::document::{Applied, EditId, Effect, Input, Limits, PeerId, Refusal, Yjs};
+use studyhall_sync::document::{Applied, Effect, Input, Limits, PeerId, Refusal, Yjs};
 use yrs::{Text, Transact};
 
 use crate::cast::{NOW, Person, Stage, acks, appended, cast, refusal, shown, text_of};
@@ -433,24 +433,4 @@ fn of_a_stored_copy_with_a_few_words_more_only_those_are_written() {
     assert_eq!(acks(&stored, &ben), 2);
     ada.hears(shown(&stored).expect("it is shown"));
     assert_eq!((ada.reads(), ada.reads().len()), (ben.reads(), 20_008));
-}
-
-#[test]
-fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
-    let (mut stage, ada, _) = cast();
-    stage.sends(&ada, ada.types("Hello world"));
-    stage.stored();
-    stage.sends(&ada, ada.types("!"));
-    let change = Box::new(|view: studyhall_sync::document::View<'_>, client| {
-        let format = studyhall_schema::note::Format::Plain;
-        let mut note = studyhall_sync::text::NoteText::of(view, format);
-        Ok(note.diff(client, "Hello new world").expect("a text is edited"))
-    });
-    let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user, change });
-    assert!(!asked.iter().any(|effect| matches!(effect, Effect::EditDone { .. })));
-    stage.stored();
-    let stored = stage.stored();
-    let done = stored.iter().any(|effect| matches!(effect, Effect::EditDone { result: Ok(3), .. }));
-    assert!(done, "{stored:?}");
-    assert_eq!(text_of(stage.core.state().doc()), "Hello new world!");
 }

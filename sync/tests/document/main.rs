@@ -4,6 +4,7 @@ mod automerge;
 mod bent;
 mod cast;
 mod core;
+mod edits;
 mod marks;
 mod phone;
 mod readers;
