@@ -37,16 +37,18 @@ pub const MAX_OPS: u32 = 1 << 22;
 /// Operation counters end here, far below where automerge's do.
 const MAX_COUNTER: u64 = 1 << 31;
 const MAX_ACTOR: usize = 64;
-const MAX_ACTORS: usize = 1 << 12;
+/// Names of other actors: who deletes a text names everybody who wrote of it, and each session of a stock
+/// client is an actor.
+const MAX_ACTORS: usize = 1 << 16;
 const MAX_DEPS: usize = 1 << 12;
-const MAX_MESSAGE: usize = 4 << 10;
+const MAX_MESSAGE: usize = 64 << 10;
 /// Operations that one replaces: as many as people set one key at once.
 const MAX_PREDS: u64 = 1 << 16;
 /// Bytes of the keys of all operations together, though one key is written once for many.
 const MAX_KEYS: u64 = 64 << 20;
 /// Operations that say nothing of their own, beyond so many for each byte, only claim to be there.
 const ADDS_A_BYTE: u64 = 2;
-const FREE_ADDS: u64 = 4096;
+const FREE_ADDS: u64 = 1 << 16;
 /// An operation takes as long to be looked at as so many bytes.
 const OP_WORK: usize = 16;
 /// What an operation takes in a document in memory, about, and a change beside its bytes.

@@ -72,9 +72,19 @@ fn filter(bytes: &[u8]) -> Result<bool, Malformed> {
     Ok(true)
 }
 
+/// Whether a change may be sound, and is only more than is taken.
+fn is_beyond_limits(bad: &Malformed, inflated: usize) -> bool {
+    match bad {
+        Malformed::Size | Malformed::Count => true,
+        Malformed::Inflated => inflated >= MAX_INFLATED,
+        _ => false,
+    }
+}
+
 impl SyncMessage {
     /// Reads a message, and what it brings through the guard. Its compressed changes may have `inflated`
-    /// bytes together.
+    /// bytes together. A change beyond a limit is left out, which is no reason to end a socket with other
+    /// documents: a stock client would bring it again with each message.
     pub fn decode(message: &Bytes, inflated: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
         if reader.byte()? != VERSION_1 {
@@ -104,7 +114,15 @@ impl SyncMessage {
             let length = reader.bytes()?.len();
             let end = message.len() - reader.remaining();
             for chunk in automerge::chunks(&message.slice(end - length..end))? {
-                let scan = automerge::change_within(&chunk, left)?;
+                let scan = match automerge::change_within(&chunk, left) {
+                    Ok(scan) => scan,
+                    Err(bad) if is_beyond_limits(&bad, inflated) => {
+                        tracing::debug!(bytes = chunk.len(), %bad, "a change is left out");
+                        metrics::counter!("studyhall_sync_changes_left_out_total").increment(1);
+                        continue;
+                    }
+                    Err(bad) => return Err(bad),
+                };
                 if scan.is_inflated(&chunk) {
                     left = left.saturating_sub(scan.plain.len());
                 }
