@@ -126,6 +126,12 @@ pub trait Access: Send + Sync + 'static {
         resource: Resource,
     ) -> BoxFuture<'_, Result<Permission, AccessError>>;
 
+    /// How often this node has slept (it was stopped, or its machine) and may not have heard of changes at
+    /// others: whoever sees the number grow asks for permission again before anything is done.
+    fn sleeps(&self) -> u64 {
+        0
+    }
+
     /// Changes from now on.
     fn changes(&self) -> Box<dyn AccessChanges>;
 }

@@ -29,6 +29,7 @@ impl From<Fault> for AccessError {
 impl Accounts {
     /// Lets somebody in.
     pub(crate) async fn admit(&self, credential: Credential) -> Result<Caller, Fault> {
+        self.has_slept();
         let caller = match credential {
             Credential::AccessToken(token) => self.by_access_token(&token).await?,
             Credential::Ticket(text) => self.0.tickets.redeem(self.clock().now(), &text).await?,
@@ -178,6 +179,10 @@ impl Access for Accounts {
             let Resource::Document(id) = resource;
             Ok(self.document_permission(user, id).await?)
         })
+    }
+
+    fn sleeps(&self) -> u64 {
+        self.has_slept()
     }
 
     fn changes(&self) -> Box<dyn AccessChanges> {

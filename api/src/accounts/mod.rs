@@ -6,6 +6,7 @@ mod keys;
 mod logins;
 mod passwords;
 mod profiles;
+mod pulse;
 mod registration;
 mod remembered;
 mod spread;

@@ -28,7 +28,10 @@ use studyhall_store::StoreError;
 use tokio::sync::mpsc;
 
 use self::ears::Ears;
-use super::Accounts;
+use super::{
+    Accounts,
+    pulse::{self, Pulse},
+};
 use crate::fault::Fault;
 
 const TOPIC: &str = "access";
@@ -53,6 +56,7 @@ pub(super) struct Spread {
     node: AccessChangeId,
     changes: mpsc::Sender<Told>,
     ahead: Ahead,
+    pulse: Arc<Pulse>,
 }
 
 /// How many milliseconds the clocks of other nodes were ahead of this one's, as rows of theirs told. This
@@ -110,13 +114,27 @@ impl Accounts {
     pub fn join_nodes(&self) {
         let node = AccessChangeId::new(self.clock());
         let (changes, waiting) = mpsc::channel(WAITING);
-        let spread = Spread { node, changes, ahead: Ahead::default() };
+        let pulse = Arc::new(Pulse::new(self.clock().now()));
+        let spread = Spread { node, changes, ahead: Ahead::default(), pulse };
         if self.0.spread.set(spread.clone()).is_err() {
             return;
         }
         tokio::spawn(tell(self.clone(), spread.clone(), waiting));
         tokio::spawn(Ears::new(self.clone(), spread).listen());
         tokio::spawn(clear_away(self.clone()));
+        tokio::spawn(stay_awake(self.clone()));
+    }
+
+    /// How often this node has slept until now, and may not have heard of changes at others: what it
+    /// remembered is forgotten.
+    pub(super) fn has_slept(&self) -> u64 {
+        let Some(spread) = self.0.spread.get() else { return 0 };
+        spread.pulse.sleeps(self.clock().now(), || {
+            tracing::info!("this node has slept: who may do what is asked again");
+            self.0.logins.forget_all();
+            self.0.documents.forget_all();
+            self.0.rooms.forget_all();
+        })
     }
 
     /// Looks whether what was planned, here or at another node, has come true.
@@ -159,6 +177,14 @@ async fn tell(accounts: Accounts, spread: Spread, mut changes: mpsc::Receiver<To
                 }
             }
         }
+    }
+}
+
+/// Feels the pulse where nobody asks.
+async fn stay_awake(accounts: Accounts) {
+    loop {
+        accounts.has_slept();
+        tokio::time::sleep(pulse::BEAT).await;
     }
 }
 

@@ -101,7 +101,7 @@ impl Session {
         loop {
             let done = tokio::select! {
                 read = reader.batch(&mut batch) => match read {
-                    Some(()) => self.pass_on(&mut batch.frames).await,
+                    Some(()) => self.take(&mut batch.frames).await,
                     None => break,
                 },
                 () = self.registered.recheck() => Box::pin(self.recheck()).await,
@@ -112,6 +112,13 @@ impl Session {
             }
         }
         reader
+    }
+
+    async fn take(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Close> {
+        if self.registered.has_slept() {
+            Box::pin(self.recheck()).await?;
+        }
+        self.pass_on(frames).await
     }
 
     /// Frames that follow one another to one document go on as one mail.

@@ -98,7 +98,7 @@ impl Session {
             };
             let going_on = tokio::select! {
                 read = reader.batch(&mut batch) => match read {
-                    Some(()) => self.pass_on(&mut batch.frames).await,
+                    Some(()) => self.take(&mut batch.frames).await,
                     None => None,
                 },
                 () = self.registered.recheck() => Box::pin(self.recheck()).await,
@@ -112,6 +112,13 @@ impl Session {
             }
         }
         reader
+    }
+
+    async fn take(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
+        if self.registered.has_slept() {
+            Box::pin(self.recheck()).await?;
+        }
+        self.pass_on(frames).await
     }
 
     fn close(&self, why: Close) -> Option<()> {

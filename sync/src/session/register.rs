@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ pub(crate) struct Registered {
     node: Arc<Node>,
     number: u64,
     entry: Arc<Entry>,
+    /// Up to which sleep of the node access was asked for.
+    sleeps: AtomicU64,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -59,7 +64,8 @@ impl Registered {
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
         metrics::gauge!("studyhall_ws_connections").increment(1.0);
-        Self { node: node.clone(), number, entry }
+        let sleeps = AtomicU64::new(node.access.sleeps());
+        Self { node: node.clone(), number, entry, sleeps }
     }
 
     /// The socket's number on this node.
@@ -89,6 +95,13 @@ impl Registered {
     /// Waits until some caller's access has to be asked again.
     pub(crate) async fn recheck(&self) {
         self.entry.recheck.notified().await;
+    }
+
+    /// Whether the node has slept since this was asked: what waited on the socket is not passed on before
+    /// access is asked for again.
+    pub(super) fn has_slept(&self) -> bool {
+        let sleeps = self.node.access.sleeps();
+        self.sleeps.swap(sleeps, Ordering::Relaxed) != sleeps
     }
 
     /// It could not be asked: the socket stays as it is, since nothing can be saved meanwhile, and it is

@@ -100,19 +100,31 @@ impl Attached {
         loop {
             tokio::select! {
                 read = reader.batch(&mut batch) => {
-                    if read.is_none() || self.pass_on(&mut batch.frames).await.is_none() {
+                    if read.is_none() || self.take(&mut batch.frames).await.is_none() {
                         break;
                     }
                 }
                 () = self.registered.recheck() => {
-                    if let Err(why) = Box::pin(self.recheck()).await {
-                        self.outbox.close(why);
+                    if self.stays().await.is_none() {
                         break;
                     }
                 }
             }
         }
         reader
+    }
+
+    async fn take(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
+        if self.registered.has_slept() {
+            self.stays().await?;
+        }
+        self.pass_on(frames).await
+    }
+
+    /// Whether the caller may stay, which is asked for again.
+    async fn stays(&mut self) -> Option<()> {
+        let rechecked = Box::pin(self.recheck()).await;
+        rechecked.map_err(|why| self.outbox.close(why)).ok()
     }
 
     async fn pass_on(&self, frames: &mut Vec<Bytes>) -> Option<()> {
