@@ -106,6 +106,7 @@ impl Documents {
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
         let records = self.node.store.records::<DocumentRecord>();
         let (kind, engine) = (record.kind, record.engine);
+        let format = projection::format_of(kind).ok_or(SyncFault::NotFound)?;
         let is_new = match records.insert(record).await {
             Ok(_) => true,
             Err(StoreError::Duplicate { .. }) => {
@@ -120,8 +121,19 @@ impl Documents {
         };
         let begins = begins(engine, kind, note, title, text);
         let written = if is_new { 0 } else { self.written(id, &begins).await? };
-        for update in begins.into_iter().skip(written) {
-            self.edit(id, by, Box::new(move |_, _| Ok(Some(update.clone())))).await?;
+        for update in begins.iter().skip(written).cloned() {
+            let begin: Change = Box::new(move |view, _| {
+                let is_begun = NoteText::of(view, format).has_begun(note);
+                if is_begun { Err(Refusal::Changed) } else { Ok(Some(update.clone())) }
+            });
+            match self.edit(id, by, begin).await {
+                // A create of the same id, at the same time, was first.
+                Err(SyncFault::Changed) if self.written(id, &begins).await? == begins.len() => {
+                    break;
+                }
+                Err(SyncFault::Changed) => return Err(SyncFault::Exists),
+                begun => begun?,
+            };
         }
         self.project(id).await?;
         Ok(is_new)

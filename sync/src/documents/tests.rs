@@ -163,6 +163,32 @@ async fn the_same_create_again_is_one_and_another_under_its_id_is_refused() {
     assert_eq!(desk.reads(1).await.1, "text B");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_creates_with_one_id_at_once_one_is_made_and_what_differs_is_refused() {
+    let texts = ["AAA one", "BBB two three", "CCC", "AAA one"];
+    for number in 1..=20 {
+        let desk = Arc::new(desk().await);
+        let creates = texts.map(|text| {
+            let desk = desk.clone();
+            tokio::spawn(async move {
+                let kind = DocumentKind::PlainNote;
+                let engine = if number % 2 == 0 { Engine::Yjs } else { Engine::Automerge };
+                let record = DocumentRecord { engine, ..note(number, kind) };
+                desk.documents.create(record, ada(), None, text).await
+            })
+        });
+        let mut made = Vec::new();
+        for (create, text) in creates.into_iter().zip(texts) {
+            match create.await.unwrap() {
+                Ok(_) => made.push(text),
+                refused => assert_eq!(refused, Err(SyncFault::Exists)),
+            }
+        }
+        let (_, text) = desk.reads(number).await;
+        assert!(!made.is_empty() && made.iter().all(|one| *one == text), "{made:?}, {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at() {
     let desk = desk().await;

@@ -50,8 +50,7 @@ pub fn first_change(kind: DocumentKind) -> Vec<u8> {
 pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<Vec<u8>> {
     let mut doc = new_doc();
     doc.load_incremental(&first_change(DocumentKind::PlainNote)).ok()?;
-    let actor: Vec<u8> = INITIAL.into_iter().chain(note.bytes()).collect();
-    doc.set_actor(ActorId::from(actor));
+    doc.set_actor(ActorId::from(initial_actor(note)));
     if let Some(content) = object(&doc, CONTENT, ObjType::Text) {
         doc.splice_text(&content, 0, 0, text).ok()?;
     }
@@ -59,6 +58,11 @@ pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<V
         doc.put(&meta, TITLE, title).ok()?;
     }
     last_change(&mut doc)
+}
+
+/// Who writes a note's first content.
+pub(super) fn initial_actor(note: NoteId) -> Vec<u8> {
+    INITIAL.into_iter().chain(note.bytes()).collect()
 }
 
 pub(crate) fn last_change(doc: &mut AutoCommit) -> Option<Vec<u8>> {

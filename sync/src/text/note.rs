@@ -1,9 +1,9 @@
 //! A note's text and title, in whichever library the document is.
 
-use studyhall_schema::note::Format;
+use studyhall_schema::{ids::NoteId, note::Format};
 use yrs::{ClientID, Transact};
 
-use super::{EditError, Wanted, automerge, diff_update, read_text, read_title};
+use super::{EditError, Wanted, automerge, diff_update, initial_client, read_text, read_title};
 use crate::document::{Applied, View};
 
 /// A note as it is read and edited.
@@ -31,6 +31,14 @@ impl<'a> NoteText<'a> {
         match &self.view {
             View::Yjs(state) => state.state_vector().get(&ClientID::new(client)),
             View::Automerge(state) => state.made_by(&automerge::editor(client)),
+        }
+    }
+
+    /// Whether a create has given the note its first content.
+    pub fn has_begun(&self, note: NoteId) -> bool {
+        match &self.view {
+            View::Yjs(_) => self.written(initial_client(note)) > 0,
+            View::Automerge(state) => state.made_by(&automerge::initial_actor(note)) > 0,
         }
     }
 
