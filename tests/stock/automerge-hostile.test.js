@@ -6,68 +6,11 @@ import test from "node:test";
 import { deflateRawSync } from "node:zlib";
 import * as A from "@automerge/automerge";
 import { cbor, parseAutomergeUrl } from "@automerge/automerge-repo";
-import WebSocket from "ws";
+import { Line, next } from "./automerge-line.js";
 import { cast } from "./hall.js";
 import { MiB, forgetPeak, memory, peak } from "./mallory.js";
 import { automergeNote, phone } from "./phones.js";
 import { until } from "./until.js";
-
-/** A socket of Mallory's that has joined, and opened a note like anybody. */
-class Line {
-  static async open(t, person, url, name = `mallory-${randomBytes(4).toString("hex")}`) {
-    const ticket = await person.ticket();
-    const line = new Line(new WebSocket(`${person.hall.sockets}/automerge?ticket=${ticket}`), url, name);
-    t.after(() => line.socket.terminate());
-    await until(() => line.socket.readyState === WebSocket.OPEN, "Mallory's socket opens");
-    line.frame({ type: "join", peerMetadata: {}, supportedProtocolVersions: ["1"] });
-    return line;
-  }
-
-  /** Opens the note, too. */
-  static async in(t, person, url) {
-    const line = await Line.open(t, person, url);
-    const [, question] = A.generateSyncMessage(A.init(), A.initSyncState());
-    line.sync(question, "request");
-    await until(() => line.messages.length, "Mallory is answered");
-    [line.doc] = A.receiveSyncMessage(A.init(), A.initSyncState(), line.messages[0]);
-    return line;
-  }
-
-  code = null;
-  frames = [];
-
-  constructor(socket, url, name) {
-    Object.assign(this, { socket, name, document: parseAutomergeUrl(url).documentId });
-    socket.binaryType = "arraybuffer";
-    socket.on("message", (data) => this.frames.push(cbor.decode(new Uint8Array(data))));
-    socket.on("close", (code) => (this.code = code));
-    socket.on("error", () => {});
-  }
-
-  get messages() {
-    return this.frames.filter(({ type }) => type === "sync").map(({ data }) => data);
-  }
-
-  frame(fields) {
-    this.socket.send(cbor.encode({ senderId: this.name, targetId: "hall", ...fields }));
-  }
-
-  sync(data, type = "sync") {
-    this.frame({ type, documentId: this.document, data });
-  }
-
-  /** Sends changes as they are. */
-  brings(...changes) {
-    const have = [{ lastSync: [], bloom: new Uint8Array() }];
-    this.sync(A.encodeSyncMessage({ heads: [], need: [], have, changes }));
-  }
-
-  closed(code) {
-    return until(() => this.code !== null, `closed with ${code}`).then(() => {
-      assert.equal(this.code, code);
-    });
-  }
-}
 
 /** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
 async function scene(t) {
@@ -118,9 +61,6 @@ function puts(size) {
   const key = [0x7f, 1, 0x6b];
   return packed([[0x15, key], [0x34, [1]], [0x42, alone(1)], [0x56, alone(size * 16 + 7)], [0x57, Buffer.alloc(size)], [0x70, alone(0)]]);
 }
-
-/** The counter that comes after all of a document's. */
-const next = (doc) => 1 + Math.max(...A.getAllChanges(doc).map(A.decodeChange).map(({ startOp, ops }) => startOp + ops.length - 1));
 
 /** So many equal letters at the beginning of the text, spelled as the library does not. */
 function letters(count, doc) {

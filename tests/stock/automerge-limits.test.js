@@ -1,0 +1,101 @@
+// What is beyond a limit is left out, and costs its person nothing else: the socket stays, with all that is on it.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import test from "node:test";
+import * as A from "@automerge/automerge";
+import { updateText } from "@automerge/automerge-repo";
+import { Line, next } from "./automerge-line.js";
+import { cast } from "./hall.js";
+import { automergeNote, phone } from "./phones.js";
+import { until } from "./until.js";
+
+/** Ben's phone with a shared note and one of his own; how often its socket was closed. */
+async function scene(t) {
+  const { ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+  const room = await ada.roomWith([ben, mallory]);
+  const note = await automergeNote(ada, { room_id: room, is_shared: true, text: "Hello" });
+  const mine = await automergeNote(ben, { text: "my own" });
+  const device = await phone(ben);
+  const closes = [];
+  const heard = new WeakSet();
+  const hear = () => {
+    const { socket } = device.adapter;
+    if (heard.has(socket)) return;
+    heard.add(socket);
+    socket.addEventListener("close", ({ code }) => closes.push(code));
+  };
+  device.repo.networkSubsystem.on("peer", hear);
+  hear();
+  const [shared, own] = [await device.open(note.document_url), await device.open(mine.document_url)];
+  const goesOn = async () => {
+    own.write("!");
+    await own.saved();
+    assert.deepEqual(closes, [], "his socket stays");
+  };
+  return { ada, mallory, note, shared, own, goesOn };
+}
+
+/** The first change of a new session. */
+function change(fields) {
+  return A.encodeChange({ actor: randomBytes(16).toString("hex"), seq: 1, time: 0, message: "", ...fields });
+}
+
+test("what stock clients do at length is saved", async (t) => {
+  const { shared, goesOn } = await scene(t);
+  const grid = (value) => (doc) => (doc.grid = Array.from({ length: 10_000 }, () => value()));
+  for (const value of [() => false, () => null, () => "", () => ({})]) {
+    shared.handle.change(grid(value));
+    await shared.saved();
+  }
+  shared.handle.change((doc) => (doc.k = 1), { message: "m".repeat(5_000) });
+  await shared.saved();
+  await goesOn();
+});
+
+test("a change with too much beside it is not taken, and its person is not thrown out for it", async (t) => {
+  const { shared, own, goesOn } = await scene(t);
+  shared.handle.change((doc) => (doc.k = 1), { message: "m".repeat(100_000) });
+  await goesOn();
+  await goesOn();
+  assert.equal(shared.isSaved, false, "nobody says that it is saved");
+  assert.equal(own.isSaved, true);
+});
+
+test("a note that thousands of sessions have written is cleared by one of them", async (t) => {
+  const { ada, mallory, note, shared, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const content = A.getObjectId(line.doc, "content");
+  let [deps, startOp] = [A.getHeads(line.doc), next(line.doc)];
+  for (let batch = 0; batch < 20; batch++) {
+    const session = () => {
+      const ops = [{ action: "set", obj: content, elemId: "_head", insert: true, value: "x", pred: [] }];
+      const made = change({ startOp: startOp++, deps, ops });
+      deps = [A.decodeChange(made).hash];
+      return made;
+    };
+    line.brings(...Array.from({ length: 250 }, session));
+  }
+  await until(() => shared.words.length === 5_005, () => `ben has it: ${shared.words.length}`, 30);
+  shared.handle.change((doc) => updateText(doc, ["content"], "cleared"));
+  await shared.saved();
+  await goesOn();
+  assert.equal((await ada.send("GET", `/notes/${note.id}`)).text, "cleared");
+});
+
+test("somebody's thousands of changes side by side keep nobody from writing", async (t) => {
+  const { ada, mallory, note, shared, goesOn } = await scene(t);
+  const line = await Line.in(t, mallory, note.document_url);
+  const [deps, startOp] = [A.getHeads(line.doc), next(line.doc)];
+  for (let batch = 0; batch < 18; batch++) {
+    const side = () => change({ startOp, deps, ops: [{ action: "set", obj: "_root", key: "k", value: 1, datatype: "int", pred: [] }] });
+    line.brings(...Array.from({ length: 250 }, side));
+  }
+  for (const word of [" one", " two", " three"]) {
+    shared.write(word);
+    await shared.saved();
+  }
+  await goesOn();
+  assert.match((await ada.send("GET", `/notes/${note.id}`)).text, /one.*two.*three/s);
+  await ada.send("PUT", `/notes/${note.id}`, { text: "Ada's" });
+  assert.ok(A.getHeads(shared.handle.doc()).length < 300);
+});

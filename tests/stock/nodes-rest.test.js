@@ -1,0 +1,80 @@
+// What one person asks by REST at one node and then at another, when those have not heard of each other: what was
+// answered is done, and what cannot be done is not.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { clients } from "./clients.js";
+import { installation } from "./installation.js";
+import { until } from "./until.js";
+
+/** Ada at both nodes, with a note, a todo and a room's timer that both have open, while Redis is away. */
+async function scene(t) {
+  const { bus, there, ada, note: shared } = await installation(t);
+  const each = [ada, ada.at(there)];
+  const { room_id: room } = await ada.send("GET", `/notes/${shared.slice("note:".length)}`);
+  const note = (await ada.send("POST", "/notes", { text: "milk" })).id;
+  const todo = (await ada.send("POST", "/todos", { text: "read" })).id;
+  for (const person of each) {
+    await person.send("PUT", `/notes/${note}`, { text: "milk" });
+    await person.send("PUT", `/todos/${todo}/reopen`);
+    await person.send("PUT", `/rooms/${room}/timer`, { action: "pause" });
+  }
+  await bus.kill();
+  return { each, room, note, todo };
+}
+
+test("Redis is away: what is answered at one node is done, whatever the other one wrote before", async (t) => {
+  const { each, room, note, todo } = await scene(t);
+  for (const [one, other] of [each, [...each].reverse()]) {
+    assert.equal((await one.send("PUT", `/todos/${todo}/complete`)).is_completed, true);
+    assert.equal((await other.send("PUT", `/todos/${todo}/reopen`)).is_completed, false);
+    assert.equal((await one.send("GET", `/todos/${todo}`)).is_completed, false);
+    await one.send("PUT", `/notes/${note}`, { text: "milk and bread" });
+    assert.equal((await other.send("GET", `/notes/${note}`)).text, "milk and bread");
+    assert.equal((await other.send("PUT", `/notes/${note}`, { text: "milk" })).text, "milk");
+    assert.equal((await one.send("GET", `/notes/${note}`)).text, "milk");
+    const act = async (person, action) => (await person.send("PUT", `/rooms/${room}/timer`, { action })).timer;
+    assert.equal((await act(one, "start")).paused_remaining_s ?? null, null, "it runs");
+    assert.notEqual((await act(other, "pause")).paused_remaining_s ?? null, null, "it stands still");
+    const made = (await one.send("POST", "/todos", { text: "new" })).id;
+    assert.equal((await other.send("PUT", `/todos/${made}/complete`)).is_completed, true, "it is there");
+  }
+});
+
+test("Redis is away: a tag that a node has given is the note's there", async (t) => {
+  const { each, note } = await scene(t);
+  await each[0].send("PUT", `/notes/${note}`, { text: "milk and bread" });
+  const shown = await each[1].ask("GET", `/notes/${note}`);
+  await shown.text();
+  const url = `http://127.0.0.1:${each[1].hall.ports[0]}/api/v1/notes/${note}`;
+  const headers = {
+    "content-type": "application/json",
+    authorization: `Bearer ${each[1].access}`,
+    "if-match": shown.headers.get("etag"),
+  };
+  const put = await fetch(url, { method: "PUT", headers, body: JSON.stringify({ text: "milk and butter" }) });
+  assert.deepEqual([put.status, (await put.json()).text], [200, "milk and butter"]);
+});
+
+for (const client of clients) {
+  test(`${client.name}: a node that slept does nothing for who was put out meanwhile`, async (t) => {
+    const { there, ada, ben, note } = await installation(t);
+    const path = `/notes/${note.slice("note:".length)}`;
+    const { room_id: room } = await ada.send("GET", path);
+    const desk = await client.sit(t, ben, note);
+    await desk.synced();
+    desk.write("<before>");
+    await desk.saved();
+    there.program.kill("SIGSTOP");
+    await ben.at(ada.hall).send("POST", `/rooms/${room}/leave`);
+    desk.write("<typed after>");
+    const put = ben.ask("PUT", path, { text: "put after" });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    there.program.kill("SIGCONT");
+    assert.equal((await put).status, 404);
+    // Whatever the node does with what waited for it, it does before this.
+    await ada.at(there).send("PUT", path, { text: "hers, too" });
+    await until(async () => (await ben.ask("GET", path)).status === 404, "he is out");
+    const { text } = await ada.send("GET", path);
+    assert.ok(text.includes("too") && !text.includes("after"), text);
+  });
+}
