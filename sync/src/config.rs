@@ -29,7 +29,7 @@ pub struct Config {
     pub memory_bytes: usize,
     /// What all documents may have accepted and not saved, in bytes.
     pub unsaved_bytes: usize,
-    /// What all documents may keep above holes, in bytes.
+    /// What all documents may keep until they can judge it, in bytes; one person an eighth.
     pub aside_bytes: usize,
     /// Messages above 256 KiB share so many bytes while they come in.
     pub large_messages: usize,
@@ -54,7 +54,7 @@ impl Config {
             idle_after: Duration::from_secs(30),
             memory_bytes: 512 << 20,
             unsaved_bytes: 64 << 20,
-            aside_bytes: 64 << 20,
+            aside_bytes: 32 << 20,
             large_messages: 128 << 20,
             large_frames: 128 << 20,
             inbound_bytes: 64 << 20,

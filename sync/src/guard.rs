@@ -69,6 +69,13 @@ impl Scan {
         self.decoded_size + u64::from(self.deletes) * CUT_BLOCKS
     }
 
+    /// How many bytes are held for it beside the update.
+    pub fn beside(&self) -> usize {
+        size_of_val(self.inserts.as_slice())
+            + size_of_val(self.names.as_slice())
+            + size_of::<Self>()
+    }
+
     /// Whether the update says nothing.
     pub fn is_empty(&self) -> bool {
         self.inserts.is_empty() && self.deletes == 0

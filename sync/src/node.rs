@@ -39,6 +39,8 @@ fn topic(id: DocumentId) -> String {
 const FULL: usize = 4;
 /// The part of the room for what waits for its document that one person may take.
 const INBOUND_SHARE: usize = 4;
+/// The part of the room for what cannot be judged yet that one person may take, in all their documents.
+const ASIDE_SHARE: usize = 8;
 /// Documents whose rows are known to be current.
 const CURRENT: u64 = 50_000;
 /// Of so many people and documents it is known that they were turned away, and for so long.
@@ -63,8 +65,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
     pub(crate) unsaved: AtomicUsize,
-    /// Bytes that documents keep until they can be judged.
-    pub(crate) asides: AtomicUsize,
+    /// Room for what documents keep until they can judge it, in KiB.
+    pub(crate) asides: Arc<Shares>,
     /// Room for large messages that come in.
     pub(crate) large_messages: Arc<Room>,
     /// The tasks of sockets, until their clients have closed too.
@@ -118,6 +120,7 @@ impl Node {
         journal: Journal,
     ) -> Arc<Self> {
         let inbound = config.inbound_bytes >> 10;
+        let asides = config.aside_bytes >> 10;
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
@@ -147,7 +150,7 @@ impl Node {
             senders: Senders::default(),
             storage_id: OnceCell::new(),
             unsaved: AtomicUsize::new(0),
-            asides: AtomicUsize::new(0),
+            asides: Arc::new(Shares::new(asides, asides / ASIDE_SHARE)),
             numbers: AtomicU64::new(1),
         })
     }
@@ -238,7 +241,6 @@ impl Node {
     /// Lets a document know whether the whole node has too much that is not durable.
     pub(crate) fn overload<E: Engine>(&self, document: &mut Document<E>) {
         document.set_overloaded(self.unsaved.load(Ordering::Relaxed) > self.config.unsaved_bytes);
-        document.set_no_asides(self.asides.load(Ordering::Relaxed) > self.config.aside_bytes);
     }
 
     /// News for other nodes: losing it delays them, it loses nothing.

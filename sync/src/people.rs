@@ -71,6 +71,12 @@ impl Share {
         let own = self.own.clone().acquire_many_owned(permits).await.ok()?;
         Some([own, self.all.clone().acquire_many_owned(permits).await.ok()?])
     }
+
+    /// Takes so many if there are.
+    pub(crate) fn try_take(&self, permits: u32) -> Option<Taken> {
+        let own = self.own.clone().try_acquire_many_owned(permits).ok()?;
+        Some([own, self.all.clone().try_acquire_many_owned(permits).ok()?])
+    }
 }
 
 #[cfg(test)]

@@ -121,7 +121,6 @@ struct Actor<E: Engine> {
     now: Timestamp,
     /// What this document counts for in the node's unsaved bytes.
     unsaved: usize,
-    asides: usize,
     /// What other nodes say, where there may be some.
     news: Option<Subscription>,
     reading: Reading,
@@ -213,8 +212,10 @@ impl<E: Engine> Actor<E> {
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
         let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
+        let mut document = Document::new(me.id, state, limits, seed);
+        document.keeps_in(node.asides.clone());
         let mut actor = Self {
-            document: Document::new(me.id, state, limits, seed),
+            document,
             whole: Whole::default(),
             now: node.clock.now(),
             turns: node.heavy.of(record.owner),
@@ -227,7 +228,6 @@ impl<E: Engine> Actor<E> {
             upkeep,
             me,
             unsaved: 0,
-            asides: 0,
             news,
             reading: Reading::No,
             looks: Looks::default(),
@@ -296,7 +296,6 @@ impl<E: Engine> Actor<E> {
         self.perform();
         self.schedule();
         recount(&self.node.unsaved, &mut self.unsaved, self.document.unsaved_bytes());
-        recount(&self.node.asides, &mut self.asides, self.document.aside_bytes());
         if self.stopping.is_some()
             && self.ended.is_none()
             && !self.document.is_unsaved()
@@ -453,7 +452,6 @@ impl<E: Engine> Actor<E> {
     fn leave(&mut self, why: Close) {
         if !std::mem::replace(&mut self.has_left, true) {
             recount(&self.node.unsaved, &mut self.unsaved, 0);
-            recount(&self.node.asides, &mut self.asides, 0);
             metrics::gauge!("studyhall_documents_open").decrement(1.0);
             self.node.registry.forget(&self.me);
         }

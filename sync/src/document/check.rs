@@ -39,7 +39,7 @@ impl<E: Engine> Document<E> {
     ) {
         self.consider(
             peer,
-            Aside { update, scan, step2, read: None, until: None, kept: 0 },
+            Aside { update, scan, step2, read: None, until: None, kept: 0, room: None },
             effects,
         );
     }
@@ -202,8 +202,12 @@ impl<E: Engine> Document<E> {
             updates += known.aside.len();
         }
         let is_full = bytes > self.limits.aside_bytes || updates >= self.limits.aside_updates;
+        if !is_full {
+            let kibibytes = u32::try_from(message.kept.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+            message.room = self.asides.of(user).try_take(kibibytes);
+        }
         match self.peers.get_mut(&peer) {
-            Some(known) if !is_full && !self.no_asides => {
+            Some(known) if message.room.is_some() => {
                 known.aside_bytes += message.kept;
                 known.aside.push(message);
                 true
@@ -247,8 +251,9 @@ impl<E: Engine> Document<E> {
             });
             let Some((peer, at)) = found else { return };
             let Some(known) = self.peers.get_mut(&peer) else { return };
-            let message = known.aside.remove(at);
+            let mut message = known.aside.remove(at);
             known.aside_bytes -= message.kept;
+            message.room = None;
             self.consider(peer, message, effects);
         }
     }

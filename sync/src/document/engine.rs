@@ -164,9 +164,7 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Makes an update that is kept for long its own, without the frame that it came in, and says how many
     /// bytes are kept.
-    fn keep(update: &mut Bytes, _: &mut Self::Scan) -> usize {
-        update.len()
-    }
+    fn keep(update: &mut Bytes, scan: &mut Self::Scan) -> usize;
 
     /// Whether an update can be what somebody did to this document, by what it claims to do.
     fn is_in_proportion(_: &Document<Self>, _: &Self::Scan) -> bool {

@@ -16,7 +16,7 @@ mod peer;
 mod walks;
 mod yjs;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
@@ -33,7 +33,7 @@ pub use inbound::Inbound;
 pub use peer::Aside;
 pub use yjs::{Missed, State, Yjs};
 
-use crate::{awareness::Presence, wire::automerge::SyncMessage};
+use crate::{awareness::Presence, people::Shares, wire::automerge::SyncMessage};
 use catch_up::Reads;
 use commit::{Flight, PendingAck};
 use edit::Edits;
@@ -249,8 +249,8 @@ pub struct Document<E: Engine = Yjs> {
     owes: bool,
     /// Something is kept aside until its author may have it looked at.
     has_put_off: bool,
-    /// The whole node keeps too much above holes.
-    no_asides: bool,
+    /// Room for what is kept aside, in KiB.
+    asides: Arc<Shares>,
     random: SmallRng,
 }
 
@@ -281,7 +281,7 @@ impl<E: Engine> Document<E> {
             overloaded: false,
             owes: false,
             has_put_off: false,
-            no_asides: false,
+            asides: Arc::new(Shares::new(limits.aside_bytes, limits.aside_bytes)),
             random: SmallRng::seed_from_u64(seed),
         }
     }
@@ -335,14 +335,14 @@ impl<E: Engine> Document<E> {
         self.overloaded = overloaded;
     }
 
-    /// Whether the whole node keeps too much that cannot be judged yet: then nothing more is kept.
-    pub fn set_no_asides(&mut self, no_asides: bool) {
-        self.no_asides = no_asides;
-    }
-
     /// Bytes that are kept until they can be judged.
     pub fn aside_bytes(&self) -> usize {
         self.peers.values().map(|peer| peer.aside_bytes).sum()
+    }
+
+    /// What cannot be judged yet takes its room from here, in KiB.
+    pub(crate) fn keeps_in(&mut self, asides: Arc<Shares>) {
+        self.asides = asides;
     }
 
     /// The document's name.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
 
 use super::engine::Engine;
+use crate::people::Taken;
 
 /// A connection to a document.
 pub(super) struct Peer<E: Engine> {
@@ -27,8 +28,9 @@ pub struct Aside<E: Engine> {
     pub(super) read: Option<u64>,
     /// Its author may have it looked at again then.
     pub(super) until: Option<Timestamp>,
-    /// Bytes that it takes while it is kept aside.
+    /// Bytes that it takes while it is kept aside, and the room for them.
     pub(super) kept: usize,
+    pub(super) room: Option<Taken>,
 }
 
 impl<E: Engine> Peer<E> {

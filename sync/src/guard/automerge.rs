@@ -105,6 +105,12 @@ impl Scan {
         self.plain.len() + self.ops as usize * OP_WORK
     }
 
+    /// How many bytes are held for it beside its content.
+    pub fn beside(&self) -> usize {
+        let names = self.actors.iter().map(|name| size_of::<Actor>() + name.len()).sum::<usize>();
+        names + self.deps.len() * size_of::<Hash>() + size_of::<Self>()
+    }
+
     /// About how many bytes of memory the change takes.
     pub fn memory(&self) -> u64 {
         u64::from(self.ops) * OP_MEMORY + self.plain.len() as u64 + CHANGE_MEMORY

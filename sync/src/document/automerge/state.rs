@@ -22,6 +22,7 @@ use super::{graph::Graph, touched::Touched};
 use crate::{
     document::engine::{Applied, Unreadable},
     guard::automerge::{self as guard, Actor, Hash, Scan},
+    heavy,
     wire::automerge::{SyncMessage, encode, encode_whole},
 };
 
@@ -33,6 +34,8 @@ pub struct State {
     /// Changes that the document has not been given yet, and the entry of the log that each is in.
     behind: Vec<(u64, Change)>,
     behind_bytes: usize,
+    /// So many of them are the first of their actors: the library goes through the document for each.
+    behind_actors: u64,
     seq: u64,
     exact: usize,
     added: usize,
@@ -54,6 +57,8 @@ const RESIDENT: (u64, u64) = (7, 2);
 const BATCH: usize = 64;
 /// The same in bytes.
 const BATCH_BYTES: usize = 64 << 10;
+/// New actors times bytes that are gone through within a few milliseconds.
+const WALKED_AT_ONCE: u64 = 32 << 20;
 
 /// Who wrote what, and what they had heard of.
 #[derive(Clone, Copy)]
@@ -96,6 +101,7 @@ impl Default for State {
             touched: Touched::default(),
             behind: Vec::new(),
             behind_bytes: 0,
+            behind_actors: 0,
             seq: 0,
             exact: 0,
             added: 0,
@@ -139,11 +145,14 @@ impl State {
     /// # Panics
     /// When the library refuses what was checked: the actor contains that, and loads again.
     pub(super) fn catch_up(&mut self) {
-        if !self.behind.is_empty() {
-            self.behind_bytes = 0;
-            let changes: Vec<Change> = self.behind.drain(..).map(|(_, change)| change).collect();
-            self.touched.apply(&mut self.doc, changes);
+        if self.behind.is_empty() {
+            return;
         }
+        self.behind_bytes = 0;
+        let walked = std::mem::take(&mut self.behind_actors) * self.graph.memory();
+        let changes: Vec<Change> = self.behind.drain(..).map(|(_, change)| change).collect();
+        let apply = || self.touched.apply(&mut self.doc, changes);
+        if walked > WALKED_AT_ONCE { heavy::aside(apply) } else { apply() }
     }
 
     /// Whether the library takes changes after all that is applied, and can load what it saves then.
@@ -183,6 +192,7 @@ impl State {
             }
         }
         self.graph.commit();
+        self.behind_actors += u64::from(scan.seq == 1);
         self.added += scan.plain.len();
         self.behind_bytes += scan.plain.len();
         self.behind.push((seq, change));

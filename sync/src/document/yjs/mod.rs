@@ -146,6 +146,10 @@ impl Engine for Yjs {
         scan.growth()
     }
 
+    fn keep(update: &mut Bytes, scan: &mut Scan) -> usize {
+        update.len() + scan.beside()
+    }
+
     fn work(state: &State, scan: &Scan) -> u64 {
         // yrs keeps a client's blocks in one array: each deleted range moves what is behind it, twice.
         let blocks = Applied::memory(state) / 8;
