@@ -121,6 +121,11 @@ export class Hall {
     return readFileSync(this.logFile, "utf8").slice(-3000);
   }
 
+  /** What the program has called an error, from its beginning. */
+  get errors() {
+    return readFileSync(this.logFile, "utf8").split("\n").filter((line) => line.includes('"level":"ERROR"'));
+  }
+
   /** From here on nothing reaches the disk, until `releaseJournal`. Needs `--debug-doors`. */
   async holdJournal() {
     await expectOk(await this.admin("POST", "/debug/journal/hold"));

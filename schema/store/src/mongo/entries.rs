@@ -23,6 +23,29 @@ const ONE_BY_ONE: usize = 8;
 /// How often a compaction may overtake a reader.
 const OVERTAKEN: u32 = 8;
 
+/// Why entries could not be read.
+enum Missed {
+    /// One is missing, unless a compaction has overtaken the reader: the fence tells.
+    Gap(String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Missed {
+    /// As the store's error, when no compaction explains it.
+    fn told(self) -> StoreError {
+        match self {
+            Self::Gap(gap) => corrupt(gap),
+            Self::Store(error) => error,
+        }
+    }
+}
+
 /// Entries as they were read so far.
 struct Found {
     entries: Vec<Entry>,
@@ -32,11 +55,11 @@ struct Found {
 }
 
 impl Found {
-    fn push(&mut self, d: &str, document: RawDocumentBuf) -> Result<(), StoreError> {
+    fn push(&mut self, d: &str, document: RawDocumentBuf) -> Result<(), Missed> {
         let (entry, bytes) = entry::opened(d, document)?;
         if entry.seq != self.next {
             let gap = format!("{d} has a gap between {} and {}", self.next, entry.seq);
-            return Err(corrupt(gap));
+            return Err(Missed::Gap(gap));
         }
         self.next = entry.next_seq();
         self.bytes += bytes;
@@ -56,7 +79,7 @@ pub(super) async fn read(
     let mut start = from_seq.max(1);
     for _ in 0..OVERTAKEN {
         let found = reader.from(start).await;
-        if let Err(error @ StoreError::Unavailable(_)) = found {
+        if let Err(Missed::Store(error @ StoreError::Unavailable(_))) = found {
             return Err(error);
         }
         // Read after the entries: what a sleeping node writes meanwhile is not taken for real.
@@ -65,7 +88,7 @@ pub(super) async fn read(
             if fence + 1 == start && found.as_ref().is_ok_and(Vec::is_empty) {
                 mongo.ends.insert(document, start);
             }
-            return found;
+            return found.map_err(Missed::told);
         }
         start = fence + 1;
     }
@@ -93,7 +116,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Entries from `start`, which is above the fence as far as is known.
-    async fn from(&self, start: u64) -> Result<Vec<Entry>, StoreError> {
+    async fn from(&self, start: u64) -> Result<Vec<Entry>, Missed> {
         let mut found = Found { entries: Vec::new(), bytes: 0, next: start };
         let ended = self.walk(&mut found).await?;
         // Who has read to the end before, or has appended, knows that nothing is missing.
@@ -112,7 +135,7 @@ impl Reader<'_> {
     }
 
     /// Reads entries by their `_id`. Whether one was not there.
-    async fn walk(&self, found: &mut Found) -> Result<bool, StoreError> {
+    async fn walk(&self, found: &mut Found) -> Result<bool, Missed> {
         for _ in 0..ONE_BY_ONE {
             if self.is_full(found) {
                 return Ok(false);
@@ -127,7 +150,7 @@ impl Reader<'_> {
     }
 
     /// Reads the rest by the index, until the limit.
-    async fn range(&self, found: &mut Found) -> Result<(), StoreError> {
+    async fn range(&self, found: &mut Found) -> Result<(), Missed> {
         if found.entries.is_empty() {
             found.next = self.entry_over(found.next).await?.unwrap_or(found.next);
         }
