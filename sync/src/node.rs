@@ -11,7 +11,11 @@ use std::{
 
 use moka::sync::Cache;
 use studyhall_schema::{
-    Timestamp, access::SharedAccess, clock::Clock, document::DocumentId, ids::UserId,
+    Timestamp,
+    access::SharedAccess,
+    clock::Clock,
+    document::{DocumentId, DocumentRecord},
+    ids::UserId,
     installation::Installation,
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
@@ -109,7 +113,8 @@ pub(crate) struct Opened {
 pub(crate) struct Registry {
     open: Mutex<HashMap<DocumentId, Opened>>,
     bytes: AtomicUsize,
-    owners: People<AtomicUsize>,
+    /// What people's own documents take, and what is in the rooms of theirs, where others write.
+    owners: [People<AtomicUsize>; 2],
 }
 
 impl Node {
@@ -308,10 +313,11 @@ impl Registry {
 
 impl Opened {
     /// Says whose it is, before it takes any memory; no when that person's open documents take the whole
-    /// budget of the node already: others' have to open too.
-    pub(crate) fn owned_by(&self, owner: UserId, node: &Node) -> bool {
-        let sum =
-            self.of_owner.get_or_init(|| node.registry.owners.of(owner, AtomicUsize::default));
+    /// budget of the node already: others' have to open too. What others put into shared documents keeps
+    /// nobody from their own.
+    pub(crate) fn owned_by(&self, record: &DocumentRecord, node: &Node) -> bool {
+        let owners = &node.registry.owners[usize::from(record.room.is_some())];
+        let sum = self.of_owner.get_or_init(|| owners.of(record.owner, AtomicUsize::default));
         sum.load(Ordering::Relaxed) <= node.config.memory_bytes
     }
 

@@ -76,6 +76,8 @@ struct Queue {
     /// Documents whose updates were dropped: they are told when the queue is empty.
     lagging: Vec<(mpsc::Sender<Mail>, PeerId)>,
     close: Option<Close>,
+    /// What the person may see is being asked: nothing is written until that is known.
+    held: bool,
     ping: bool,
     /// Nothing more will come: write what is here and end.
     finished: bool,
@@ -115,7 +117,9 @@ impl Outbox {
             return true;
         }
         let size = queue.bytes + frame.len();
-        if size > CONTENT_BYTES && queue.bytes > 0 {
+        // While it is asked what the person may see, nothing is queued that they may not: who may goes on from
+        // what they have then.
+        if queue.held || (size > CONTENT_BYTES && queue.bytes > 0) {
             queue.lagging.push((from.0.clone(), from.1));
             return false;
         }
@@ -129,7 +133,8 @@ impl Outbox {
 
     /// Whether content would be queued now.
     pub(crate) fn has_room(&self) -> bool {
-        self.queue().bytes < CONTENT_BYTES
+        let queue = self.queue();
+        !queue.held && queue.bytes < CONTENT_BYTES
     }
 
     /// Closes the socket after what is queued; at once when it is for good. The first reason counts, and
@@ -137,7 +142,7 @@ impl Outbox {
     pub(crate) fn close(&self, why: Close) {
         let mut queue = self.queue();
         queue.close.get_or_insert(why);
-        if why.is_for_good() {
+        if why.is_for_good() || queue.held {
             let dropped: usize = queue.frames.drain(..).map(|frame| frame.len()).sum();
             queue.bytes -= dropped;
             queue.lagging.clear();
@@ -146,6 +151,22 @@ impl Outbox {
         self.filled.notify_one();
         self.closing.notify_one();
         self.drained.notify_one();
+    }
+
+    /// Nothing is written until [`Self::release`]: what the person may see is to be asked.
+    pub(crate) fn hold(&self) {
+        self.queue().held = true;
+    }
+
+    /// Goes on writing.
+    pub(crate) fn release(&self) {
+        self.queue().held = false;
+        self.filled.notify_one();
+    }
+
+    /// Whether nothing is written now.
+    pub(crate) fn is_held(&self) -> bool {
+        self.queue().held
     }
 
     /// Waits until the socket is to be closed.
@@ -177,10 +198,10 @@ impl Outbox {
         loop {
             {
                 let mut queue = self.queue();
-                if !queue.frames.is_empty() {
+                if !queue.frames.is_empty() && !queue.held {
                     return Outgoing::Frames(std::mem::take(&mut queue.frames));
                 }
-                if !queue.lagging.is_empty() {
+                if !queue.lagging.is_empty() && !queue.held {
                     return Outgoing::Drained(std::mem::take(&mut queue.lagging));
                 }
                 if let Some(why) = queue.close {

@@ -76,6 +76,9 @@ impl Entry {
     }
 }
 
+/// An update may have so many bytes: a `MongoDB` document has 16 MiB, and an entry is one.
+pub const LONGEST_UPDATE: usize = (16 << 20) - (64 << 10);
+
 /// What became of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

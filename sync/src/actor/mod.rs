@@ -166,7 +166,7 @@ async fn live<E: Engine>(
     record: DocumentRecord,
     mailbox: mpsc::Receiver<Mail>,
 ) {
-    if !me.owned_by(record.owner, &node) {
+    if !me.owned_by(&record, &node) {
         tracing::warn!(document = %me.id, owner = %record.owner, "no memory for another of this owner's");
         return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
     }

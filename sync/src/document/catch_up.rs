@@ -141,7 +141,12 @@ impl<E: Engine> Document<E> {
     /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
     /// after the log was asked for may hold what is in the log by now: that is judged after another look.
     /// The server's own edits are made once more instead: what they looked at may have changed.
-    fn judge_again(&mut self, lost_place: bool, has_grown: bool, effects: &mut Vec<Effect>) {
+    pub(super) fn judge_again(
+        &mut self,
+        lost_place: bool,
+        has_grown: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         self.engine.forget(&mut self.state);
         self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use studyhall_schema::{access::Permission, ids::UserId};
+use studyhall_store::log::LONGEST_UPDATE;
 
 use super::{
     Document, Effect, PeerId, Refusal,
@@ -74,7 +75,7 @@ impl<E: Engine> Document<E> {
             _ if E::memory(&message.scan) > self.limits.hard_memory => {
                 refuse(Refusal::DocumentFull);
             }
-            Verdict::Fits if !E::is_in_proportion(self, &message.scan) => {
+            Verdict::Fits if !E::is_in_proportion(self, user, &message.scan) => {
                 refuse(Refusal::NoParent);
             }
             Verdict::Fits | Verdict::Covered if !E::may_compare(self, user, &message.scan) => {
@@ -272,7 +273,10 @@ impl<E: Engine> Document<E> {
         let size = self.state.bytes_above(self.limits.soft_bytes) + self.waiting_bytes + bytes;
         let memory = self.waiting_memory + memory;
         let most = self.limits.hard_memory.saturating_sub(memory);
-        if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
+        if bytes > LONGEST_UPDATE
+            || size > self.limits.hard_bytes
+            || self.state.memory_above(most) > most
+        {
             return Some(Refusal::DocumentFull);
         }
         let near = size > self.limits.soft_bytes;

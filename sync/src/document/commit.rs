@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::{Timestamp, ids::UserId};
-use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
+use studyhall_store::{
+    StoreError,
+    log::{Append, Entry, LoggedUpdate, Outcome},
+};
 
 use super::{
     Document, Effect, PeerId, Refusal,
@@ -117,6 +120,10 @@ impl<E: Engine> Document<E> {
                 self.reading = true;
                 self.ask(Effect::Reload, effects);
             }
+            Outcome::Failed(StoreError::Invalid(why)) => {
+                tracing::error!(document = %self.id, why, "the store can never take an append");
+                self.give_up(effects);
+            }
             Outcome::Failed(_) => {
                 self.pause(effects);
                 if let Some(flight) = &self.flight {
@@ -124,6 +131,19 @@ impl<E: Engine> Document<E> {
                 }
             }
         }
+    }
+
+    /// What is in flight can never be stored: its authors are told, and what waits is judged without it.
+    fn give_up(&mut self, effects: &mut Vec<Effect>) {
+        let Some(flight) = self.flight.take() else { return };
+        for waiting in &flight.updates {
+            self.refuse_waiting(waiting, Refusal::DocumentFull, effects);
+        }
+        self.judge_again(false, false, effects);
+        if self.reads.doubt {
+            self.ask_unless_asked(effects);
+        }
+        self.resume(effects);
     }
 
     /// What waits cannot be saved now: people are told, once.

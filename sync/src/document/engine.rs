@@ -167,7 +167,7 @@ pub trait Engine: Sized + Send + 'static {
     fn keep(update: &mut Bytes, scan: &mut Self::Scan) -> usize;
 
     /// Whether an update can be what somebody did to this document, by what it claims to do.
-    fn is_in_proportion(_: &Document<Self>, _: &Self::Scan) -> bool {
+    fn is_in_proportion(_: &Document<Self>, _: UserId, _: &Self::Scan) -> bool {
         true
     }
 

@@ -49,6 +49,9 @@ const MAX_KEYS: u64 = 64 << 20;
 /// Operations that say nothing of their own, beyond so many for each byte, only claim to be there.
 const ADDS_A_BYTE: u64 = 2;
 const FREE_ADDS: u64 = 1 << 16;
+/// Operations of a compressed change, beyond so many for each byte of it: a page of one letter claims hundreds.
+const CLAIMS_A_BYTE: u64 = 20;
+const FREE_CLAIMS: u64 = 1 << 18;
 /// An operation takes as long to be looked at as so many bytes.
 const OP_WORK: usize = 16;
 /// What an operation takes in a document in memory, about, and a change beside its bytes.
@@ -103,6 +106,11 @@ impl Scan {
     /// About how many bytes are looked at to read and judge it.
     pub fn work(&self) -> usize {
         self.plain.len() + self.ops as usize * OP_WORK
+    }
+
+    /// Whether it has more operations than anybody types into a chunk of so many bytes.
+    pub fn claims_too_much(&self, chunk: usize) -> bool {
+        u64::from(self.ops - self.deletes) > FREE_CLAIMS + CLAIMS_A_BYTE * chunk as u64
     }
 
     /// How many bytes are held for it beside its content.

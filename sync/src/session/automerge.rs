@@ -329,8 +329,7 @@ impl Session {
                 Ok(now) => now,
                 Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
                 Err(AccessError::Unavailable) => {
-                    self.registered.recheck_later();
-                    return Ok(());
+                    return self.registered.recheck_later();
                 }
             };
             if now == Permission::None {
@@ -344,7 +343,9 @@ impl Session {
                 place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
             }
         }
-        self.come_back().await
+        self.come_back().await?;
+        self.registered.rechecked();
+        Ok(())
     }
 
     /// Takes places again in what was taken from the caller and is theirs again: the client is told how it
@@ -356,8 +357,7 @@ impl Session {
                 Ok(now) => now,
                 Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
                 Err(AccessError::Unavailable) => {
-                    self.registered.recheck_later();
-                    return Ok(());
+                    return self.registered.recheck_later();
                 }
             };
             self.lost.remove(&name);

@@ -408,11 +408,12 @@ impl Session {
                 Ok(_) => {}
                 Err(AccessError::Invalid) => return self.close(Close::LoginRevoked),
                 Err(AccessError::Unavailable) => {
-                    self.registered.recheck_later();
-                    return Some(());
+                    let later = self.registered.recheck_later();
+                    return later.map_err(|why| self.outbox.close(why)).ok();
                 }
             }
         }
+        self.registered.rechecked();
         Some(())
     }
 }

@@ -38,6 +38,8 @@ struct Entry {
     callers: Mutex<Vec<Caller>>,
     documents: Mutex<HashSet<DocumentId>>,
     recheck: Notify,
+    /// How often a change of access was told that may concern it.
+    told: AtomicU64,
 }
 
 /// A socket that is known to the register for as long as this lives.
@@ -47,6 +49,8 @@ pub(crate) struct Registered {
     entry: Arc<Entry>,
     /// Up to which sleep of the node access was asked for.
     sleeps: AtomicU64,
+    /// Up to which change access is being asked for.
+    asking: AtomicU64,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,12 +64,13 @@ impl Registered {
             callers: Mutex::default(),
             documents: Mutex::default(),
             recheck: Notify::new(),
+            told: AtomicU64::new(0),
         });
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
         metrics::gauge!("studyhall_ws_connections").increment(1.0);
         let sleeps = AtomicU64::new(node.access.sleeps());
-        Self { node: node.clone(), number, entry, sleeps }
+        Self { node: node.clone(), number, entry, sleeps, asking: AtomicU64::new(0) }
     }
 
     /// The socket's number on this node.
@@ -95,6 +100,14 @@ impl Registered {
     /// Waits until some caller's access has to be asked again.
     pub(crate) async fn recheck(&self) {
         self.entry.recheck.notified().await;
+        self.asking.store(self.entry.told.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// Access was asked for: what waits may be shown, unless it has changed again.
+    pub(super) fn rechecked(&self) {
+        if self.entry.told.load(Ordering::SeqCst) == self.asking.load(Ordering::SeqCst) {
+            self.entry.outbox.release();
+        }
     }
 
     /// Whether the node has slept since this was asked: what waited on the socket is not passed on before
@@ -104,9 +117,12 @@ impl Registered {
         self.sleeps.swap(sleeps, Ordering::Relaxed) != sleeps
     }
 
-    /// It could not be asked: the socket stays as it is, since nothing can be saved meanwhile, and it is
-    /// asked again in a moment.
-    pub(super) fn recheck_later(&self) {
+    /// It could not be asked: the socket stays as it is, and it is asked again in a moment. One that a change
+    /// of access was heard of is closed: its person may be out, and be shown nothing that others write.
+    pub(super) fn recheck_later(&self) -> Result<(), Close> {
+        if self.entry.outbox.is_held() {
+            return Err(Close::TryLater);
+        }
         let entry = Arc::downgrade(&self.entry);
         tokio::spawn(async move {
             tokio::time::sleep(AGAIN).await;
@@ -114,6 +130,7 @@ impl Registered {
                 entry.recheck.notify_one();
             }
         });
+        Ok(())
     }
 }
 
@@ -153,7 +170,11 @@ impl Register {
     }
 
     fn ask_again(&self, concerns: impl Fn(&Entry) -> bool) {
-        self.each(concerns, |entry| entry.recheck.notify_one());
+        self.each(concerns, |entry| {
+            entry.outbox.hold();
+            entry.told.fetch_add(1, Ordering::SeqCst);
+            entry.recheck.notify_one();
+        });
     }
 }
 

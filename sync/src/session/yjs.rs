@@ -149,14 +149,14 @@ impl Attached {
             Ok(permission) => permission,
             Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
             Err(AccessError::Unavailable) => {
-                self.registered.recheck_later();
-                return Ok(());
+                return self.registered.recheck_later();
             }
         };
         if permission != self.permission {
             self.permission = permission;
             self.seat.tell(Mail::Permission(self.seat.peer, permission)).await?;
         }
+        self.registered.rechecked();
         Ok(())
     }
 }

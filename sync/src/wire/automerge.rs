@@ -114,7 +114,12 @@ impl SyncMessage {
             let length = reader.bytes()?.len();
             let end = message.len() - reader.remaining();
             for chunk in automerge::chunks(&message.slice(end - length..end))? {
-                let scan = match automerge::change_within(&chunk, left) {
+                let read = automerge::change_within(&chunk, left);
+                let read = match read {
+                    Ok(scan) if scan.claims_too_much(chunk.len()) => Err(Malformed::Count),
+                    read => read,
+                };
+                let scan = match read {
                     Ok(scan) => scan,
                     Err(bad) if is_beyond_limits(&bad, inflated) => {
                         tracing::debug!(bytes = chunk.len(), %bad, "a change is left out");

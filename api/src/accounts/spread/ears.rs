@@ -6,11 +6,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use studyhall_schema::{Timestamp, access_change::SpreadChange, ids::AccessChangeId};
-use studyhall_store::Page;
+use studyhall_store::{Page, bus::Subscription};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Accounts, KEPT, Spread, TOPIC};
@@ -32,12 +33,36 @@ const ROWS: usize = 1000;
 pub(super) struct Ears {
     accounts: Accounts,
     spread: Spread,
-    /// What was heard lately, so that nothing is done twice.
-    heard: HashMap<AccessChangeId, Instant>,
+    heard: Arc<Heard>,
     /// Open plans and when they were first seen; `None` when they were looked for long enough.
     plans: HashMap<AccessChangeId, Option<Instant>>,
     seen: Seen,
     spoke_at: Option<Instant>,
+}
+
+/// What was heard lately, so that nothing is done twice.
+#[derive(Default)]
+struct Heard(Mutex<HashMap<AccessChangeId, Instant>>);
+
+impl Heard {
+    fn rows(&self) -> MutexGuard<'_, HashMap<AccessChangeId, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A row was heard. Whether it was for the first time.
+    fn is_new(&self, row: &SpreadChange) -> bool {
+        let now = Instant::now();
+        let mut rows = self.rows();
+        let is_new = rows.insert(row.id, now).is_none();
+        if is_new {
+            rows.extend(row.plan.map(|plan| (plan, now)));
+        }
+        is_new
+    }
+
+    fn forget_old(&self) {
+        self.rows().retain(|_, at| at.elapsed() < KEPT);
+    }
 }
 
 /// The newest second that rows had, as it was at each reading of the last [`OVERLAP`] that found a newer.
@@ -68,22 +93,19 @@ impl Ears {
     }
 
     pub(super) async fn listen(mut self) {
-        let mut news = self.accounts.0.store.bus().subscribe(TOPIC);
+        let news = self.accounts.0.store.bus().subscribe(TOPIC);
+        tokio::spawn(hear_news(
+            self.accounts.clone(),
+            self.spread.clone(),
+            self.heard.clone(),
+            news,
+        ));
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                told = news.recv() => {
-                    // What is missed is in the rows.
-                    if let Ok(row) = told && let Ok(row) = serde_json::from_slice(&row) {
-                        self.hear(&row);
-                    }
-                }
-                _ = poll.tick() => {
-                    if let Err(error) = self.read().await {
-                        tracing::debug!(%error, "changes of access cannot be read now");
-                    }
-                }
+            poll.tick().await;
+            if let Err(error) = self.read().await {
+                tracing::debug!(%error, "changes of access cannot be read now");
             }
         }
     }
@@ -102,14 +124,18 @@ impl Ears {
             let page = rows.page(page.limit(ROWS).cursor(cursor)).await?;
             for row in page.items {
                 self.dated(row.id.made_at(), began);
-                if row.is_planned { planned.push(row.value) } else { self.hear(&row) }
+                if row.is_planned {
+                    planned.push(row.value);
+                } else {
+                    hear(&self.accounts, &self.spread, &self.heard, &row);
+                }
             }
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
             }
         }
-        self.heard.retain(|_, at| at.elapsed() < KEPT);
+        self.heard.forget_old();
         self.look_for(planned, began).await
     }
 
@@ -142,7 +168,7 @@ impl Ears {
     async fn look_for(&mut self, planned: Vec<SpreadChange>, began: Instant) -> Result<(), Fault> {
         let mut plans = HashMap::new();
         for row in planned {
-            if self.heard.contains_key(&row.id) {
+            if self.heard.rows().contains_key(&row.id) {
                 continue;
             }
             let mut since = self.plans.get(&row.id).copied().unwrap_or(Some(began));
@@ -155,15 +181,23 @@ impl Ears {
         self.plans = plans;
         Ok(())
     }
+}
 
-    fn hear(&mut self, row: &SpreadChange) {
-        let now = Instant::now();
-        if self.heard.insert(row.id, now).is_none() {
-            self.heard.extend(row.plan.map(|plan| (plan, now)));
-            if row.node != self.spread.node {
-                self.accounts.heard(row.change);
-            }
+/// Hears what is told on the bus, also while the database does not answer.
+async fn hear_news(accounts: Accounts, spread: Spread, heard: Arc<Heard>, mut news: Subscription) {
+    loop {
+        // What is missed is in the rows.
+        if let Ok(row) = news.recv().await
+            && let Ok(row) = serde_json::from_slice(&row)
+        {
+            hear(&accounts, &spread, &heard, &row);
         }
+    }
+}
+
+fn hear(accounts: &Accounts, spread: &Spread, heard: &Heard, row: &SpreadChange) {
+    if heard.is_new(row) && row.node != spread.node {
+        accounts.heard(row.change);
     }
 }
 

@@ -43,6 +43,17 @@ pub(super) struct Author {
     pub(super) runs: Vec<Run>,
 }
 
+/// What one person has taken of what a document's limits leave.
+#[derive(Debug, Clone, Copy, Default)]
+struct Portion {
+    /// Changes of theirs that nothing stands on.
+    sides: u32,
+    /// Operations that only deleted.
+    deleted: u64,
+    /// Counters that they left out.
+    gaps: u64,
+}
+
 /// The changes of a document.
 #[derive(Default)]
 pub(super) struct Graph {
@@ -54,13 +65,12 @@ pub(super) struct Graph {
     durable: usize,
     /// Changes that nothing stands on, durable or not.
     tips: usize,
-    /// How many of them are whose.
-    sides: HashMap<UserId, u32>,
+    /// What each person has of what is limited.
+    people: HashMap<UserId, Portion>,
     heads: Vec<Hash>,
     memory: u64,
-    /// Operations that made something, and those that only deleted.
+    /// Operations that made something.
     made: u64,
-    deleted: u64,
     /// Counters that changes have left out.
     gaps: u64,
     pub(super) chains: Chains,
@@ -70,6 +80,8 @@ pub(super) struct Graph {
 /// Counters that a document's changes may leave out, each of its own: who loads it keeps a place in memory
 /// for each of them, a hundred bytes in JavaScript.
 const MAX_GAPS: u64 = 1 << 22;
+/// Of those, so many may be one person's.
+const GAPS_OF_ONE: u64 = MAX_GAPS / 2;
 
 /// So many changes of one person, and so many in all, may stand side by side with nothing on them. Clients name
 /// each of them in each message, and in their next change, which then takes their place; frames and changes that
@@ -77,7 +89,7 @@ const MAX_GAPS: u64 = 1 << 22;
 const SIDES_OF_ONE: u32 = 256;
 const SIDES: usize = 2048;
 
-/// What was made is deleted more than once only by people who do so at the same time.
+/// What was made is deleted more than once by one person only on devices that had not heard of each other.
 const DELETES_A_THING: u64 = 8;
 
 fn place(at: usize) -> Place {
@@ -161,12 +173,12 @@ impl Graph {
     }
 
     /// Whether a change's number and counters follow those that it stands on.
-    pub(super) fn follows(&self, scan: &Scan, deps: &[Place]) -> bool {
+    pub(super) fn follows(&self, by: UserId, scan: &Scan, deps: &[Place]) -> bool {
         let author = self.author(&scan.actors[0]).map(|at| &self.authors[at as usize]);
         let made = author.map_or(&[][..], |author| &author.nodes);
         let last = made.last().copied();
         made.len() + 1 == scan.seq as usize
-            && self.leaves_room(scan, deps)
+            && self.leaves_room(by, scan, deps)
             && last.is_none_or(|last| {
                 self.nodes[last as usize].end <= scan.start && self.is_past(deps, last)
             })
@@ -184,7 +196,7 @@ impl Graph {
 
     /// Whether a change begins behind what it stands on, and leaves no more out than who goes on from an
     /// older version does: counters end, and who loads a document makes room for what is left out.
-    fn leaves_room(&self, scan: &Scan, deps: &[Place]) -> bool {
+    fn leaves_room(&self, by: UserId, scan: &Scan, deps: &[Place]) -> bool {
         let top = self.top();
         match scan.start.checked_sub(self.end(deps)) {
             None => false,
@@ -193,6 +205,7 @@ impl Graph {
                 !self.is_hollow(scan, deps)
                     && scan.start <= top
                     && self.gaps + u64::from(gap) <= MAX_GAPS
+                    && self.portion(by).gaps + u64::from(gap) <= GAPS_OF_ONE
             }
         }
     }
@@ -208,8 +221,7 @@ impl Graph {
     pub(super) fn may_stand_beside(&self, by: UserId, deps: &[Place]) -> bool {
         let is_tip = |dep: &&Place| self.nodes[**dep as usize].children == 0;
         let goes_on = deps.iter().any(|dep| is_tip(&dep));
-        let sides = self.sides.get(&by).copied().unwrap_or(0);
-        goes_on || (sides < SIDES_OF_ONE && self.tips < SIDES)
+        goes_on || (self.portion(by).sides < SIDES_OF_ONE && self.tips < SIDES)
     }
 
     /// Whether a change is among these, or they stand on it.
@@ -220,11 +232,15 @@ impl Graph {
         self.chains.is_past(deps, at, |place| self.nodes[place as usize].floor)
     }
 
-    /// Whether a change can delete as much as it says: each thing once, of what is there.
-    pub(super) fn could_delete(&self, scan: &Scan) -> bool {
+    /// Whether somebody's change can delete as much as it says: each thing once, of what is there.
+    pub(super) fn could_delete(&self, by: UserId, scan: &Scan) -> bool {
         let deletes = u64::from(scan.deletes);
         let made = self.made + u64::from(scan.ops - scan.deletes);
-        deletes <= made && self.deleted + deletes <= made * DELETES_A_THING
+        deletes <= made && self.portion(by).deleted + deletes <= made * DELETES_A_THING
+    }
+
+    fn portion(&self, person: UserId) -> Portion {
+        self.people.get(&person).copied().unwrap_or_default()
     }
 
     /// The heads of what is durable and does not stand on a change.
@@ -286,9 +302,12 @@ impl Graph {
             floor += 1;
         }
         let end = scan.start + scan.ops;
-        self.deleted += u64::from(scan.deletes);
         self.made += u64::from(scan.ops - scan.deletes);
         self.gaps += u64::from(gap);
+        let owner = self.authors[author as usize].owner;
+        let portion = self.people.entry(owner).or_default();
+        portion.deleted += u64::from(scan.deletes);
+        portion.gaps += u64::from(gap);
         self.chains.push(&deps);
         self.nodes.push(Node {
             hash: scan.hash,
@@ -319,16 +338,13 @@ impl Graph {
     /// Nothing stands on a change, or something does from now on.
     fn is_tip(&mut self, at: Place, is: bool) {
         let owner = self.authors[self.nodes[at as usize].author as usize].owner;
-        let sides = self.sides.entry(owner).or_default();
+        let portion = self.people.entry(owner).or_default();
         if is {
             self.tips += 1;
-            *sides += 1;
-            return;
-        }
-        self.tips -= 1;
-        *sides -= 1;
-        if *sides == 0 {
-            self.sides.remove(&owner);
+            portion.sides += 1;
+        } else {
+            self.tips -= 1;
+            portion.sides -= 1;
         }
     }
 
@@ -337,7 +353,10 @@ impl Graph {
         while self.nodes.len() > self.durable {
             self.is_tip(place(self.nodes.len() - 1), false);
             let Some(node) = self.nodes.pop() else { return };
-            self.deleted -= u64::from(node.deletes);
+            let owner = self.authors[node.author as usize].owner;
+            let portion = self.people.entry(owner).or_default();
+            portion.deleted -= u64::from(node.deletes);
+            portion.gaps -= u64::from(node.gap);
             self.made -= u64::from(node.end - node.start - node.deletes);
             self.gaps -= u64::from(node.gap);
             self.chains.pop();

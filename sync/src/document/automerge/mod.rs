@@ -132,8 +132,8 @@ impl Engine for Automerge {
         update.len() + scan.beside()
     }
 
-    fn is_in_proportion(document: &Document<Self>, scan: &Scan) -> bool {
-        document.state.graph.could_delete(scan)
+    fn is_in_proportion(document: &Document<Self>, by: UserId, scan: &Scan) -> bool {
+        document.state.graph.could_delete(by, scan)
     }
 
     fn client(scan: &Scan) -> u64 {
@@ -183,7 +183,7 @@ impl Engine for Automerge {
         let graph = &document.state.graph;
         let deps = graph.deps(&message.scan);
         let fits = |deps: &[u32]| {
-            graph.follows(&message.scan, deps)
+            graph.follows(by, &message.scan, deps)
                 && graph.may_stand_beside(by, deps)
                 && graph.fits(&message.scan, deps)
         };

@@ -36,6 +36,7 @@ enum Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Made {
     Value,
+    Mark,
     Map(u8),
     Sequence(u8),
 }
@@ -152,7 +153,7 @@ impl<'a> Look<'a> {
             return Some((true, 0));
         }
         match self.run(object)?.made {
-            Made::Value => None,
+            Made::Value | Made::Mark => None,
             Made::Map(depth) => Some((true, depth)),
             Made::Sequence(depth) => Some((false, depth)),
         }
@@ -175,7 +176,11 @@ impl<'a> Look<'a> {
         let key_fits = match op.key {
             OpKey::Text(_) => is_map && !op.insert,
             OpKey::Head => !is_map && op.insert,
-            OpKey::Element(id) => !is_map && self.is_element(self.id(id), object, counter),
+            OpKey::Element(id) => {
+                let id = self.id(id);
+                let is_after_mark = op.insert && self.is_mark(id, object);
+                !is_map && (is_after_mark || self.is_element(id, object, counter))
+            }
         };
         let removes = matches!(op.action, Action::Delete | Action::Increment);
         let is_sound = match op.action {
@@ -214,6 +219,13 @@ impl<'a> Look<'a> {
         self.run(id).is_some_and(is_there) && self.is_before(id, counter)
     }
 
+    /// Whether it is where a mark begins or ends, which need not be behind the change: who writes into an older
+    /// version (`changeAt`) writes behind what was marked since, since the library looks at all marks for it.
+    /// The log has the mark first, so whoever hears of both hears of it first.
+    fn is_mark(&self, id: Id, object: Id) -> bool {
+        self.run(id).is_some_and(|run| run.made == Made::Mark && run.object == object)
+    }
+
     /// Whether two operations are in the order of their counters and actors.
     fn orders(&self, first: Id, second: Id) -> bool {
         let name = |id: Id| self.graph.authors.get(id.author as usize).map(|author| &author.name);
@@ -225,7 +237,8 @@ impl<'a> Look<'a> {
             Action::Delete => return,
             Action::MakeMap => Made::Map(depth.saturating_add(1)),
             Action::MakeSequence => Made::Sequence(depth.saturating_add(1)),
-            Action::Put | Action::Increment | Action::Mark => Made::Value,
+            Action::Mark => Made::Mark,
+            Action::Put | Action::Increment => Made::Value,
         };
         let (object, key) = (self.id_of(op.object), self.key(op));
         let run = Run { start: counter, length: 1, object, key, made };
