@@ -141,7 +141,7 @@ impl ShownTexts {
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
                 held.shows(note.projected_seq, how.clone(), note.text.len());
-                values.push(written(key, &held));
+                values.push(self.kept(Reader(login, note.id), held));
             }
             let key = text_key(note.id, &text);
             if note.text.len() <= room && !self.recent.is_left(&key) {
@@ -183,7 +183,7 @@ impl ShownTexts {
             (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
         };
         let values = vec![
-            written(reader.held(), &held),
+            self.kept(reader, held),
             left(&Text::Put(hash.clone()), put),
             left(&Text::After(note.projected_seq), &note.text),
         ];
@@ -202,20 +202,23 @@ impl ShownTexts {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
-        let texts = self.texts(note, &held).await;
+        let is_settled = self.settles((login, user), note, &mut held, &found).await;
+        let texts = if is_settled { Vec::new() } else { self.texts(note, &held).await };
         let mut bases = Bases::default();
         let made = |hash: &str, noted: Option<(u64, u32)>| {
             let made = self.under_way.get(&(reader, hash.to_owned()));
             made.or_else(|| noted.map(Made::from))
         };
-        bases.find(&held, texts, (text, &hash), made);
+        if !is_settled {
+            bases.find(&held, texts, (text, &hash), made);
+        }
         // While Redis is away, nobody knows.
         if found.complete_for > Duration::ZERO {
             held.forgets(&bases.gone);
         }
         let mut values = Vec::new();
         let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
-        let mut has_forgotten_base = !bases.has_certain();
+        let mut has_forgotten_base = !is_settled && !bases.has_certain();
         if has_forgotten_base
             && !was_shown
             && (!self.is_forgotten(login, note, &found) || self.is_only_theirs(user, note).await)
@@ -230,7 +233,7 @@ impl ShownTexts {
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len());
-        values.push(written(reader.held(), &held));
+        values.push(self.kept(reader, held));
         let key = text_key(note.id, &Text::Put(hash));
         values.push((key, Bytes::copy_from_slice(text.as_bytes())));
         self.recent.leave(values).await;
@@ -240,6 +243,29 @@ impl ShownTexts {
         Putting { put, texts }
     }
 
+    /// Whether what is held may lack what the sign-in has put since, at a node that died or while Redis was
+    /// away, and nobody else wrote within the hour: then the note as it is is what they have made of it.
+    async fn settles(
+        &self,
+        (login, user): (LoginId, UserId),
+        note: &Note,
+        held: &mut Held,
+        found: &Found,
+    ) -> bool {
+        let reader = Reader(login, note.id);
+        let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
+        let has_unknown = held.settles(is_under_way);
+        let now = self.clock.now();
+        let is_old = held.since().is_some_and(|since| now.since(since) > found.complete_for);
+        (has_unknown || is_old) && self.is_only_theirs(user, note).await
+    }
+
+    /// What a sign-in holds, as it is kept from now on.
+    fn kept(&self, reader: Reader, mut held: Held) -> (String, Bytes) {
+        held.written_at(self.clock.now());
+        written(reader.held(), &held)
+    }
+
     /// The put of a text was not answered well. How it was made, if it was, is for other nodes to know.
     pub(crate) async fn failed(&self, login: LoginId, note: NoteId, text: &str) {
         let (reader, hash) = (Reader(login, note), sha256(text.as_bytes()));
@@ -247,7 +273,7 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let mut held = self.held(reader).await.0;
         held.failed(&hash, made);
-        self.recent.leave(vec![written(reader.held(), &held)]).await;
+        self.recent.leave(vec![self.kept(reader, held)]).await;
     }
 
     async fn turn(&self, login: LoginId) -> MutexGuard<'_, ()> {

@@ -2,6 +2,7 @@
 //! those that it has put itself. Must not know where the texts are kept.
 
 use serde::{Deserialize, Serialize};
+use studyhall_schema::Timestamp;
 
 /// So many of each are known, the newest.
 const LISTED: usize = 8;
@@ -53,9 +54,9 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-/// The oldest first.
+/// The oldest first, and when something was added last.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held(Vec<Entry>);
+pub(super) struct Held(Vec<Entry>, Option<Timestamp>);
 
 impl Held {
     /// The newest first.
@@ -118,6 +119,26 @@ impl Held {
         if let Some(one) = self.0.iter_mut().rev().find(is_it) {
             one.how = How::Put(Outcome::Unknown(made));
         }
+    }
+
+    /// It is written now.
+    pub(super) fn written_at(&mut self, now: Timestamp) {
+        self.1 = Some(now);
+    }
+
+    /// When it was written last, if there is anything.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.1.filter(|_| !self.0.is_empty())
+    }
+
+    /// Forgets puts of which nobody knows what came of them.
+    pub(super) fn settles(&mut self, is_known: impl Fn(&str) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|one| match (&one.text, &one.how) {
+            (Text::Put(hash), How::Put(Outcome::Unknown(None))) => is_known(hash),
+            _ => true,
+        });
+        self.0.len() < before
     }
 
     /// These texts are kept no more.
