@@ -197,7 +197,7 @@ impl Node {
         open.insert(id, opened.clone());
         drop(open);
         tokio::spawn(actor::run(self.clone(), opened.clone(), mail));
-        self.make_room();
+        self.make_room(&opened);
         opened
     }
 
@@ -236,7 +236,7 @@ impl Node {
     /// have been asked for at once.
     pub(crate) fn has_memory_for(&self, opened: &Opened, bytes: usize) -> bool {
         opened.set_bytes(&self.registry, bytes);
-        self.make_room();
+        self.make_room(opened);
         let budget = self.config.memory_bytes;
         let others = |sum: &AtomicUsize| sum.load(Ordering::Relaxed).saturating_sub(bytes);
         let of_owner = opened.of_owner.get().map_or(0, |sum| others(sum));
@@ -258,16 +258,28 @@ impl Node {
         self.config.poll.map(|_| self.store.bus().subscribe(&topic(id)))
     }
 
-    /// Least recently opened documents are asked to leave memory when all take more than the budget.
-    fn make_room(&self) {
-        let mut over = self.registry.bytes.load(Ordering::Relaxed);
-        if over <= self.config.memory_bytes {
+    /// Least recently opened documents are asked to leave memory when all take more than the budget, or those
+    /// of this one's owner half of it.
+    fn make_room(&self, new: &Opened) {
+        let budget = self.config.memory_bytes;
+        self.ask_to_leave(&self.registry.bytes, budget, |_| true);
+        if let Some(sum) = new.of_owner.get() {
+            let is_theirs = |sum_of: &Arc<AtomicUsize>| Arc::ptr_eq(sum_of, sum);
+            self.ask_to_leave(sum, budget / 2, |one| one.of_owner.get().is_some_and(is_theirs));
+        }
+    }
+
+    fn ask_to_leave(&self, sum: &AtomicUsize, budget: usize, is_one: impl Fn(&Opened) -> bool) {
+        let mut over = sum.load(Ordering::Relaxed);
+        if over <= budget {
             return;
         }
-        let mut opened: Vec<Opened> = self.registry.open().values().cloned().collect();
+        let open = self.registry.open();
+        let mut opened: Vec<Opened> = open.values().filter(|one| is_one(one)).cloned().collect();
+        drop(open);
         opened.sort_unstable_by_key(|opened| opened.used.load(Ordering::Relaxed));
         for opened in opened {
-            if over <= self.config.memory_bytes {
+            if over <= budget {
                 break;
             }
             let _ = opened.mailbox.try_send(Mail::Evict); // full: it is in use

@@ -78,3 +78,46 @@ for (const client of clients) {
     assert.ok(text.includes("too") && !text.includes("after"), text);
   });
 }
+
+/** Who writes alone gets what they put, wherever that is. */
+async function puts(person, path, text) {
+  const answer = await person.send("PUT", path, { text });
+  assert.equal(answer.text, text);
+}
+
+const days = ["Monday: bread and milk", "Tuesday: apples", "Wednesday: pears", "Thursday: plums", "Friday: nothing"];
+
+test("a node dies under a PUT of somebody who writes alone: what they put next is what the note reads", async (t) => {
+  const { here, there, ada } = await installation(t);
+  const each = [ada, ada.at(there)];
+  for (const [round, victim] of [there, here, there, here, there, here].entries()) {
+    const [awake, dying] = victim === there ? each : [...each].reverse();
+    const path = `/notes/${(await awake.send("POST", "/notes", {})).id}`;
+    await puts(dying, path, days[0]);
+    const cut = dying.ask("PUT", path, { text: days[1] }).catch(() => null);
+    await new Promise((resolve) => setTimeout(resolve, 4 * round));
+    await victim.kill();
+    await cut;
+    for (const day of days.slice(2)) await puts(awake, path, day);
+    await victim.start();
+  }
+});
+
+test("Redis restarts, hangs, forgets: what somebody puts who writes alone is what the note reads", async (t) => {
+  const { bus, there, ada } = await installation(t);
+  const each = [ada, ada.at(there)];
+  const faults = [
+    () => bus.kill(),
+    () => bus.start(),
+    () => bus.pause(),
+    () => bus.resume(),
+    () => bus.kill().then(() => bus.start()),
+  ];
+  const path = `/notes/${(await ada.send("POST", "/notes", {})).id}`;
+  for (const [round, fault] of faults.entries()) {
+    for (const [turn, day] of days.entries()) {
+      if (turn === 2) await fault();
+      await puts(each[(round + turn) % 2], path, day);
+    }
+  }
+});

@@ -296,6 +296,7 @@ impl<E: Engine> Actor<E> {
         self.perform();
         self.schedule();
         recount(&self.node.unsaved, &mut self.unsaved, self.document.unsaved_bytes());
+        self.recount_memory();
         if self.stopping.is_some()
             && self.ended.is_none()
             && !self.document.is_unsaved()
@@ -360,7 +361,7 @@ impl<E: Engine> Actor<E> {
             }
             Mail::Project(reply) => self.project_for(reply),
             Mail::CatchUp(reply) => self.catch_up_for(reply),
-            Mail::Evict => self.upkeep.evict(),
+            Mail::Evict => self.make_room(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
             Mail::Stop(why, done) => self.stopping = Some((why, done)),
         }

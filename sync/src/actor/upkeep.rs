@@ -190,6 +190,20 @@ impl<E: Engine> Actor<E> {
         }
     }
 
+    /// Memory is short: it goes as soon as nobody has it open, or keeps as little as it can.
+    pub(super) fn make_room(&mut self) {
+        self.upkeep.evict();
+        if !self.outlets.is_empty() && self.work.is_empty() {
+            self.document.rest();
+        }
+    }
+
+    /// What it takes now, for the node's books.
+    pub(super) fn recount_memory(&mut self) {
+        let bytes = memory(self.document.state()) + self.upkeep.kept.bytes();
+        self.me.set_bytes(&self.node.registry, bytes);
+    }
+
     /// Nobody has had it open for a while: bring the row and the snapshot up to date, then go.
     fn go_idle(&mut self, now: Instant, quiet: bool) {
         if !self.outlets.is_empty() {
@@ -216,8 +230,6 @@ impl<E: Engine> Actor<E> {
     pub(super) fn committed(&mut self, seq: u64) {
         self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         let bytes = self.document.state().bytes();
-        let bytes_kept = self.upkeep.kept.bytes();
-        self.me.set_bytes(&self.node.registry, memory(self.document.state()) + bytes_kept);
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again

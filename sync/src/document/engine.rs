@@ -94,6 +94,9 @@ pub trait Applied: Default + Send + 'static {
     /// All that is applied has been shown to those who are in sync, or they are known to lag.
     fn shown(&mut self) {}
 
+    /// Keeps less in memory until more is needed.
+    fn rest(&mut self) {}
+
     /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
     fn bytes_above(&mut self, limit: usize) -> usize {
         if self.bytes() > limit && self.added() > (self.bytes() - self.added()) / 8 {

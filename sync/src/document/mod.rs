@@ -393,6 +393,13 @@ impl<E: Engine> Document<E> {
         (soon || self.has_put_off, at_all || self.owes)
     }
 
+    /// Nobody is at it: less of it is kept in memory until somebody is.
+    pub(crate) fn rest(&mut self) {
+        if !self.is_unsaved() {
+            self.state.rest();
+        }
+    }
+
     /// What is durable and applied.
     pub fn state(&self) -> &E::State {
         &self.state

@@ -8,5 +8,6 @@ mod edits;
 mod marks;
 mod phone;
 mod readers;
+mod resting;
 mod simulation;
 mod typing;

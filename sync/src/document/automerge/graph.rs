@@ -112,6 +112,11 @@ impl Graph {
         self.places.contains_key(hash)
     }
 
+    /// How many changes are durable.
+    pub(super) fn changes(&self) -> u64 {
+        self.durable as u64
+    }
+
     /// About how many bytes of memory what is durable takes.
     pub(super) fn memory(&self) -> u64 {
         self.memory

@@ -30,6 +30,9 @@ use crate::{
 pub struct State {
     pub(super) graph: Graph,
     doc: AutoCommit,
+    /// While nobody needs the library's document: what it is made of again. It takes 48 bytes and more for
+    /// each letter that was ever written.
+    resting: Option<Bytes>,
     touched: Touched,
     /// Changes that the document has not been given yet, and the entry of the log that each is in.
     behind: Vec<(u64, Change)>,
@@ -52,6 +55,9 @@ pub struct State {
 /// What a document takes for each byte that its limit counts: a text of a million letters, counted 47 MiB,
 /// was seen to take 170. What all documents together may take is held against this.
 const RESIDENT: (u64, u64) = (7, 2);
+
+/// What a change takes of the graph.
+const RESTING_CHANGE: u64 = 400;
 
 /// Changes that the library is given at once, whoever reads: they are kept decoded until then.
 const BATCH: usize = 64;
@@ -98,6 +104,7 @@ impl Default for State {
         Self {
             graph: Graph::default(),
             doc: new_doc(),
+            resting: None,
             touched: Touched::default(),
             behind: Vec::new(),
             behind_bytes: 0,
@@ -145,6 +152,11 @@ impl State {
     /// # Panics
     /// When the library refuses what was checked: the actor contains that, and loads again.
     pub(super) fn catch_up(&mut self) {
+        if let Some(whole) = self.resting.take() {
+            let load = || load_doc(&whole).expect("what the library saved it loads");
+            let is_large = self.graph.memory() > heavy::LARGE as u64;
+            self.doc = if is_large { heavy::aside(load) } else { load() };
+        }
         if self.behind.is_empty() {
             return;
         }
@@ -224,6 +236,9 @@ impl State {
             let full = self.full();
             let heads = self.graph.heads();
             return self.whole.get_or_insert_with(|| encode_whole(heads, &full)).clone();
+        }
+        if asked.need.is_empty() && asked.heads == self.graph.heads() {
+            return encode(self.graph.heads(), &[], [].into_iter());
         }
         self.catch_up();
         let Ok(message) = Message::decode(&asked.without_changes()) else {
@@ -353,6 +368,10 @@ impl Applied for State {
             Unreadable { seq, reason: "the library panics".into(), is_poison: seq > 0 }
         });
         self.loaded = None;
+        // Who comes has most of it already, or asks for the whole as it is saved.
+        if settled.is_ok() && self.full.is_some() && self.graph.memory() <= heavy::LARGE as u64 {
+            self.rest();
+        }
         settled
     }
 
@@ -392,7 +411,17 @@ impl Applied for State {
     }
 
     fn memory(&self) -> u64 {
-        self.graph.memory() * RESIDENT.0 / RESIDENT.1
+        match &self.resting {
+            Some(whole) => 2 * whole.len() as u64 + self.graph.changes() * RESTING_CHANGE,
+            None => self.graph.memory() * RESIDENT.0 / RESIDENT.1,
+        }
+    }
+
+    fn rest(&mut self) {
+        if self.resting.is_none() && self.behind.is_empty() {
+            self.resting = Some(self.full());
+            (self.doc, self.touched) = (new_doc(), Touched::default());
+        }
     }
 
     fn added(&self) -> usize {
