@@ -136,6 +136,30 @@ test("F5: Redis is killed and forgets everything: nothing is lost, nobody is sig
   await agree(desks, ["<before>", "<while away>", "<after>"]);
 });
 
+test("F5: people at both nodes type while Redis is killed, flushed, hung: all of it is there once, told or not", async (t) => {
+  const { bus, ada, ben, note } = await installation(t);
+  const sit = (place) => clients[place % 4].sit(t, place % 2 ? ben : ada, note);
+  const desks = await Promise.all(Array.from({ length: 8 }, (_, place) => sit(place)));
+  await Promise.all(desks.map((desk) => desk.synced()));
+  const typists = desks.map((desk, place) => new Typist(desk, place));
+  const typed = () => typists.flatMap((one) => one.typed);
+  const typing = typists.map((one) => setInterval(() => one.type(), 100));
+  t.after(() => typing.forEach(clearInterval));
+  const more = (words) => {
+    const before = typed().length;
+    return until(() => typed().length > before + words, "they type");
+  };
+  for (const fault of ["kill", "start", "flush", "pause", "resume", "flush", "kill", "start"]) {
+    await bus[fault]();
+    await more(60);
+  }
+  typing.forEach(clearInterval);
+  await until(() => notOnce(desks[0].words, typed()).length === 0, "all is there", 30);
+  await agree(desks, []);
+  for (const person of [ada, ben]) assertOnce(await showsOnceItCan(person, note), typed(), "by REST");
+  t.diagnostic(`${typed().length} edits, none lost, none doubled`);
+});
+
 test("Redis is away, and large pastes come to the other node all at once: no client has a hole", async (t) => {
   const { bus, ada, ben, note } = await installation(t);
   const author = await hocuspocusClients[0].sit(t, ada, note);

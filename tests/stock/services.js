@@ -96,6 +96,12 @@ export async function redis(t) {
   const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t), "--databases", "1024"];
   const service = new Service(t, "redis-server", args, port);
   service.url = `redis://127.0.0.1:${port}`;
+  service.flush = async () => {
+    const socket = connect(port, "127.0.0.1").on("error", () => {});
+    socket.end("FLUSHALL\r\n");
+    const [answer] = await once(socket, "data");
+    if (!String(answer).startsWith("+OK")) throw new Error(`Redis: ${answer}`);
+  };
   return service.start();
 }
 
