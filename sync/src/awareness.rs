@@ -34,6 +34,10 @@ pub const MAX_BYTES: usize = 4 << 20;
 /// left lately as well.
 pub const MAX_SHARE: usize = 256 << 10;
 const LEAST: usize = 256;
+/// So many bytes of states a second may one person have told to everybody, and so many at once: what they
+/// change more often is told later, the newest of it.
+pub const TOLD_A_SECOND: u64 = 64 << 10;
+const TOLD_AT_ONCE: u64 = 128 << 10;
 /// After this long without a word an id is gone, as stock clients see it too.
 pub const EXPIRY: Duration = Duration::from_secs(30);
 /// For this long an id that left is remembered, so that a late reflection does not bring it back.
@@ -93,6 +97,10 @@ pub struct Awareness {
     entries: HashMap<u64, Entry>,
     connections: HashMap<Connection, Ids>,
     changed: BTreeSet<u64>,
+    /// What has changed and is told later, since its person has had so much told.
+    late: BTreeSet<u64>,
+    /// What people have had told lately, in bytes, and when that was so.
+    told: HashMap<UserId, (u64, Timestamp)>,
     bytes: usize,
     shares: HashMap<UserId, usize>,
     /// What joiners are told, until it changes.
@@ -314,9 +322,32 @@ impl Awareness {
         }
     }
 
-    /// What changed since the last call, as one update for everybody.
+    /// Puts off what people have changed who have had too much told lately. That somebody is gone never is.
+    pub fn put_off(&mut self, now: Timestamp) {
+        let Self { entries, changed, late, told, .. } = self;
+        changed.retain(|id| {
+            let Some(entry) = entries.get(id).filter(|entry| entry.state.is_some()) else {
+                return true;
+            };
+            let (bytes, at) = told.entry(entry.person.user).or_insert((0, now));
+            let passed = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
+            *bytes = bytes.saturating_sub(passed.saturating_mul(TOLD_A_SECOND) / 1000);
+            *at = now;
+            let is_due = *bytes <= TOLD_AT_ONCE;
+            if is_due {
+                *bytes += weight(entry.state.as_deref()) as u64;
+            } else {
+                late.insert(*id);
+            }
+            is_due
+        });
+        told.retain(|_, (_, at)| now.since(*at) < EXPIRY);
+    }
+
+    /// What changed since the last call and was not put off, as one update for everybody.
     pub fn take_changed(&mut self) -> Option<Bytes> {
-        let changed = std::mem::take(&mut self.changed);
+        let late = std::mem::take(&mut self.late);
+        let changed = std::mem::replace(&mut self.changed, late);
         self.encode(changed)
     }
 

@@ -54,6 +54,42 @@ fn elsewhere(clock: u64, state: Option<&str>) -> Presence {
 }
 
 #[test]
+fn who_waves_without_end_is_told_of_now_and_then_and_others_at_once() {
+    let mut room = Awareness::default();
+    let large =
+        |number: u64| format!(r#"{{"number":{},"{}":1}}"#, number + 100, "x".repeat(15_000));
+    let (mut told_bytes, mut newest, mut all) = (0, String::new(), HashMap::new());
+    for tick in 0..200_u64 {
+        let now = Timestamp::from_millis(50 * tick.cast_signed());
+        for id in 0..8 {
+            newest = large(tick);
+            room.receive(now, 1, ben(), &says(BEN_HERE + id, tick, Some(&newest))).unwrap();
+        }
+        let caret = format!(r#"{{"at":{tick}}}"#);
+        room.receive(now, 2, ada(), &says(ADA_HERE, tick, Some(&caret))).unwrap();
+        room.put_off(now);
+        let told = told(room.take_changed());
+        assert!(told.iter().any(|(id, ..)| *id == ADA_HERE), "Ada's at once");
+        told_bytes += told.iter().map(|(.., state)| state.len()).sum::<usize>();
+        all.extend(told.into_iter().map(|(id, _, state)| (id, state)));
+    }
+    assert!((600 << 10..900 << 10).contains(&told_bytes), "{told_bytes} bytes in 10 s");
+    // In the end everybody has what is newest, and who goes is gone at once.
+    for second in 10..40 {
+        room.put_off(at(second));
+        all.extend(told(room.take_changed()).into_iter().map(|(id, _, state)| (id, state)));
+    }
+    let newest_of_ben = all.iter().filter(|(id, state)| **id >= BEN_HERE && **state == newest);
+    assert_eq!((newest_of_ben.count(), room.has_changed()), (8, false));
+    for id in 0..8 {
+        room.receive(at(40), 1, ben(), &says(BEN_HERE + id, 300, Some(&large(99)))).unwrap();
+    }
+    room.put_off(at(40));
+    room.take_changed();
+    assert_eq!(left(room.leave(at(40), 1)).len(), 8);
+}
+
+#[test]
 fn states_are_merged_a_tick_and_given_to_joiners() {
     let mut room = Awareness::default();
     room.receive(at(0), 1, ada(), &says(ADA_HERE, 0, Some("{}"))).unwrap();

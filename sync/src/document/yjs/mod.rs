@@ -126,6 +126,7 @@ impl Engine for Yjs {
     fn tick(document: &mut Document<Self>, now: Timestamp, effects: &mut Vec<Effect>) {
         let awareness = &mut document.engine.awareness;
         awareness.expire(now);
+        awareness.put_off(now);
         if !document.limits.alone {
             effects.extend(awareness.own_changed().map(Effect::Here));
         }
