@@ -17,7 +17,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
   let last: Promise<void> = Promise.resolve();
 
   async function open() {
-    const { IndexeddbPersistence } = await import("y-indexeddb");
+    const { IndexeddbPersistence, fetchUpdates } = await import("y-indexeddb");
     const stock = new IndexeddbPersistence(name, doc);
     const db = await stock._db;
     db.addEventListener("abort", () => {
@@ -33,7 +33,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
       opened = open();
       opened.catch(() => undefined);
     });
-    return { stock, db };
+    return { stock, db, fetch: () => fetchUpdates(stock) };
   }
 
   function kept(): Promise<void> {
@@ -67,6 +67,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
 
   const log: DocumentLog = {
     loaded: opened.then(({ stock }) => stock.whenSynced),
+    refresh: async () => (await opened).fetch(),
     kept,
     close,
     remove: async () => {
