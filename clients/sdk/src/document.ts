@@ -44,7 +44,7 @@ export class OpenDocument {
     private readonly log: DocumentLog,
     private readonly count: UnsavedCount,
     private known: Known,
-    parts: DocumentParts,
+    private readonly parts: DocumentParts,
   ) {
     this.awareness = new Awareness(doc);
     this.show(null);
@@ -76,9 +76,7 @@ export class OpenDocument {
       posted,
       scope: null,
       acknowledged: false,
-      unsaved: count.total,
-      kept: count.kept,
-      failing: count.failing,
+      ...heldHere(count, parts.storage),
       paused: false,
       refusal: null,
     };
@@ -188,9 +186,12 @@ export class OpenDocument {
   private learn(news: Partial<Known>): void {
     this.known = { ...this.known, ...news };
     if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
-    this.known.unsaved = this.count.total;
-    this.known.kept = this.count.kept;
-    this.known.failing = this.count.failing;
+    Object.assign(this.known, heldHere(this.count, this.parts.storage));
     this.value.set(statusOf(this.known));
   }
+}
+
+/** What is unsaved, and whether this device has it. */
+function heldHere({ total, kept, failing }: UnsavedCount, { passing = false }: Storage): Pick<Known, "unsaved" | "kept" | "failing"> {
+  return { unsaved: total, kept: kept && !passing, failing: failing || passing };
 }

@@ -22,6 +22,8 @@ export interface DocumentLog {
 }
 
 export interface Storage {
+  /** What is put here is gone with the page: nothing is said to be kept. */
+  readonly passing?: boolean;
   get(key: string): Promise<Uint8Array | undefined>;
   put(key: string, value: Uint8Array): Promise<void>;
   /** Keys that begin with `prefix`, in order. */

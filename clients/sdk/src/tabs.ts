@@ -3,19 +3,17 @@
  * of one was kept on this device, or is no longer unsaved. Only its name is told: what is
  * said of it lies on the device. Where there are no tabs nobody is told and nobody tells.
  */
+import { channelTo } from "./channel.js";
+
 export class Tabs {
   /** Called with the name of a document of which another tab told. */
   onTold: (name: string) => void = () => {};
   private channel: BroadcastChannel | null;
 
   constructor(person: string) {
-    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(`studyhall:kept:${person}`);
-    if (!this.channel) return;
-    this.channel.onmessage = ({ data }) => {
-      if (typeof data === "string") this.onTold(data);
-    };
-    // In Node it would keep the process going.
-    (this.channel as { unref?: () => void }).unref?.();
+    this.channel = channelTo(`studyhall:kept:${person}`, (told) => {
+      if (typeof told === "string") this.onTold(told);
+    });
   }
 
   tell(name: string): void {
