@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocket from "ws";
+import { Text } from "../../clients/node_modules/yjs/dist/yjs.mjs";
 import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
 import { eventually, openHall } from "./people.js";
-import { adaAndBen as twoAt, element } from "./rich.js";
+import { adaAndBen as twoAt, appOf, element } from "./rich.js";
 
 const hall = await openHall();
 
@@ -112,6 +113,34 @@ test("undoing in a plain note takes back one's own words, whoever has typed sinc
   await ada.page.keyboard.type("omega");
   await eventually(() => ben.text.inputValue(), (text) => text.includes("BEN start. alpha omega"), "Ada goes on");
   assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
+test("what an app puts into a plain text that is no text has its place, and everybody writes beside it", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "plain words" });
+  const app = await appOf(hall, ada);
+  const { doc, saved, close } = await app.open(id);
+  await open(ben, id);
+  await ben.text.click();
+  await press(ben, "Control+End");
+  doc.getArray("content").insert(2, [{ x: 1 }, 5]);
+  await has(ben, "pl\uFFFC\uFFFCain words");
+  await ben.page.keyboard.type(" of Ben");
+  await ben.seesState("Saved");
+  await press(ben, "Control+Home", ...Array(6).fill("ArrowRight"));
+  // Something before Ben's caret, and something at another place that goes again.
+  doc.getArray("content").insert(0, ["not letters"]);
+  await has(ben, "\uFFFCpl\uFFFC\uFFFCain words of Ben");
+  await ben.page.keyboard.type("-");
+  await ben.seesState("Saved");
+  await saved();
+  const shown = async () => (await ben.asks(`/notes/${id}`)).text;
+  await eventually(shown, (text) => text === "plai-n words of Ben", "the server has what Ben sees");
+  doc.getMap("meta").set("title", new Text("a text of its own"));
+  await eventually(() => ben.title.inputValue(), (title) => title === "a text of its own", "Ben sees the title");
+  doc.getMap("meta").get("title").insert(0, "now ");
+  await eventually(() => ben.title.inputValue(), (title) => title === "now a text of its own", "Ben sees it change");
+  assert.deepEqual(ben.errors, []);
+  close();
 });
 
 /** A program of a person's own beside their page, at the note. */

@@ -5,7 +5,7 @@
  * back what was typed here and nothing of others: the browser's own undoing ends where others have typed.
  * Knows nothing of React and of notes.
  */
-import { UndoManager, type Text, type YTextEvent } from "yjs";
+import { ContentString, UndoManager, type Text, type YTextEvent } from "yjs";
 
 type Delta = YTextEvent["delta"];
 
@@ -16,13 +16,15 @@ const OBJECT = "\uFFFC";
 export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => void): () => void {
   const mine = {};
   const history = new UndoManager(content, { trackedOrigins: new Set([mine]) });
+  /** What the area shows, and what the text is: the same, unless a character is being composed. */
   let raw = read(content);
+  let latest = raw;
   let composing = false;
   let missed: Delta[] = [];
   area.value = lines(raw);
 
   function show(start: number, end: number) {
-    raw = read(content);
+    raw = latest;
     area.value = lines(raw);
     if (area.ownerDocument.activeElement === area) area.setSelectionRange(seen(raw, start), seen(raw, end));
     shown();
@@ -38,13 +40,17 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
       if (change.inserted) content.insert(from, change.inserted);
     }, mine);
     if (missed.length > 0) show(from + change.inserted.length, from + change.inserted.length);
-    else raw = read(content);
+    else raw = latest;
     missed = [];
     shown();
   }
 
-  function hear({ delta, transaction }: YTextEvent) {
+  function hear(event: YTextEvent) {
+    const { transaction } = event;
+    const before = latest;
+    latest = read(content);
     if (transaction.origin === mine) return;
+    const delta = deltaOf(event, before, latest);
     if (composing) return void missed.push(delta);
     if (transaction.origin === history) return show(behind(delta), behind(delta));
     const [start, end] = [place(raw, area.selectionStart), place(raw, area.selectionEnd)];
@@ -90,10 +96,21 @@ function wayOfKeys({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): 
   return pressed === "y" && ctrlKey ? "redo" : undefined;
 }
 
-/** What is in the text, a character for each of its places. */
+/** What is in the text, a character for each of its places. `toDelta` passes over what other apps put here as a list. */
 function read(content: Text): string {
-  const parts: { insert: unknown }[] = content.toDelta();
-  return parts.map(({ insert }) => (typeof insert === "string" ? insert : OBJECT)).join("");
+  const parts: string[] = [];
+  for (let item = content._start; item; item = item.right) {
+    if (item.deleted || !item.countable) continue;
+    parts.push(item.content instanceof ContentString ? item.content.str : OBJECT.repeat(item.length));
+  }
+  return parts.join("");
+}
+
+/** What was changed. The event's own word passes over the same things: beside them it is found by comparing. */
+function deltaOf(event: YTextEvent, before: string, after: string): Delta {
+  if (!before.includes(OBJECT) && !after.includes(OBJECT)) return event.delta;
+  const { from, to, inserted } = difference(before, after, after.length);
+  return [{ retain: from }, { delete: to - from }, { insert: inserted }];
 }
 
 /** Text areas know one kind of line break only. */
