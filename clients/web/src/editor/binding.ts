@@ -1,6 +1,6 @@
 /**
  * A text area that is a `Y.Text`: what a person types becomes the least change of it, what others type is
- * shown at once, and the caret stays with the words that it is in. While a character is being composed
+ * shown at once (in a long text soon), and the caret stays with the words that it is in. While a character is being composed
  * (an accent, a syllable) nothing is shown or written, since that would end the composition. Undoing takes
  * back what was typed here and nothing of others: the browser's own undoing ends where others have typed.
  * Knows nothing of React and of notes.
@@ -12,6 +12,10 @@ type Delta = YTextEvent["delta"];
 /** Stands for a value in the text that is no text. */
 const OBJECT = "\uFFFC";
 
+/** To show a changed text is to lay out all of it: 150 ms for a quarter of a megabyte, and nobody can type meanwhile. */
+const LONG = 20_000;
+const MILLIS_A_CHARACTER = 1 / 300;
+
 /** Shows `content` in `area` until the function that comes back is called; `shown` hears of each change. */
 export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => void): () => void {
   const mine = {};
@@ -21,9 +25,13 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
   let latest = raw;
   let composing = false;
   let missed: Delta[] = [];
+  let later: ReturnType<typeof setTimeout> | undefined;
   area.value = lines(raw);
 
   function show(start: number, end: number) {
+    clearTimeout(later);
+    later = undefined;
+    missed = [];
     raw = latest;
     area.value = lines(raw);
     if (area.ownerDocument.activeElement === area) area.setSelectionRange(seen(raw, start), seen(raw, end));
@@ -33,15 +41,15 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
   function write() {
     if (composing) return;
     const change = difference(lines(raw), area.value, area.selectionEnd);
-    const places = [place(raw, change.from), place(raw, change.to)];
-    const [from, to] = places.map((at) => missed.reduce(moved, at)) as [number, number];
+    const places: Span = [place(raw, change.from), place(raw, change.to)];
+    const from = missed.reduce(moved, places[0]);
+    const gone = missed.reduce(left, [places]);
     content.doc?.transact(() => {
-      if (to > from) content.delete(from, to - from);
+      for (const [start, until] of gone.toReversed()) if (until > start) content.delete(start, until - start);
       if (change.inserted) content.insert(from, change.inserted);
     }, mine);
     if (missed.length > 0) show(from + change.inserted.length, from + change.inserted.length);
     else raw = latest;
-    missed = [];
     shown();
   }
 
@@ -51,10 +59,19 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
     latest = read(content);
     if (transaction.origin === mine) return;
     const delta = deltaOf(event, before, latest);
-    if (composing) return void missed.push(delta);
+    missed.push(delta);
+    if (composing) return;
     if (transaction.origin === history) return show(behind(delta), behind(delta));
-    const [start, end] = [place(raw, area.selectionStart), place(raw, area.selectionEnd)];
-    show(moved(start, delta), moved(end, delta));
+    if (latest.length < LONG) return catchUp();
+    later ??= setTimeout(catchUp, latest.length * MILLIS_A_CHARACTER);
+  }
+
+  function catchUp() {
+    // What is composed shows it at its end.
+    if (composing) return;
+    const places = [place(raw, area.selectionStart), place(raw, area.selectionEnd)];
+    const [start, end] = places.map((at) => missed.reduce(moved, at)) as [number, number];
+    show(start, end);
   }
 
   const begin = () => (composing = true);
@@ -68,21 +85,25 @@ export function bindText(area: HTMLTextAreaElement, content: Text, shown: () => 
     event.preventDefault();
     if (!composing && !area.readOnly) history[way]();
   };
-  area.addEventListener("keydown", travel);
-  area.addEventListener("beforeinput", travel);
-  area.addEventListener("compositionstart", begin);
-  area.addEventListener("compositionend", end);
-  area.addEventListener("input", write);
+  const stop = listen(area, { keydown: travel, beforeinput: travel, compositionstart: begin, compositionend: end, input: write });
   content.observe(hear);
   return () => {
     if (composing) end();
-    area.removeEventListener("keydown", travel);
-    area.removeEventListener("beforeinput", travel);
-    area.removeEventListener("compositionstart", begin);
-    area.removeEventListener("compositionend", end);
-    area.removeEventListener("input", write);
+    clearTimeout(later);
+    stop();
     content.unobserve(hear);
     history.destroy();
+  };
+}
+
+type Listeners = { [Kind in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[Kind]) => void };
+
+/** Hears of an element's events until the function that comes back is called. */
+function listen(element: HTMLElement, listeners: Listeners): () => void {
+  const all = Object.entries(listeners) as [string, EventListener][];
+  for (const [kind, heard] of all) element.addEventListener(kind, heard);
+  return () => {
+    for (const [kind, heard] of all) element.removeEventListener(kind, heard);
   };
 }
 
@@ -115,11 +136,12 @@ function deltaOf(event: YTextEvent, before: string, after: string): Delta {
 
 /** Text areas know one kind of line break only. */
 function lines(raw: string): string {
-  return raw.replace(/\r\n?/g, "\n");
+  return raw.includes("\r") ? raw.replace(/\r\n?/g, "\n") : raw;
 }
 
 /** Where in the text a place of the area is. */
 function place(raw: string, at: number): number {
+  if (!raw.includes("\r")) return Math.min(at, raw.length);
   let found = 0;
   for (let left = at; left > 0 && found < raw.length; left -= 1) found += raw.startsWith("\r\n", found) ? 2 : 1;
   return found;
@@ -143,6 +165,30 @@ function moved(place: number, delta: Delta): number {
     at += retain + come;
   }
   return place;
+}
+
+/** A part of a text: from a place to another. */
+type Span = [from: number, to: number];
+
+/** What is left of parts after others have changed the text; what they put into one of them parts it. */
+function left(spans: Span[], delta: Delta): Span[] {
+  const found: Span[] = [];
+  let [old, now] = [0, 0];
+  const stay = (length: number) => {
+    for (const [from, to] of spans) {
+      const [start, end] = [Math.max(from, old), Math.min(to, old + length)];
+      if (start < end) found.push([start - old + now, end - old + now]);
+    }
+    old += length;
+    now += length;
+  };
+  for (const { retain = 0, insert, delete: gone = 0 } of delta) {
+    if (retain > 0) stay(retain);
+    now += lengthOf(insert);
+    old += gone;
+  }
+  stay(Infinity);
+  return found;
 }
 
 /** The place behind the last change of a delta. */
