@@ -206,6 +206,47 @@ describe("what somebody else writes while the device takes nothing", () => {
   });
 });
 
+describe("a browser that does not open a note's database", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it("shows the note all the same, says that it is not kept, and keeps all of it when it opens one again", async () => {
+    const [server, wire, storage] = [new FakeServer(), new Wire(), indexedDb()];
+    const begin = () => openHall(server, storage, localExclusive(), wire.socket);
+    const hall = await begin();
+    await hall.login(credentials);
+    const { open } = IDBFactory.prototype;
+    let full = true;
+    vi.spyOn(IDBFactory.prototype, "open").mockImplementation(function (this: IDBFactory, name, version) {
+      if (!full || !name.includes(":note:")) return open.call(this, name, version);
+      const request = new EventTarget() as IDBOpenDBRequest;
+      queueMicrotask(() => request.onerror?.(new Event("error")));
+      return request;
+    });
+    const id = await hall.notes.create({ title: "on a full disk" });
+    const note = await hall.notes.open(id);
+    note.doc.getText("content").insert(0, "one ");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: false, failing: true }));
+    full = false;
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(500);
+      expect(note.status.get()).toMatchObject({ state: "saved", kept: true, failing: false });
+    });
+    note.doc.getText("content").insert(4, "two");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
+    await note.close();
+    server.down = true;
+    const again = await begin();
+    const reopened = await again.notes.open(id);
+    expect([reopened.title, reopened.doc.getText("content").toString()]).toEqual(["on a full disk", "one two"]);
+    await again.close();
+    await hall.close();
+  });
+});
+
 describe("a browser that gives the page nothing", () => {
   const refuse = () => {
     throw new DOMException("The request was denied.", "SecurityError");
