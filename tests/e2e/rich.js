@@ -39,7 +39,7 @@ export async function appOf(hall, { email, password }) {
     await eventually(() => provider.synced, Boolean, "the app has the note");
     const text = provider.document.getXmlFragment("default");
     const saved = () => eventually(() => provider.unsyncedChanges, (left) => left === 0, "the app's words are saved");
-    return { text, saved, close: () => provider.destroy() };
+    return { doc: provider.document, text, saved, close: () => provider.destroy() };
   };
   return { send, open };
 }

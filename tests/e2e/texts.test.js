@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocket from "ws";
+import { Text } from "../../clients/node_modules/yjs/dist/yjs.mjs";
 import { memory, Studyhall } from "../../clients/sdk/dist/index.js";
 import { eventually, openHall } from "./people.js";
-import { adaAndBen as twoAt, element } from "./rich.js";
+import { adaAndBen as twoAt, appOf, element } from "./rich.js";
 
 const hall = await openHall();
 
@@ -81,6 +82,22 @@ test("who composes a character is not disturbed, and what the other wrote meanwh
   await has(ben, "Today we say: 你好!");
 });
 
+test("who replaces words into which the other writes meanwhile takes out only the words that they saw", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "one two three" });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await ada.text.click();
+  await press(ada, "Control+Home", ...Array(4).fill("ArrowRight"), ...Array(3).fill("Shift+ArrowRight"));
+  const keys = await ada.context.newCDPSession(ada.page);
+  await keys.send("Input.imeSetComposition", { text: "ni", selectionStart: 2, selectionEnd: 2 });
+  await ben.text.click();
+  await press(ben, "Control+Home", ...Array(5).fill("ArrowRight"));
+  await ben.page.keyboard.type("BEN");
+  await ben.seesState("Saved");
+  await keys.send("Input.insertText", { text: "你" });
+  await has(ada, "one 你BEN three");
+  await has(ben, "one 你BEN three");
+});
+
 test("undoing in a plain note takes back one's own words, whoever has typed since, and nothing of theirs", async () => {
   const { ada, ben, id } = await adaAndBen({ format: "plain", text: "start. " });
   await Promise.all([open(ada, id), open(ben, id)]);
@@ -112,6 +129,51 @@ test("undoing in a plain note takes back one's own words, whoever has typed sinc
   await ada.page.keyboard.type("omega");
   await eventually(() => ben.text.inputValue(), (text) => text.includes("BEN start. alpha omega"), "Ada goes on");
   assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
+test("in a long plain note what others type is shown too, and each one's words are where they were typed", async () => {
+  const lines = Array.from({ length: 600 }, (_, line) => `${line} the mitochondria are the powerhouse of the cell`).join("\n");
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: lines });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  for (const [person, key] of [[ada, "Control+Home"], [ben, "Control+End"]]) {
+    await person.text.click();
+    await press(person, key);
+  }
+  const typed = { ada: "Ada writes before it all. ", ben: " Ben goes on behind it." };
+  await Promise.all([ada.page.keyboard.type(typed.ada), ben.page.keyboard.type(typed.ben)]);
+  for (const person of [ada, ben]) await has(person, `${typed.ada}${lines}${typed.ben}`);
+  await press(ben, "Control+z");
+  await has(ada, `${typed.ada}${lines}`);
+  await has(ben, `${typed.ada}${lines}`);
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
+test("what an app puts into a plain text that is no text has its place, and everybody writes beside it", async () => {
+  const { ada, ben, id } = await adaAndBen({ format: "plain", text: "plain words" });
+  const app = await appOf(hall, ada);
+  const { doc, saved, close } = await app.open(id);
+  await open(ben, id);
+  await ben.text.click();
+  await press(ben, "Control+End");
+  doc.getArray("content").insert(2, [{ x: 1 }, 5]);
+  await has(ben, "pl\uFFFC\uFFFCain words");
+  await ben.page.keyboard.type(" of Ben");
+  await ben.seesState("Saved");
+  await press(ben, "Control+Home", ...Array(6).fill("ArrowRight"));
+  // Something before Ben's caret, and something at another place that goes again.
+  doc.getArray("content").insert(0, ["not letters"]);
+  await has(ben, "\uFFFCpl\uFFFC\uFFFCain words of Ben");
+  await ben.page.keyboard.type("-");
+  await ben.seesState("Saved");
+  await saved();
+  const shown = async () => (await ben.asks(`/notes/${id}`)).text;
+  await eventually(shown, (text) => text === "plai-n words of Ben", "the server has what Ben sees");
+  doc.getMap("meta").set("title", new Text("a text of its own"));
+  await eventually(() => ben.title.inputValue(), (title) => title === "a text of its own", "Ben sees the title");
+  doc.getMap("meta").get("title").insert(0, "now ");
+  await eventually(() => ben.title.inputValue(), (title) => title === "now a text of its own", "Ben sees it change");
+  assert.deepEqual(ben.errors, []);
+  close();
 });
 
 /** A program of a person's own beside their page, at the note. */

@@ -14,16 +14,24 @@ const FOLD_AT = 200;
 export function keepDocument(storage: Storage, key: string, doc: Y.Doc): DocumentLog {
   if (storage.document) return storage.document(key, doc);
   const origin = {};
+  /** Entries whose content the document has. */
+  const seen = new Set<string>();
   let waiting: Uint8Array[] = [];
   let holed = false;
   let last: Promise<void> = Promise.resolve();
+
+  async function put(entry: Uint8Array): Promise<void> {
+    const at = `${key}/${newId()}`;
+    await storage.put(at, entry);
+    seen.add(at);
+  }
 
   async function writeWaiting(): Promise<void> {
     if (waiting.length === 0 && !holed) return;
     const entry = holed ? Y.encodeStateAsUpdate(doc) : Y.mergeUpdates(waiting);
     waiting = [];
     holed = true;
-    await storage.put(`${key}/${newId()}`, entry);
+    await put(entry);
     holed = false;
   }
 
@@ -38,17 +46,24 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
     kept().catch(() => log.onRefused?.());
   };
 
-  async function load(): Promise<void> {
-    const keys = await storage.list(`${key}/`);
+  /** Takes in what lies here and was not seen before. */
+  async function take() {
+    const keys = (await storage.list(`${key}/`)).filter((each) => !seen.has(each));
     const updates = (await Promise.all(keys.map((each) => storage.get(each)))).filter((each) => each !== undefined);
-    Y.transact(doc, () => updates.forEach((update) => Y.applyUpdate(doc, update, origin)), origin);
+    Y.transact(doc, () => updates.forEach((update) => Y.applyUpdate(doc, update, origin)), origin, false);
+    for (const each of keys) seen.add(each);
+    return { keys, updates };
+  }
+
+  async function load(): Promise<void> {
+    const { keys, updates } = await take();
     doc.on("update", write);
     // A device that cannot write can still show what it has.
     if (keys.length >= FOLD_AT) await fold(keys, updates).catch(() => undefined);
   }
 
   async function fold(keys: string[], updates: Uint8Array[]): Promise<void> {
-    await storage.put(`${key}/${newId()}`, Y.mergeUpdates(updates));
+    await put(Y.mergeUpdates(updates));
     for (const each of keys) await storage.delete(each);
   }
 
@@ -60,6 +75,7 @@ export function keepDocument(storage: Storage, key: string, doc: Y.Doc): Documen
   }
   const log: DocumentLog = {
     loaded,
+    refresh: take,
     kept,
     close,
     remove: async () => {

@@ -5,6 +5,7 @@
  */
 import { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
+import { coalesced } from "./coalesced.js";
 import type { Connection } from "./connection.js";
 import { keepDocument } from "./document-log.js";
 import { Value, type Observable } from "./observable.js";
@@ -21,7 +22,12 @@ export interface DocumentParts {
   ledger: UnsavedLedger;
   socket: Socket;
   connection: Connection;
+  /** Tells other tabs that something of a document was kept here, or sent. */
+  tell: (name: string) => void;
 }
+
+/** What another tab writes comes from the server, while there is a session; what does not come soon is loaded. */
+const QUIET_MS = 2_000;
 
 export class OpenDocument {
   readonly awareness: Awareness;
@@ -29,6 +35,8 @@ export class OpenDocument {
   private readonly session: Session;
   private readonly stops: (() => void)[] = [];
   private readonly ended: Promise<void>;
+  private over = false;
+  private quiet: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(
     readonly name: string,
@@ -36,14 +44,17 @@ export class OpenDocument {
     private readonly log: DocumentLog,
     private readonly count: UnsavedCount,
     private known: Known,
-    parts: DocumentParts,
+    private readonly parts: DocumentParts,
   ) {
     this.awareness = new Awareness(doc);
     this.show(null);
     this.value = new Value(statusOf(known), sameStatus);
     this.session = new Session(name, doc, this.awareness, parts.socket, (news) => this.learn(news));
     doc.on("update", this.onUpdate);
-    count.onWritten = () => this.learn({});
+    count.onWritten = () => {
+      this.learn({});
+      if (count.kept) parts.tell(name);
+    };
     const { reach } = parts.connection;
     this.stops.push(reach.subscribe((now) => this.learn({ reach: now })), () => doc.off("update", this.onUpdate));
     this.ended = new Promise((resolve) => this.stops.push(resolve));
@@ -58,14 +69,14 @@ export class OpenDocument {
     log.onRefused = () => void counting.then((count) => count.refused(), () => undefined);
     const count = await counting;
     await log.loaded;
+    // Another tab may have written between the one and the other.
+    if (count.found) await log.refresh().then(() => count.took(count.found), () => undefined);
     const known: Known = {
       reach: parts.connection.reach.get(),
       posted,
       scope: null,
       acknowledged: false,
-      unsaved: count.total,
-      kept: count.kept,
-      failing: count.failing,
+      ...heldHere(count, parts.storage),
       paused: false,
       refusal: null,
     };
@@ -116,6 +127,32 @@ export class OpenDocument {
     return Promise.race([settled, this.ended.then(() => this.value.get())]);
   }
 
+  /** Another tab kept something of it here, or has nothing unsaved of it any more. */
+  heard(): void {
+    clearTimeout(this.quiet);
+    if (this.over) return;
+    const ignored = () => undefined;
+    if (this.known.scope === null) return void this.look().catch(ignored);
+    void this.countOthers().catch(ignored);
+    this.quiet = setTimeout(() => void this.look().catch(ignored), QUIET_MS);
+  }
+
+  /** Takes in what other tabs have kept of it here: it is unsaved as what is written in this one is. */
+  readonly look = coalesced(async () => {
+    await this.countOthers();
+    const { found } = this.count;
+    if (this.over || !found) return;
+    await this.log.refresh();
+    this.count.took(found);
+    this.learn({});
+  });
+
+  private readonly countOthers = coalesced(async () => {
+    if (this.over) return;
+    await this.count.look();
+    this.learn({});
+  });
+
   /** Ends the session and keeps the document on this device. */
   async close(): Promise<void> {
     this.end();
@@ -133,23 +170,28 @@ export class OpenDocument {
   }
 
   private end(): void {
+    this.over = true;
+    clearTimeout(this.quiet);
     for (const stop of this.stops.splice(0)) stop();
     this.session.close();
     this.awareness.destroy();
   }
 
-  private onUpdate = (_update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
-    if (!transaction.local) return;
-    this.count.edited();
+  private onUpdate = (_update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    if (this.session.brought(origin)) return;
+    if (transaction.local) this.count.edited();
     this.learn({ acknowledged: false });
   };
 
   private learn(news: Partial<Known>): void {
     this.known = { ...this.known, ...news };
     if (this.known.acknowledged && this.known.refusal === null) this.count.settled();
-    this.known.unsaved = this.count.total;
-    this.known.kept = this.count.kept;
-    this.known.failing = this.count.failing;
+    Object.assign(this.known, heldHere(this.count, this.parts.storage));
     this.value.set(statusOf(this.known));
   }
+}
+
+/** What is unsaved, and whether this device has it. */
+function heldHere({ total, kept, failing }: UnsavedCount, { passing = false }: Storage): Pick<Known, "unsaved" | "kept" | "failing"> {
+  return { unsaved: total, kept: kept && !passing, failing: failing || passing };
 }

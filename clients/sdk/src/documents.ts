@@ -40,6 +40,7 @@ export interface DocumentsParts {
   creationOf: (name: string) => Promise<Creation>;
   /** A document was closed before the server had all of it: `settle` later. */
   onUnsettled: () => void;
+  tell: (name: string) => void;
 }
 
 interface InUse {
@@ -118,10 +119,30 @@ export class Documents {
     return this.parts.ledger.counts();
   }
 
-  /** Lets documents that are not open sync what only this device has. True when nothing is left that could. */
+  /** Another tab told of a document. False when nobody has it open here. */
+  heard(name: string): boolean {
+    const entry = this.inUse.get(name);
+    entry?.opening.then(
+      (open) => open.heard(),
+      () => undefined,
+    );
+    return entry !== undefined;
+  }
+
+  /** Lets documents sync what only this device has, whoever left it. True when nothing is left that could. */
   async settle(): Promise<boolean> {
+    for (const name of (await this.unsaved()).keys()) await this.look(name);
     for (const name of await this.unsettled()) if (!this.closed) await this.settleOne(name);
     return (await this.unsettled()).length === 0;
+  }
+
+  /** Lets a document that is open here take in what other tabs left of it; what cannot be read is tried again later. */
+  private async look(name: string): Promise<void> {
+    try {
+      await (await this.inUse.get(name)?.opening)?.look();
+    } catch {
+      // Its own status counts it as unsaved.
+    }
   }
 
   /** Documents that nobody has open and whose unsaved edits the server may take. */
@@ -217,7 +238,16 @@ export class Documents {
     const done = open.close().finally(() => this.closing.delete(open.name));
     this.closing.set(open.name, done);
     await done;
-    if (open.unsettled) this.parts.onUnsettled();
+    if (open.unsettled || (await this.isLeft(open.name))) this.parts.onUnsettled();
+  }
+
+  /** Another tab left something of it here, which this one may not have seen. */
+  private async isLeft(name: string): Promise<boolean> {
+    if (this.closed) return false;
+    return this.unsettled().then(
+      (names) => names.includes(name),
+      () => false,
+    );
   }
 
   private tellSettled(open: OpenDocument): void {

@@ -1,6 +1,6 @@
 /** `@studyhall/client`: what a program that uses Studyhall may import. */
 export { Studyhall, UnsavedWork, type Login, type Options } from "./studyhall.js";
-export { indexedDb } from "./indexed-db.js";
+export { indexedDb, indexedDbIfAny } from "./indexed-db.js";
 export { memory, type Storage, type DocumentLog } from "./storage.js";
 export type { Answer } from "./cache.js";
 export type { DocumentHandle } from "./documents.js";

@@ -1,10 +1,11 @@
 /**
  * Keeps a Yjs document in an IndexedDB database of its own, by y-indexeddb, which does
  * not look whether a write succeeded: here that is heard from the database, and after one
- * that failed all of the document is written as one entry. Knows no content and no person.
+ * that failed all of the document is written as one entry; so it is with a database that
+ * is opened late. Knows no content and no person.
  */
 import * as Y from "yjs";
-import { completed, deleteDatabase } from "./indexed-db-requests.js";
+import { canOpen, completed, deleteDatabase } from "./indexed-db-requests.js";
 import type { DocumentLog } from "./storage.js";
 
 /** The store of y-indexeddb in which updates lie. */
@@ -14,10 +15,13 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
   let holed = false;
   let closed = false;
   let opened = open();
+  opened.catch(() => log.onRefused?.());
   let last: Promise<void> = Promise.resolve();
 
   async function open() {
-    const { IndexeddbPersistence } = await import("y-indexeddb");
+    // The stock client does not hear that it has no database.
+    await canOpen(name);
+    const { IndexeddbPersistence, fetchUpdates } = await import("y-indexeddb");
     const stock = new IndexeddbPersistence(name, doc);
     const db = await stock._db;
     db.addEventListener("abort", () => {
@@ -31,9 +35,9 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
       void stock.destroy();
       if (closed) return;
       opened = open();
-      opened.catch(() => undefined);
+      opened.catch(() => log.onRefused?.());
     });
-    return { stock, db };
+    return { stock, db, fetch: () => fetchUpdates(stock) };
   }
 
   function kept(): Promise<void> {
@@ -42,6 +46,7 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
   }
 
   async function healed(): Promise<void> {
+    opened = opened.catch(open);
     const { db } = await opened;
     // A transaction over the same store runs after all writes before it.
     const after = db.transaction(UPDATES);
@@ -62,11 +67,13 @@ export function keepInDatabase(name: string, doc: Y.Doc): DocumentLog {
   async function close(): Promise<void> {
     closed = true;
     if (holed) await kept().catch(() => undefined);
-    await (await opened).stock.destroy();
+    await opened.then(({ stock }) => stock.destroy(), () => undefined);
   }
 
   const log: DocumentLog = {
-    loaded: opened.then(({ stock }) => stock.whenSynced),
+    // A note without its database can still be had from the server.
+    loaded: opened.then(({ stock }) => stock.whenSynced, () => undefined),
+    refresh: async () => (await opened).fetch(),
     kept,
     close,
     remove: async () => {

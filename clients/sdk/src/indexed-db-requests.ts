@@ -15,6 +15,25 @@ export function completed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
+/** Resolves when the browser opens a database of this name, new or not, and makes none. */
+export function canOpen(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name);
+    request.onupgradeneeded = () => {
+      request.transaction?.abort();
+      resolve();
+    };
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+    request.onerror = (event) => {
+      event.preventDefault();
+      reject(request.error);
+    };
+  });
+}
+
 export function deleteDatabase(name: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.deleteDatabase(name);

@@ -5,7 +5,7 @@
  */
 import { keepInDatabase } from "./indexed-db-document.js";
 import { answered, completed, deleteDatabase } from "./indexed-db-requests.js";
-import type { Storage } from "./storage.js";
+import { memory, type Storage } from "./storage.js";
 
 const SHARED = "studyhall";
 const STORE = "bytes";
@@ -20,6 +20,20 @@ function openDatabase(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(STORE);
   return answered(request);
+}
+
+/**
+ * The browser's storage; where it gives none (blocked site data, some private windows),
+ * one that ends with the page and says so.
+ */
+export async function indexedDbIfAny(): Promise<Storage> {
+  const storage = indexedDb();
+  try {
+    await storage.list("");
+    return storage;
+  } catch {
+    return { ...memory(), passing: true };
+  }
 }
 
 export function indexedDb(): Storage {

@@ -18,6 +18,20 @@ export function localExclusive(): Exclusive {
 
 export function platformExclusive(): Exclusive {
   const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
-  if (!locks) return localExclusive();
-  return (name, act) => locks.request(name, act) as ReturnType<typeof act>;
+  const local = localExclusive();
+  if (!locks) return local;
+  return async (name, act) => {
+    let begun = false;
+    const mine = () => {
+      begun = true;
+      return act();
+    };
+    try {
+      return (await locks.request(name, mine)) as Awaited<ReturnType<typeof act>>;
+    } catch (error) {
+      // A browser that keeps nothing for a page has no locks for it either.
+      if (begun) throw error;
+      return local(name, act);
+    }
+  };
 }

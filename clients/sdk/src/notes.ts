@@ -48,7 +48,7 @@ export class Notes {
   constructor(private readonly parts: NotesParts) {
     parts.outbox.onAnswer((id) => void parts.documents.answered(NAME + id));
     parts.documents.onLoad((name, doc) => {
-      if (name.startsWith(NAME)) doc.getMap("meta").observe(() => void this.keepTitle(name, titleOf(doc)).catch(() => undefined));
+      if (name.startsWith(NAME)) doc.getMap("meta").observeDeep(() => void this.keepTitle(name, titleOf(doc)).catch(() => undefined));
     });
   }
 
@@ -114,9 +114,9 @@ export class Notes {
       },
       onTitle: (listener) => {
         const tell = () => listener(titleOf(doc));
-        meta.observe(tell);
+        meta.observeDeep(tell);
         tell();
-        return () => meta.unobserve(tell);
+        return () => meta.unobserveDeep(tell);
       },
     };
   }
@@ -208,8 +208,10 @@ export function noteKey(id: string): string {
 }
 
 function titleOf(doc: Doc): string {
-  const title = doc.getMap("meta").get("title");
-  return typeof title === "string" ? title : "";
+  // Other apps have it as a text of its own: read as the server reads it. Yjs itself loads later than this.
+  const title = doc.getMap("meta").get("title") as { toJSON?: () => unknown } | string | undefined;
+  const letters = typeof title === "object" ? title?.toJSON?.() : title;
+  return typeof letters === "string" ? letters : "";
 }
 
 /** What the outbox knows of a document's creation; anything but a note is there with its owner. */

@@ -44,6 +44,11 @@ export class Session {
     this.release();
   }
 
+  /** An update of this origin came from the server. */
+  brought(origin: unknown): boolean {
+    return this.provider !== null && origin === this.provider;
+  }
+
   /** The token first: between opening and authentication no edit may slip in. */
   private async start(): Promise<void> {
     await this.socket.reachable();

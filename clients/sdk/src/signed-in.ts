@@ -13,12 +13,15 @@ import type { NewNote, Person, Routes } from "./rest.js";
 import { Rooms } from "./rooms.js";
 import type { Socket } from "./socket.js";
 import type { Storage } from "./storage.js";
+import { Tabs } from "./tabs.js";
 import { Todos } from "./todos.js";
 import { Trash } from "./trash.js";
 import { UnsavedLedger } from "./unsaved.js";
 
 const AGAIN_MS = 5_000;
 const LONGEST_MS = 60_000;
+/** Another tab that tells no more has sent what it wrote, or does not come to it. */
+const QUIET_MS = 3_000;
 
 export interface SignedInParts {
   person: Person;
@@ -42,7 +45,10 @@ export class SignedIn {
   private readonly documents: Documents;
   private socket: Promise<Socket> | null = null;
   private readonly stopFollowing: () => void;
+  private readonly tabs: Tabs;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private quiet: ReturnType<typeof setTimeout> | undefined;
+  private readonly looks: ReturnType<typeof setInterval>;
   private wait = AGAIN_MS;
   private closed = false;
 
@@ -53,6 +59,7 @@ export class SignedIn {
     const post = async (note: NewNote) => cache.keep(noteKey(note.id), await rest.createNote(note));
     const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post });
     const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
+    this.tabs = new Tabs(person.id);
     this.documents = new Documents({
       person,
       storage,
@@ -62,13 +69,18 @@ export class SignedIn {
       socket: this.openSocket,
       creationOf: (name) => creationOf(outbox, name),
       onUnsettled: this.deliverLater,
+      tell: (name) => this.tabs.tell(name),
     });
+    this.tabs.onTold = this.heard;
     this.people = new People(rest, cache);
     this.trash = new Trash(rest, cache);
     this.rooms = new Rooms(rest, cache, this.people, this.documents, now);
     this.todos = new Todos(person, this.documents, now);
     const send = () => void this.deliver();
     this.notes = new Notes({ person, storage, prefix, rest, cache, outbox, documents: this.documents, send });
+    // A tab that ended without a word has told nobody what it left.
+    this.looks = setInterval(this.deliverIfOnline, LONGEST_MS);
+    (this.looks as { unref?: () => void }).unref?.();
     this.stopFollowing = connection.reach.subscribe((reach) => {
       this.wait = AGAIN_MS;
       if (reach === "online") void this.deliver();
@@ -88,6 +100,9 @@ export class SignedIn {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.quiet);
+    clearInterval(this.looks);
+    this.tabs.close();
     this.stopFollowing();
     await this.documents.close();
     (await this.socket)?.close();
@@ -98,6 +113,16 @@ export class SignedIn {
     const { parts } = this;
     this.socket ??= import("./socket.js").then(({ Socket }) => new Socket({ ...parts, url: parts.socketUrl }));
     return this.socket;
+  };
+
+  private heard = (name: string): void => {
+    if (this.documents.heard(name)) return;
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(this.deliverIfOnline, QUIET_MS);
+  };
+
+  private deliverIfOnline = (): void => {
+    if (this.parts.connection.reach.get() === "online") void this.deliver();
   };
 
   private async deliver(): Promise<void> {
@@ -113,7 +138,7 @@ export class SignedIn {
     if (this.closed || this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (this.parts.connection.reach.get() === "online") void this.deliver();
+      this.deliverIfOnline();
     }, this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST_MS);
   };

@@ -15,7 +15,7 @@ export interface DocumentStatus {
   unsaved: number;
   /** This device has all of them, and what others wrote: closing the page loses nothing. */
   kept: boolean;
-  /** This device did not take what was written last, here or by others: it is tried again, and closing the page loses what is unsaved. */
+  /** This device did not take what was written last, here or by others, or takes nothing: it is tried again, and closing the page loses what is unsaved. */
   failing: boolean;
   /** The server cannot write at the moment; it takes edits again by itself. */
   paused: boolean;

@@ -10,6 +10,8 @@ import type * as Y from "yjs";
 export interface DocumentLog {
   /** Resolves when what was kept is in the document. */
   loaded: Promise<unknown>;
+  /** Takes into the document what others have kept of it since, as an update that is not local. */
+  refresh(): Promise<unknown>;
   /** Resolves when every update up to now is kept; what was not written before is written now. Rejects when it is not. */
   kept(): Promise<unknown>;
   /** Called when the device did not take an update that nobody waits for: it is written when somebody asks again. */
@@ -20,6 +22,8 @@ export interface DocumentLog {
 }
 
 export interface Storage {
+  /** What is put here is gone with the page: nothing is said to be kept. */
+  readonly passing?: boolean;
   get(key: string): Promise<Uint8Array | undefined>;
   put(key: string, value: Uint8Array): Promise<void>;
   /** Keys that begin with `prefix`, in order. */

@@ -3,6 +3,7 @@
  * hands out their rooms and notes. Opens as the last person even without a server.
  * Knows no screen; asks its caller before anything unsaved is removed.
  */
+import { channelTo } from "./channel.js";
 import { Clock } from "./clock.js";
 import { Connection, type Reach } from "./connection.js";
 import { platformExclusive, type Exclusive } from "./locks.js";
@@ -27,7 +28,7 @@ export interface Options {
   /** The server, without a path; in a browser its own origin when left out. */
   url?: string;
   storage: Storage;
-  /** Cookies in a browser, tokens in the body and in `storage` elsewhere. */
+  /** Cookies in a browser, tokens in the body and in `storage` elsewhere; a browser that keeps nothing takes no cookies either. */
   delivery?: Delivery;
   fetch?: typeof fetch;
   WebSocket?: typeof WebSocket;
@@ -73,7 +74,7 @@ export class Studyhall {
     this.clock = new Clock(options.storage);
     this.tokens = new Tokens(
       options.storage,
-      options.delivery ?? (inBrowser ? "cookie" : "body"),
+      options.delivery ?? (inBrowser && !options.storage.passing ? "cookie" : "body"),
       this.exclusive,
       (token) => this.rest.refresh(token),
     );
@@ -87,9 +88,7 @@ export class Studyhall {
         onLoginOver: this.loginIsOver,
       }),
     );
-    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
-    if (this.channel) this.channel.onmessage = () => void this.follow();
-    (this.channel as { unref?: () => void } | null)?.unref?.();
+    this.channel = channelTo(CHANNEL, () => void this.follow());
   }
 
   /** Opens as whoever was signed in last on this device, server or not. */
@@ -108,6 +107,11 @@ export class Studyhall {
 
   get reach(): Observable<Reach> {
     return this.connection.reach;
+  }
+
+  /** Whether anything is on this device after the page is closed. */
+  get keeps(): boolean {
+    return !this.options.storage.passing;
   }
 
   get notes(): Notes {

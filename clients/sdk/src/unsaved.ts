@@ -1,13 +1,19 @@
 /**
- * How many edits of which document only this device has. Each open document writes an entry
- * of its own, so two tabs never overwrite each other's count; an entry found at opening
- * is settled by the first full acknowledgement, because what it counts was loaded before.
+ * How many edits of which document only this device has. Each open document writes entries
+ * of its own under `<name>/<writer>/<change>`, the newest of which counts, so two tabs never
+ * overwrite each other's count, and who removes one removes no later one. What others wrote
+ * is settled by a full acknowledgement of a document into which it was loaded.
  * Knows numbers only.
  */
-import { getJson, listJson, putJson, type Storage } from "./storage.js";
+import { listJson, putJson, type Storage } from "./storage.js";
 
 interface Entry {
   edits: number;
+}
+
+/** What one writer has counted, and where that lies. */
+interface Counted extends Entry {
+  keys: string[];
 }
 
 /** What the device did not take is tried again after these pauses, the last of them as long as it is open. */
@@ -22,21 +28,37 @@ export class UnsavedLedger {
   /** Unsaved edits by the name of the document. */
   async counts(): Promise<Map<string, number>> {
     const counts = new Map<string, number>();
-    for (const [key, entry] of await listJson<Entry>(this.storage, this.prefix)) {
-      const name = key.slice(this.prefix.length).split("/")[0] ?? "";
-      counts.set(name, (counts.get(name) ?? 0) + entry.edits);
+    for (const [writer, { edits }] of await this.writers("")) {
+      const name = writer.split("/")[0] ?? "";
+      counts.set(name, (counts.get(name) ?? 0) + edits);
     }
     return counts;
   }
 
   /** `documentKept` resolves when the document's own updates are on this device, and rejects when they are not. */
   async open(name: string, writer: number, documentKept: () => Promise<unknown>): Promise<UnsavedCount> {
-    const found = await listJson<Entry>(this.storage, `${this.prefix}${name}/`);
-    return new UnsavedCount(this.storage, `${this.prefix}${name}/${writer}`, found, documentKept);
+    const own = `${name}/${writer}`;
+    const others = async () => {
+      const writers = await this.writers(`${name}/`);
+      writers.delete(own);
+      return [...writers.values()];
+    };
+    return new UnsavedCount(this.storage, this.prefix + own, await others(), others, documentKept);
   }
 
   async forget(name: string): Promise<void> {
     for (const key of await this.storage.list(`${this.prefix}${name}/`)) await this.storage.delete(key);
+  }
+
+  /** What is counted by `<name>/<writer>`, under the keys that begin with `under`. */
+  private async writers(under: string): Promise<Map<string, Counted>> {
+    const writers = new Map<string, Counted>();
+    // In order: the newest entry of a writer comes last.
+    for (const [key, { edits }] of await listJson<Entry>(this.storage, this.prefix + under)) {
+      const writer = key.slice(this.prefix.length).split("/").slice(0, 2).join("/");
+      writers.set(writer, { edits, keys: [...(writers.get(writer)?.keys ?? []), key] });
+    }
+    return writers;
   }
 }
 
@@ -47,7 +69,11 @@ export class UnsavedCount {
   /** The device did not take what was written last. */
   failing = false;
   private own = 0;
-  private readonly covered: [string, Entry][] = [];
+  /** Where entries of this document lie, and those of others that are settled. */
+  private readonly mine = new Set<string>();
+  private readonly covered: string[] = [];
+  /** What others counted is in the document. */
+  private taken = false;
   /** How often what is to be written changed, and which of these changes were written. */
   private changes = 0;
   private writtenChanges = 0;
@@ -59,12 +85,13 @@ export class UnsavedCount {
   constructor(
     private readonly storage: Storage,
     private readonly key: string,
-    private carried: [string, Entry][],
+    private carried: readonly Counted[],
+    private readonly others: () => Promise<Counted[]>,
     private readonly documentKept: () => Promise<unknown>,
   ) {}
 
   get total(): number {
-    return this.carried.reduce((sum, [, entry]) => sum + entry.edits, this.own);
+    return this.carried.reduce((sum, { edits }) => sum + edits, this.own);
   }
 
   /** This device has the document, with every edit and their count: closing the page loses nothing. */
@@ -87,12 +114,33 @@ export class UnsavedCount {
     this.onWritten();
   }
 
+  /** What others have counted, as it was found last; null when that is nothing. */
+  get found(): object | null {
+    return this.carried.length > 0 ? this.carried : null;
+  }
+
+  /** Finds what others have counted by now. */
+  async look(): Promise<void> {
+    // What is being removed is not found again.
+    await this.writing;
+    const found = await this.others();
+    if (this.closed) return;
+    this.carried = found;
+    this.taken = false;
+  }
+
+  /** The document was loaded after this was found: it has all of it. */
+  took(found: object | null): void {
+    if (found === this.carried) this.taken = true;
+  }
+
   /** Everything in the document was acknowledged. */
   settled(): void {
-    if (this.total === 0 && this.carried.length === 0) return;
+    const taken = this.taken ? this.carried : [];
+    if (this.own === 0 && taken.length === 0) return;
     this.own = 0;
-    this.covered.push(...this.carried);
-    this.carried = [];
+    this.covered.push(...taken.flatMap(({ keys }) => keys));
+    if (this.taken) this.carried = [];
     this.changed();
   }
 
@@ -150,14 +198,25 @@ export class UnsavedCount {
 
   private async put(): Promise<void> {
     const edits = this.own;
-    if (edits === 0) await this.storage.delete(this.key);
-    while (this.covered[0]) {
-      const [key, entry] = this.covered[0];
-      // Another tab that still writes has counted on meanwhile: leave it to that tab.
-      if ((await getJson<Entry>(this.storage, key))?.edits === entry.edits) await this.storage.delete(key);
+    const key = `${this.key}/${String(this.changes).padStart(15, "0")}`;
+    if (edits === 0) await this.dropOld();
+    while (this.covered[0] !== undefined) {
+      await this.storage.delete(this.covered[0]);
       this.covered.shift();
     }
     await this.documentKept();
-    if (edits > 0) await putJson(this.storage, this.key, { edits });
+    if (edits === 0) return;
+    this.mine.add(key);
+    await putJson(this.storage, key, { edits } satisfies Entry);
+    await this.dropOld(key);
+  }
+
+  /** Removes this document's own entries, but the newest. */
+  private async dropOld(newest?: string): Promise<void> {
+    for (const key of this.mine) {
+      if (key === newest) continue;
+      await this.storage.delete(key);
+      this.mine.delete(key);
+    }
   }
 }

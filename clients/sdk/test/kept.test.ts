@@ -3,8 +3,8 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as Y from "yjs";
 import { keepDocument } from "../src/document-log.js";
-import { indexedDb } from "../src/indexed-db.js";
-import { localExclusive } from "../src/locks.js";
+import { indexedDb, indexedDbIfAny } from "../src/indexed-db.js";
+import { localExclusive, platformExclusive } from "../src/locks.js";
 import { memory, type Storage } from "../src/storage.js";
 import { UnsavedLedger } from "../src/unsaved.js";
 import { credentials, FakeServer, openHall } from "./cast.js";
@@ -203,6 +203,95 @@ describe("what somebody else writes while the device takes nothing", () => {
     expect(reopened.doc.getText("content").toString()).toBe("Ben's words");
     await again.close();
     await hall.close();
+  });
+});
+
+describe("a browser that does not open a note's database", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it("shows the note all the same, says that it is not kept, and keeps all of it when it opens one again", async () => {
+    const [server, wire, storage] = [new FakeServer(), new Wire(), indexedDb()];
+    const begin = () => openHall(server, storage, localExclusive(), wire.socket);
+    const hall = await begin();
+    await hall.login(credentials);
+    const { open } = IDBFactory.prototype;
+    let full = true;
+    vi.spyOn(IDBFactory.prototype, "open").mockImplementation(function (this: IDBFactory, name, version) {
+      if (!full || !name.includes(":note:")) return open.call(this, name, version);
+      const request = new EventTarget() as IDBOpenDBRequest;
+      queueMicrotask(() => request.onerror?.(new Event("error")));
+      return request;
+    });
+    const id = await hall.notes.create({ title: "on a full disk" });
+    const note = await hall.notes.open(id);
+    note.doc.getText("content").insert(0, "one ");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: false, failing: true }));
+    full = false;
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(500);
+      expect(note.status.get()).toMatchObject({ state: "saved", kept: true, failing: false });
+    });
+    note.doc.getText("content").insert(4, "two");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
+    await note.close();
+    server.down = true;
+    const again = await begin();
+    const reopened = await again.notes.open(id);
+    expect([reopened.title, reopened.doc.getText("content").toString()]).toEqual(["on a full disk", "one two"]);
+    await again.close();
+    await hall.close();
+  });
+});
+
+describe("a browser that gives the page nothing", () => {
+  const refuse = () => {
+    throw new DOMException("The request was denied.", "SecurityError");
+  };
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  it.each(["throws", "fails"])("has a storage that ends with the page, and nothing is said to be kept: its database %s", async (how) => {
+    vi.spyOn(IDBFactory.prototype, "open").mockImplementation(() => {
+      if (how === "throws") refuse();
+      const request = new EventTarget() as IDBOpenDBRequest;
+      setTimeout(() => request.onerror?.(new Event("error")));
+      return request;
+    });
+    const server = new FakeServer();
+    const hall = await openHall(server, await indexedDbIfAny());
+    expect(hall.keeps).toBe(false);
+    await hall.login(credentials);
+    const note = await hall.notes.open(await hall.notes.create({ title: "passing" }));
+    server.down = true;
+    hall.retry();
+    note.doc.getText("content").insert(0, "one");
+    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "offline", unsaved: 2, kept: false, failing: true }));
+    await hall.close();
+  });
+
+  it("does one at a time without its locks", async () => {
+    vi.stubGlobal("navigator", { locks: { request: async () => refuse() } });
+    const exclusive = platformExclusive();
+    const order: string[] = [];
+    const act = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await tick(2);
+      order.push(`${name} ends`);
+      return name;
+    };
+    expect(await Promise.all([exclusive("x", act("one")), exclusive("x", act("two"))])).toEqual(["one", "two"]);
+    expect(order).toEqual(["one begins", "one ends", "two begins", "two ends"]);
+    await expect(exclusive("x", async () => refuse())).rejects.toThrow();
+  });
+
+  it("keeps as ever where there is a database", async () => {
+    expect((await indexedDbIfAny()).passing).toBeUndefined();
   });
 });
 

@@ -49,6 +49,28 @@ describe.each<[string, () => Storage]>([
   });
 });
 
+it.each<[string, () => Storage]>([
+  ["memory", memory],
+  ["IndexedDB", indexedDb],
+])("takes what another tab kept into an open document, as nothing of its own: %s", async (_name, open) => {
+  const storage = open();
+  const [one, two] = [new Y.Doc(), new Y.Doc()];
+  const logs = [one, two].map((doc) => keepDocument(storage, `${ADA}note/2`, doc));
+  for (const log of logs) await log.loaded;
+  const local: boolean[] = [];
+  two.on("update", (_update, _origin, _doc, transaction: Y.Transaction) => local.push(transaction.local));
+  for (const word of ["one ", "two "]) {
+    one.getText("content").insert(0, word);
+    await logs[0]!.kept();
+    await logs[1]!.refresh();
+    await logs[1]!.refresh();
+  }
+  expect(two.getText("content").toString()).toBe("two one ");
+  expect(local).toEqual([false, false]);
+  await logs[0]!.close();
+  await logs[1]!.remove();
+});
+
 it("removes every database of one person and no other", async () => {
   const storage = indexedDb();
   await storage.put("shared", bytes(0));

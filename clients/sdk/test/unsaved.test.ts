@@ -20,6 +20,7 @@ it("counts on after a reload, and nothing is left after the acknowledgement", as
   expect(after.total).toBe(3);
   await after.flushed();
   expect(await book.counts()).toEqual(new Map([["n", 3]]));
+  after.took(after.found);
   after.settled();
   await after.flushed();
   expect(await book.counts()).toEqual(new Map());
@@ -33,9 +34,31 @@ it("leaves to another tab what that tab wrote since", async () => {
   const two = await book.open("n", 2, kept);
   one.edited();
   await one.flushed();
+  two.took(two.found);
   two.settled();
   await two.flushed();
   expect(await book.counts()).toEqual(new Map([["n", 2]]));
+});
+
+it("settles of what others count only what the document was loaded with", async () => {
+  const { ledger: book } = ledger();
+  const one = await book.open("n", 1, kept);
+  const two = await book.open("n", 2, kept);
+  one.edited();
+  await one.flushed();
+  await two.look();
+  const loadedWith = two.found;
+  one.edited();
+  await one.flushed();
+  await two.look();
+  two.took(loadedWith);
+  two.settled();
+  await two.flushed();
+  expect([two.total, await book.counts()]).toEqual([2, new Map([["n", 2]])]);
+  two.took(two.found);
+  two.settled();
+  await two.flushed();
+  expect([two.total, await book.counts()]).toEqual([0, new Map()]);
 });
 
 it("says that edits are kept only when the document and the count are", async () => {

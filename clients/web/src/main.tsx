@@ -5,7 +5,7 @@
 import "@mantine/core/styles.css";
 import "./app.css";
 import { MantineProvider } from "@mantine/core";
-import { indexedDb, Studyhall } from "@studyhall/client";
+import { indexedDbIfAny, Studyhall } from "@studyhall/client";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
@@ -15,7 +15,7 @@ import { newQueryClient } from "./queries";
 import { newRouter } from "./router";
 import { theme } from "./theme";
 
-const hall = await Studyhall.open({ storage: indexedDb() });
+const hall = await Studyhall.open({ storage: await indexedDbIfAny() });
 const queries = newQueryClient();
 const router = newRouter();
 

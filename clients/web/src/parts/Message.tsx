@@ -32,7 +32,7 @@ export function Empty({ title, children }: { title: string; children: ReactNode 
 /** What went wrong, in words, and what to do about it. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const hall = useHall();
-  const [title, detail] = explain(error);
+  const [title, detail] = explain(error, hall.keeps);
   const again = () => {
     hall.retry();
     retry?.();
@@ -51,7 +51,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
   );
 }
 
-function explain(error: unknown): [string, string] {
+function explain(error: unknown, keeps: boolean): [string, string] {
   if (error instanceof Unreachable) {
     return ["Offline", "This was not opened on this device before. It appears when the server can be reached again."];
   }
@@ -59,7 +59,7 @@ function explain(error: unknown): [string, string] {
     return ["Not here", "It does not exist, or it is not shared with you."];
   }
   if (error instanceof Problem) return ["The server said no", error.message];
-  return ["Something went wrong", "Reload the page. What you wrote is kept on this device."];
+  return ["Something went wrong", keeps ? "Reload the page. What you wrote is kept on this device." : "Reload the page."];
 }
 
 /** Said above content that comes from this device. */

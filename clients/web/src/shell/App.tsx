@@ -9,6 +9,7 @@ import { useWho } from "../hall";
 import { SignInScreen } from "../screens/SignInScreen";
 import { SignUpScreen } from "../screens/SignUpScreen";
 import { NewVersion } from "./NewVersion";
+import { NothingKept } from "./NothingKept";
 import { PersonMenu } from "./PersonMenu";
 import { ReachBadge } from "./ReachBadge";
 
@@ -23,6 +24,7 @@ export function App() {
             <Mark />
             <SchemeToggle />
           </Group>
+          <NothingKept />
           <main id="main">{path === "/sign-up" && !over ? <SignUpScreen /> : <SignInScreen />}</main>
         </Container>
         <NewVersion />
@@ -62,6 +64,7 @@ export function App() {
         </Container>
       </header>
       <Container size={980} px="md" py="lg" component="main" id="main" tabIndex={-1}>
+        <NothingKept />
         <Outlet key={person.id} />
       </Container>
       <NewVersion />
