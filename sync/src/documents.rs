@@ -72,9 +72,6 @@ fn begins(
     }
 }
 
-/// Beyond so many bytes, comparing takes long enough to keep others waiting.
-const LARGE_TEXT: usize = 4 << 10;
-
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -159,7 +156,7 @@ impl Documents {
         let PutText { text, title, bases, has_forgotten_base, only_at, made } = put;
         // Each is compared with the text, and with some of the others.
         let compared: usize = bases.iter().map(|base| base.text.len()).sum();
-        let is_large = text.len() + compared > LARGE_TEXT;
+        let is_large = text.len() + compared > text::LARGE;
         let mut turn = if is_large {
             let share = self.node.large_puts.of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
@@ -185,7 +182,7 @@ impl Documents {
             *found.lock().unwrap_or_else(PoisonError::into_inner) = base.map(|(number, _)| number);
             made.under(client, note.written(client));
             let is_large =
-                now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
+                now.len().max(text.len()) > text::LARGE || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
                 let merged = match base {
                     Some((_, base)) => Some(text::merged(base, &text, &now)),

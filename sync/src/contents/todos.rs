@@ -13,7 +13,7 @@ use studyhall_schema::{
 
 pub use self::moves::{Came, Carried, Late, Received, Whereabouts};
 use super::{Maps, MapsMut};
-use crate::document::Refusal;
+use crate::{document::Refusal, heavy, text};
 
 const TODOS: &str = "todos";
 const TEXT: &str = "text";
@@ -223,6 +223,20 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         match value {
             Value::String(text) if field == TEXT => self.0.set_text(TODOS, key, field, text),
             _ => self.0.set_field(TODOS, key, field, value),
+        }
+    }
+
+    /// Changes of a todo's text what differs between two texts; what others have made of it stays.
+    fn merge_text(&mut self, key: &str, base: &str, mine: &str) {
+        let field = self.field(key, TEXT);
+        let whole = field.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let shown = short_text(field.as_ref());
+        let merge = || text::merged(base, mine, &shown);
+        let is_large = base.len() + mine.len() + shown.len() > text::LARGE;
+        let merged = if is_large { heavy::aside(merge) } else { merge() };
+        if merged != shown {
+            let behind = &whole[shown.len()..]; // nobody is shown that
+            self.set(key, TEXT, &json!(merged + behind));
         }
     }
 

@@ -45,8 +45,8 @@ impl Documents {
         } else {
             Value::Null
         };
-        let receive = move |list: &mut TodoList<'_, dyn MapsMut + '_>| {
-            list.receive(&item, &completed, None).map(drop)
+        let receive = move |todos: &mut TodoList<'_, dyn MapsMut + '_>| {
+            todos.receive(list, (&item, &completed), None).map(drop)
         };
         self.edit_todos(list, by, receive).await
     }

@@ -47,7 +47,7 @@ impl Desk {
         look.await.unwrap();
         let (came, completed) = told.recv().unwrap();
         let receive = self.documents.edit_todos(to, ada(), move |todos| {
-            todos.receive(&item, &completed, Some(&came)).map(drop)
+            todos.receive(to, (&item, &completed), Some(&came)).map(drop)
         });
         receive.await.unwrap();
     }
