@@ -71,3 +71,39 @@ test("what is one value in a Yjs list merges with what was written where the tod
   await until(async () => (await text()).includes("honey"), "Ben's words are carried over");
   assert.equal(await text(), "Ada's urgent: buy milk and honey");
 });
+
+test("what a phone types after Ada has read a todo stays when she puts its text", async (t) => {
+  const { ada, makes } = await home(t);
+  const { sheet, types, url } = await makes("buy milk");
+  const puts = async (text) => (await ada.send("PUT", url, { text })).text;
+  await ada.send("GET", url);
+  types(" and honey");
+  await sheet.saved();
+  assert.equal(await puts("Urgent: buy milk"), "Urgent: buy milk and honey");
+  assert.equal(await puts("Urgent: buy milk"), "Urgent: buy milk and honey", "it may be a retry");
+  types(", please");
+  await sheet.saved();
+  assert.equal(await puts("Very urgent: buy milk"), "Very urgent: buy milk and honey, please");
+  // Once she has read it, she may take his words out.
+  await ada.send("GET", url);
+  assert.equal(await puts("Very urgent: buy milk"), "Very urgent: buy milk");
+});
+
+test("who writes a todo alone puts what they mean, and a phone shows it", async (t) => {
+  const { ada, makes } = await home(t);
+  const { id, sheet, url } = await makes("buy milk");
+  const puts = async (text) => (await ada.send("PUT", url, { text })).text;
+  for (const text of ["buy mlik", "buy milk", "something else", "buy milk", "milk"]) assert.equal(await puts(text), text);
+  await until(() => sheet.handle.doc().todos[id].text === "milk", "the phone shows it");
+});
+
+test("what a phone types after Ada has listed her todos stays when she puts one's text", async (t) => {
+  const { ada, room, makes } = await home(t);
+  const { sheet, types, url } = await makes("buy milk");
+  for (const list of ["/todos", `/rooms/${room}/todos`]) {
+    const { text } = (await ada.send("GET", list)).items[0];
+    types(" and honey");
+    await sheet.saved();
+    assert.equal((await ada.send("PUT", url, { text: `Ada: ${text}` })).text, `Ada: ${text} and honey`, list);
+  }
+});

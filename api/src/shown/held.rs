@@ -1,4 +1,4 @@
-//! Which texts of a note a sign-in may hold, to put one that it made of it: those that it was shown last, and
+//! Which texts of a note, or of a todo, a sign-in may hold, to put one that it made of it: those that it was shown last, and
 //! those that it has put itself. Must not know where the texts are kept.
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,21 @@ const LEFT: usize = 4;
 /// All of them together, in bytes.
 const BYTES: usize = 4 << 20;
 
-/// A text of the note.
+/// A text of the note, or of the todo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Text {
     /// What it was after this update.
     After(u64),
     /// What was put, by its hash.
     Put(String),
+    /// What a todo said, by its hash.
+    Says(String),
+}
+
+impl From<u64> for Text {
+    fn from(seq: u64) -> Self {
+        Self::After(seq)
+    }
 }
 
 /// How a text came to be held.
@@ -67,9 +75,9 @@ impl Held {
         self.0.last()
     }
 
-    /// The note was shown as it was after this update.
-    pub(super) fn shows(&mut self, seq: u64, how: How, bytes: usize) {
-        let text = Text::After(seq);
+    /// It was shown as this.
+    pub(super) fn shows(&mut self, text: impl Into<Text>, how: How, bytes: usize) {
+        let text = text.into();
         let is_same = |one: &Entry| one.text == text && (one.how == how || one.how == How::Listed);
         self.0.retain(|one| !is_same(one));
         self.adds(text, how, bytes);
@@ -87,7 +95,7 @@ impl Held {
         (hash, bytes): (&str, usize),
         outcome: Outcome,
         base: Option<&Text>,
-        (seq, now): (u64, usize),
+        (now, is): (impl Into<Text>, usize),
     ) {
         let put = Text::Put(hash.to_owned());
         let answers = |one: &Entry, hash: &str| matches!(&one.how, How::Answer(to) if to == hash);
@@ -109,7 +117,7 @@ impl Held {
             |one: &&mut Entry| matches!(&one.text, Text::Put(hash) if left.contains(hash));
         self.0.iter_mut().filter(is_left).for_each(|one| one.how = How::Left);
         self.adds(put, How::Put(outcome), bytes);
-        self.adds(Text::After(seq), How::Answer(hash.to_owned()), now);
+        self.adds(now.into(), How::Answer(hash.to_owned()), is);
     }
 
     /// What is known of how a put was made.
@@ -157,7 +165,7 @@ mod tests {
     fn texts(held: &Held) -> Vec<String> {
         let name = |one: &Entry| match &one.text {
             Text::After(seq) => format!("{seq}"),
-            Text::Put(hash) => hash.clone(),
+            Text::Put(hash) | Text::Says(hash) => hash.clone(),
         };
         held.0.iter().map(name).collect()
     }

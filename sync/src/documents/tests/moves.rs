@@ -1,5 +1,7 @@
 //! Moves of todos that others come between: of a todo one is left.
 
+use std::sync::Mutex;
+
 use serde_json::json;
 use studyhall_schema::trash::Trashed;
 use studyhall_store::Page;
