@@ -112,7 +112,10 @@ impl Held {
             }
             None => {}
         }
-        self.0.retain(|one| !left.iter().any(|hash| answers(one, hash)) && one.text != put);
+        // The same put again says that the words of the one before are their own.
+        let is_once_more =
+            |one: &Entry| one.text == put && !matches!(one.how, How::Put(Outcome::Answered));
+        self.0.retain(|one| !left.iter().any(|hash| answers(one, hash)) && !is_once_more(one));
         let is_left =
             |one: &&mut Entry| matches!(&one.text, Text::Put(hash) if left.contains(hash));
         self.0.iter_mut().filter(is_left).for_each(|one| one.how = How::Left);

@@ -81,6 +81,19 @@ async fn who_writes_alone_puts_what_they_mean() {
 }
 
 #[tokio::test]
+async fn who_has_put_the_same_twice_may_take_back_what_is_theirs() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let path = todo_of_two(&hall, (&ada, &ben), "yjs").await;
+    writes_on(&hall, &ben, &path, " and honey").await;
+    assert_eq!(put(&hall, &ada, &path, "Urgent: buy milk").await, "Urgent: buy milk and honey");
+    ada.get(&hall, &path).await.is(200);
+    assert_eq!(put(&hall, &ada, &path, "Urgent: buy milk").await, "Urgent: buy milk");
+    for text in ["buy mlik", "buy milk", "something else"] {
+        assert_eq!(put(&hall, &ada, &path, text).await, text);
+    }
+}
+
+#[tokio::test]
 async fn what_was_shown_is_known_where_the_todo_was_moved_to() {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
     let path = todo_of_two(&hall, (&ada, &ben), "automerge").await;
