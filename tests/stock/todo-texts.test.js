@@ -5,6 +5,7 @@ import test from "node:test";
 import * as A from "@automerge/automerge";
 import { hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
+import { installation } from "./installation.js";
 import { phone } from "./phones.js";
 import { until } from "./until.js";
 
@@ -52,6 +53,34 @@ for (const [where, target] of Object.entries(targets)) {
     assert.equal(await text(), "Ada's urgent: buy milk and honey");
   });
 }
+
+test("what a phone types offline into a todo that was moved is there once when two nodes carry it over", async (t) => {
+  const { here, there, ada, ben } = await installation(t);
+  const room = await ben.roomWith([ada], {}, { engine: "automerge" });
+  const list = (await ada.send("GET", `/rooms/${room}`)).documents.todos.url;
+  // Each node has the list open.
+  const open = async (person) => {
+    const mine = await phone(person);
+    return [mine, await mine.open(list)];
+  };
+  await Promise.all([open(ada.at(here)), open(ada.at(there))]);
+  for (let round = 0; round < 4; round += 1) {
+    const { id } = await ada.send("POST", "/todos", { text: "buy milk", room_id: room });
+    const [bens, sheet] = await open(round % 2 ? ben.at(here) : ben.at(there));
+    await until(() => sheet.handle.doc().todos[id], "the todo is on the phone");
+    await bens.leave();
+    sheet.handle.change((doc) => A.splice(doc, ["todos", id, "text"], 8, 0, " and honey"));
+    await ada.send("PUT", `/todos/${id}`, { is_shared: false });
+    await ada.send("PUT", `/todos/${id}`, { text: "Ada's urgent: buy milk" });
+    await bens.comeBack();
+    await sheet.saved();
+    const text = async () => (await ada.send("GET", `/todos/${id}`)).text;
+    await until(async () => (await text()).includes("honey"), "Ben's words are carried over");
+    // It goes back to where the words were typed.
+    await ada.send("PUT", `/todos/${id}`, { is_shared: true, room_id: room });
+    assert.equal(await text(), "Ada's urgent: buy milk and honey");
+  }
+});
 
 test("what is one value in a Yjs list merges with what was written where the todo went", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
