@@ -1,11 +1,6 @@
 //! What happens to notes. Text and title live in the note's document and are changed by CRDT
 //! operations; rights and life live in the document's record.
 
-use std::{
-    mem,
-    sync::{Arc, Weak},
-};
-
 use studyhall_schema::{
     access::{AccessChange, Caller, Permission},
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
@@ -16,9 +11,8 @@ use studyhall_schema::{
 use studyhall_store::Versioned;
 
 use studyhall_sync::{PutText, SyncFault};
-use tracing::Instrument;
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, shown::to_its_end, trash};
 
 /// How often a text is put again when the document grew and its text did not change.
 const TRIES: usize = 8;
@@ -172,46 +166,18 @@ pub(crate) async fn revise(
         let put = PutText { text: text.clone(), ..PutText::default() };
         put_into(api, caller, &note, put).await?;
         let now = look_at(api, user, id).await?;
-        api.shown.put(caller.login, &now, &text, (None, true)).await;
+        api.shown.put(caller.login, (&now.value).into(), &text, (None, true)).await;
         return Ok(now);
     }
-    // What it comes to is remembered, also when the client has gone meanwhile.
-    let waits = Arc::new(());
-    let hears = Arc::downgrade(&waits);
-    let putting = put_text(api.clone(), caller, note, text, hears).in_current_span();
-    let put = tokio::spawn(putting).await;
-    drop(waits);
-    put.map_err(|error| Fault::Internal(error.to_string()))?
-}
-
-/// Puts a text: what differs from what the caller was shown. As long as `hears` lives, somebody waits for the
-/// answer.
-async fn put_text(
-    api: Api,
-    caller: Caller,
-    note: Versioned<Note>,
-    text: String,
-    hears: Weak<()>,
-) -> Result<Versioned<Note>, Fault> {
-    let Some(_turn) = api.shown.turn_to_put(caller.login, note.id).await else {
-        return Err(Fault::Unavailable);
-    };
-    let mut putting = api.shown.puts((caller.login, caller.user), &note, &text).await;
-    let document = DocumentId::Note(note.id);
-    let put = mem::take(&mut putting.put);
-    let put = api.documents.put_text(document, caller.user, put).await;
-    let now = match put {
-        Ok(base) => look_at(&api, caller.user, note.id).await.map(|now| (now, base)),
-        Err(fault) => Err(fault.into()),
-    };
-    match &now {
-        Ok((now, base)) => {
-            let is_heard = hears.strong_count() > 0;
-            api.shown.put(caller.login, now, &text, (putting.base(*base), is_heard)).await;
-        }
-        Err(_) => api.shown.failed(caller.login, note.id, &text).await,
-    }
-    now.map(|(now, _)| now)
+    let api = api.clone();
+    to_its_end(move |hears| async move {
+        let put = async |put| {
+            let base = api.documents.put_text(document, user, put).await?;
+            Ok((look_at(&api, user, id).await?, base))
+        };
+        api.shown.put_of(caller, (&note.value).into(), (&text, &hears), put).await
+    })
+    .await
 }
 
 /// Puts a text, and a title, only into the very revision that was shown.

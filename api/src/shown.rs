@@ -1,10 +1,12 @@
-//! Which texts of a note each sign-in may hold, by whichever node they were shown: what a `PUT` changes is
-//! what differs from one of these, so that what somebody else typed since stays. Forgotten after an hour, or
-//! when much else was shown. What nodes could not remember together takes nobody's words: see
+//! Which texts of a note, or a todo, each sign-in may hold, by whichever node they were shown: what a `PUT`
+//! changes is what differs from one of these, so that what somebody else typed since stays. Forgotten after an
+//! hour, or when much else was shown. What nodes could not remember together takes nobody's words: see
 //! `docs/decisions/put-merges-what-was-shown.md`.
 
 mod bases;
 mod held;
+mod putting;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +15,7 @@ use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
     clock::Clock,
-    ids::{LoginId, NoteId, UserId},
-    note::Note,
+    ids::{LoginId, UserId},
     note_version::NoteVersion,
 };
 use studyhall_store::{
@@ -28,7 +29,9 @@ use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 use self::{
     bases::Bases,
     held::{Entry, Held, How, Outcome, Text},
+    written::{At, Thing},
 };
+pub(crate) use self::{putting::to_its_end, written::Written};
 use crate::secrets::sha256;
 
 const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(1) };
@@ -42,9 +45,9 @@ const WITHIN_THE_HOUR: usize = 20;
 /// Puts of this node whose outcome is not known, so many at once.
 const UNDER_WAY: u64 = 10_000;
 
-/// One sign-in and one note.
+/// One sign-in and one note, or todo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Reader(LoginId, NoteId);
+struct Reader(LoginId, Thing);
 
 /// So long a put waits for the one before it: no longer than that one's own outcome is waited for.
 const WAITS: Duration = Duration::from_secs(5);
@@ -60,6 +63,7 @@ pub(crate) struct ShownTexts {
     recent: Recent,
     /// Who wrote when.
     versions: Records<NoteVersion>,
+    store: Store,
     clock: Arc<dyn Clock>,
     /// Under way on this node: how a put is made may be known after its answer was given up.
     under_way: Cache<(Reader, String), Made>,
@@ -87,11 +91,11 @@ impl Reader {
     }
 }
 
-/// Where a text of a note is.
-fn text_key(note: NoteId, text: &Text) -> String {
+/// Where a text is.
+fn text_key(note: Thing, text: &Text) -> String {
     match text {
         Text::After(seq) => format!("text:{note}:{seq}"),
-        Text::Put(hash) => format!("text:{note}:{hash}"),
+        Text::Put(hash) | Text::Says(hash) => format!("text:{note}:{hash}"),
     }
 }
 
@@ -110,6 +114,7 @@ impl ShownTexts {
         Self {
             recent: store.cache().recent("shown", BOUNDS),
             versions: store.records(),
+            store: store.clone(),
             clock: store.clock().clone(),
             under_way: under_way.build(),
             turns: [const { Mutex::const_new(()) }; AT_ONCE],
@@ -118,16 +123,20 @@ impl ShownTexts {
     }
 
     /// The sign-in is shown these among others. What it has put may not be in there yet.
-    pub(crate) async fn lists(&self, login: LoginId, notes: impl Iterator<Item = &Note>) {
-        self.remember(login, notes.collect(), &How::Listed).await;
+    pub(crate) async fn lists<'a, T: Into<Written<'a>>>(
+        &self,
+        login: LoginId,
+        notes: impl Iterator<Item = T>,
+    ) {
+        self.remember(login, notes.map(Into::into).collect(), &How::Listed).await;
     }
 
-    /// The sign-in is shown the note that it asked for.
-    pub(crate) async fn opens(&self, login: LoginId, note: &Note) {
-        self.remember(login, vec![note], &How::Opened).await;
+    /// The sign-in is shown the note, or the todo, that it asked for.
+    pub(crate) async fn opens(&self, login: LoginId, note: impl Into<Written<'_>>) {
+        self.remember(login, vec![note.into()], &How::Opened).await;
     }
 
-    async fn remember(&self, login: LoginId, notes: Vec<&Note>, how: &How) {
+    async fn remember(&self, login: LoginId, notes: Vec<Written<'_>>, how: &How) {
         if notes.is_empty() {
             return;
         }
@@ -137,10 +146,10 @@ impl ShownTexts {
         let (mut values, mut room) = (Vec::new(), OF_AN_ANSWER);
         for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
             let mut held: Held = read(value.as_ref()).unwrap_or_default();
-            let text = Text::After(note.projected_seq);
+            let text = note.name();
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
-                held.shows(note.projected_seq, how.clone(), note.text.len());
+                held.shows(text.clone(), how.clone(), note.text.len());
                 values.push(self.kept(Reader(login, note.id), held));
             }
             let key = text_key(note.id, &text);
@@ -158,7 +167,7 @@ impl ShownTexts {
     pub(crate) async fn turn_to_put(
         &self,
         login: LoginId,
-        note: NoteId,
+        note: Thing,
     ) -> Option<OwnedMutexGuard<()>> {
         let turns = self.putting.get_with(Reader(login, note), Arc::default);
         tokio::time::timeout(WAITS, turns.lock_owned()).await.ok()
@@ -169,7 +178,7 @@ impl ShownTexts {
     pub(crate) async fn put(
         &self,
         login: LoginId,
-        note: &Note,
+        note: Written<'_>,
         put: &str,
         (base, is_heard): (Option<Text>, bool),
     ) {
@@ -177,15 +186,15 @@ impl ShownTexts {
         let outcome = if is_heard { Outcome::Answered } else { Outcome::Unheard };
         let _turn = self.turn(login).await;
         let mut held = self.held(reader).await.0;
-        let now = (note.projected_seq, note.text.len());
-        held.put((&hash, put.len()), outcome, base.as_ref(), now);
+        let now = note.name();
+        held.put((&hash, put.len()), outcome, base.as_ref(), (now.clone(), note.text.len()));
         let left = |text: &Text, bytes: &str| {
             (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
         };
         let values = vec![
             self.kept(reader, held),
             left(&Text::Put(hash.clone()), put),
-            left(&Text::After(note.projected_seq), &note.text),
+            left(&now, note.text),
         ];
         self.under_way.invalidate(&(reader, hash));
         self.recent.leave(values).await;
@@ -196,7 +205,7 @@ impl ShownTexts {
     pub(crate) async fn puts(
         &self,
         (login, user): (LoginId, UserId),
-        note: &Note,
+        note: Written<'_>,
         text: &str,
     ) -> Putting {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
@@ -223,10 +232,10 @@ impl ShownTexts {
             && !was_shown
             && (!self.is_forgotten(login, note, &found) || self.is_only_theirs(user, note).await)
         {
-            let now = Text::After(note.projected_seq);
+            let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
-            held.shows(note.projected_seq, How::Listed, note.text.len());
-            let base = Base { text: note.text.clone(), ..Base::default() };
+            held.shows(now.clone(), How::Listed, note.text.len());
+            let base = Base { text: note.text.to_owned(), ..Base::default() };
             bases.found.insert(0, (now, base));
             has_forgotten_base = false;
         }
@@ -248,16 +257,21 @@ impl ShownTexts {
     async fn settles(
         &self,
         (login, user): (LoginId, UserId),
-        note: &Note,
+        note: Written<'_>,
         held: &mut Held,
         found: &Found,
     ) -> bool {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let has_unknown = held.settles(is_under_way);
+        let mut settled = held.clone();
+        let has_unknown = settled.settles(is_under_way);
         let now = self.clock.now();
         let is_old = held.since().is_some_and(|since| now.since(since) > found.complete_for);
-        (has_unknown || is_old) && self.is_only_theirs(user, note).await
+        let settles = (has_unknown || is_old) && self.is_only_theirs(user, note).await;
+        if settles {
+            *held = settled;
+        }
+        settles
     }
 
     /// What a sign-in holds, as it is kept from now on.
@@ -267,7 +281,7 @@ impl ShownTexts {
     }
 
     /// The put of a text was not answered well. How it was made, if it was, is for other nodes to know.
-    pub(crate) async fn failed(&self, login: LoginId, note: NoteId, text: &str) {
+    pub(crate) async fn failed(&self, login: LoginId, note: Thing, text: &str) {
         let (reader, hash) = (Reader(login, note), sha256(text.as_bytes()));
         let made = self.under_way.get(&(reader, hash.clone())).and_then(|made| made.noted());
         let _turn = self.turn(login).await;
@@ -288,12 +302,12 @@ impl ShownTexts {
     }
 
     /// What is kept of the texts, in the order of the entries, maybe on another node.
-    async fn texts(&self, note: &Note, held: &Held) -> Vec<Option<String>> {
+    async fn texts(&self, note: Written<'_>, held: &Held) -> Vec<Option<String>> {
         let keys: Vec<_> = held.entries().map(|one| text_key(note.id, &one.text)).collect();
-        let found = self.recent.find_fixed(&keys).await;
+        let (found, now) = (self.recent.find_fixed(&keys).await, note.name());
         let text = |(found, one): (Option<Bytes>, &Entry)| {
-            if one.text == Text::After(note.projected_seq) {
-                return Some(note.text.clone());
+            if one.text == now {
+                return Some(note.text.to_owned());
             }
             String::from_utf8(found?.into()).ok()
         };
@@ -302,21 +316,33 @@ impl ShownTexts {
 
     /// Whether the sign-in may have been shown something, within the hour and before the note changed, that
     /// the nodes have lost.
-    fn is_forgotten(&self, login: LoginId, note: &Note, found: &Found) -> bool {
+    fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
         let now = self.clock.now();
         found.complete_for < BOUNDS.kept_for.min(now.since(login.made_at()))
-            && now.since(note.updated_at) < BOUNDS.kept_for
+            && match note.at {
+                At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
+                At::List { .. } => true,
+            }
     }
 
-    /// Whether nobody else wrote into the note within the hour: whatever was forgotten, no words of others can
-    /// be missing from what they held.
-    async fn is_only_theirs(&self, user: UserId, note: &Note) -> bool {
+    /// Whether nobody else wrote into it within the hour: whatever was forgotten, no words of others can be
+    /// missing from what they held.
+    async fn is_only_theirs(&self, user: UserId, note: Written<'_>) -> bool {
         let since = self.clock.now() - BOUNDS.kept_for;
-        let page = Page::of("note").equal(note.id).descending().limit(WITHIN_THE_HOUR);
+        let id = match note.at {
+            At::Note(id, ..) => id,
+            At::List { is_own: true, .. } => return true,
+            At::List { list, seq, .. } => {
+                // Of a list no versions are kept: when it was changed last is known.
+                let since_then = self.store.log().read(list, seq, 1).await;
+                return since_then.is_ok_and(|it| it.first().is_some_and(|it| it.at < since));
+            }
+        };
+        let page = Page::of("note").equal(id).descending().limit(WITHIN_THE_HOUR);
         let page = match self.versions.page(page).await {
             Ok(page) => page,
             Err(error) => {
-                tracing::warn!(note = %note.id, %error, "who wrote a note is not known now");
+                tracing::warn!(note = %id, %error, "who wrote a note is not known now");
                 return false;
             }
         };

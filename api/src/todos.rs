@@ -1,12 +1,15 @@
 //! What happens to todos. They live in lists, which are documents: a shared todo in its room's, any
 //! other in its owner's own. Every change is an edit of a list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Weak,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
     Timestamp,
-    access::Permission,
+    access::{Caller, Permission},
     document::DocumentId,
     ids::{RoomId, TodoId, UserId},
     todo::{Item, Todo, nobody},
@@ -17,7 +20,7 @@ use studyhall_sync::{
     contents::{NewTodo, TodoChange},
 };
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, shown::to_its_end, trash};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
@@ -106,7 +109,13 @@ fn wanted_room(place: Place, now: Option<RoomId>) -> Result<Option<RoomId>, Faul
 
 /// Makes a todo. The same request again gets the same todo; of one that its list has already, only what
 /// is missing is set.
-pub(crate) async fn create(api: &Api, user: UserId, draft: Draft) -> Result<Created, Fault> {
+pub(crate) async fn create(api: &Api, caller: Caller, draft: Draft) -> Result<Created, Fault> {
+    let created = create_unseen(api, caller.user, draft).await?;
+    api.shown.opens(caller.login, &created.todo.value).await;
+    Ok(created)
+}
+
+async fn create_unseen(api: &Api, user: UserId, draft: Draft) -> Result<Created, Fault> {
     let place = Place { is_shared: draft.is_shared, room: draft.room };
     let room = wanted_room(place, None)?;
     let list = list_of(user, room);
@@ -245,8 +254,15 @@ pub(crate) async fn follow_all(api: &Api, user: UserId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A todo, which the caller is shown.
+pub(crate) async fn show(api: &Api, caller: Caller, id: TodoId) -> Result<Versioned<Todo>, Fault> {
+    let todo = look_at(api, caller.user, id).await?;
+    api.shown.opens(caller.login, &todo.value).await;
+    Ok(todo)
+}
+
 /// A todo that somebody may read.
-pub(crate) async fn show(api: &Api, user: UserId, id: TodoId) -> Result<Versioned<Todo>, Fault> {
+async fn look_at(api: &Api, user: UserId, id: TodoId) -> Result<Versioned<Todo>, Fault> {
     Ok(find(api, user, id).await?.ok_or(Fault::NotFound)?.row)
 }
 
@@ -280,19 +296,54 @@ async fn check_assignee(
     Err(Fault::Conflict { code: "assignee-not-a-member", detail })
 }
 
-/// Changes a todo, and where it is, wherever it is moved meanwhile; its owner decides with whom it is
-/// shared.
+/// Changes a todo, and where it is: text is merged into what others write, unless it is put into the very
+/// revision that was shown.
 pub(crate) async fn revise(
     api: &Api,
-    user: UserId,
+    caller: Caller,
     id: TodoId,
     mut revision: Revision,
+) -> Result<Versioned<Todo>, Fault> {
+    if revision.expected.is_some() {
+        let text = revision.change.text.clone();
+        let now = revise_anywhere(api, caller, id, (revision, None)).await?;
+        match text {
+            Some(text) => {
+                api.shown.put(caller.login, (&now.value).into(), &text, (None, true)).await;
+            }
+            None => api.shown.opens(caller.login, &now.value).await,
+        }
+        return Ok(now);
+    }
+    let Some(text) = revision.change.text.take() else {
+        let now = revise_anywhere(api, caller, id, (revision, None)).await?;
+        api.shown.opens(caller.login, &now.value).await;
+        return Ok(now);
+    };
+    let api = api.clone();
+    to_its_end(move |hears| async move {
+        revise_anywhere(&api, caller, id, (revision, Some((&text, &hears)))).await
+    })
+    .await
+}
+
+/// A text that is put, and for whom.
+type Put<'a> = (&'a str, &'a Weak<()>);
+
+/// The same, wherever it is moved meanwhile; its owner decides with whom it is shared.
+async fn revise_anywhere(
+    api: &Api,
+    caller: Caller,
+    id: TodoId,
+    (mut revision, put): (Revision, Option<Put<'_>>),
 ) -> Result<Versioned<Todo>, Fault> {
     let mut tries = 0..FOLLOWED;
     loop {
         tries.next();
-        match revise_once(api, user, id, &mut revision).await {
-            Err(Fault::NotFound) if !tries.is_empty() => show(api, user, id).await.map(drop)?,
+        match revise_once(api, caller, id, (&mut revision, put)).await {
+            Err(Fault::NotFound) if !tries.is_empty() => {
+                look_at(api, caller.user, id).await.map(drop)?;
+            }
             done => return done,
         }
     }
@@ -301,10 +352,11 @@ pub(crate) async fn revise(
 /// What is done of a revision is not asked of the next try.
 async fn revise_once(
     api: &Api,
-    user: UserId,
+    caller: Caller,
     id: TodoId,
-    revision: &mut Revision,
+    (revision, put): (&mut Revision, Option<Put<'_>>),
 ) -> Result<Versioned<Todo>, Fault> {
+    let user = caller.user;
     let Revision { expected, place, change } = revision;
     let Found { row, others } = find(api, user, id).await?.ok_or(Fault::NotFound)?;
     writable(api, user, row.list).await?;
@@ -330,6 +382,13 @@ async fn revise_once(
     }
     let seen = expected.is_some().then(|| row.value.clone());
     let change = change.clone();
+    if let Some(put) = put {
+        let make = async |put| {
+            let (item, base) = api.documents.put_todo(list, user, (id, change), put).await?;
+            Ok((shown_after(api, user, (list, row.clone()), item).await?, base))
+        };
+        return api.shown.put_of(caller, (&row.value).into(), put, make).await;
+    }
     let edit = api.documents.edit_todos(list, user, move |todos| {
         todos.check(id, seen.as_ref())?;
         todos.revise(id, &change)?;
@@ -342,7 +401,7 @@ async fn revise_once(
 /// Does something to a todo, wherever it is moved meanwhile; what it is then, unless it is gone.
 pub(crate) async fn act(
     api: &Api,
-    user: UserId,
+    caller: Caller,
     id: TodoId,
     expected: &IfMatch,
     act: Act,
@@ -350,9 +409,16 @@ pub(crate) async fn act(
     let mut tries = 0..FOLLOWED;
     loop {
         tries.next();
-        match act_once(api, user, id, expected, act).await {
-            Err(Fault::NotFound) if !tries.is_empty() => show(api, user, id).await.map(drop)?,
-            done => return done,
+        match act_once(api, caller.user, id, expected, act).await {
+            Err(Fault::NotFound) if !tries.is_empty() => {
+                look_at(api, caller.user, id).await.map(drop)?;
+            }
+            done => {
+                let now = done?;
+                // Who ticks it may have its text open.
+                api.shown.lists(caller.login, now.iter().map(|now| &now.value)).await;
+                return Ok(now);
+            }
         }
     }
 }
@@ -364,7 +430,7 @@ async fn act_once(
     expected: &IfMatch,
     act: Act,
 ) -> Result<Option<Versioned<Todo>>, Fault> {
-    let row = show(api, user, id).await?;
+    let row = look_at(api, user, id).await?;
     writable(api, user, row.list).await?;
     expected.check(row.rev)?;
     let (list, now) = (row.list, api.accounts.clock().now());
@@ -397,7 +463,7 @@ async fn shown_after(
     if let Some(row) = rows(api).get(&Todo::key(list, item.id)).await? {
         return Ok(row);
     }
-    let Versioned { value, rev } = match show(api, user, item.id).await {
+    let Versioned { value, rev } = match look_at(api, user, item.id).await {
         Err(Fault::NotFound) => before,
         shown => shown?,
     };

@@ -8,10 +8,7 @@ mod notes;
 mod rooms;
 mod todos;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
@@ -31,10 +28,9 @@ use crate::{
     text::{self, NoteText, Wanted},
 };
 
-use self::bases::Bases;
 pub use self::bases::{Base, Known, Made};
 
-/// A text to be made a note's.
+/// A text to be made a note's, or a todo's.
 #[derive(Debug, Clone, Default)]
 pub struct PutText {
     /// The text.
@@ -71,9 +67,6 @@ fn begins(
         }
     }
 }
-
-/// Beyond so many bytes, comparing takes long enough to keep others waiting.
-const LARGE_TEXT: usize = 4 << 10;
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -168,21 +161,9 @@ impl Documents {
     ) -> Result<Option<usize>, SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let PutText { text, title, bases, has_forgotten_base, only_at, made } = put;
-        // Each is compared with the text, and with some of the others.
-        let compared: usize = bases.iter().map(|base| base.text.len()).sum();
-        let is_large = text.len() + compared > LARGE_TEXT;
-        let mut turn = if is_large {
-            let share = self.node.large_puts.of(by);
-            let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
-            turn.map_err(|_| SyncFault::Unavailable)?
-        } else {
-            None
-        };
-        let compared = || Bases::compared(bases, &text);
-        let bases = if is_large { heavy::aside(compared) } else { compared() };
-        let begun = Arc::new(Mutex::new(None));
-        let found = begun.clone();
+        let (title, only_at) = (put.title.clone(), put.only_at);
+        let mut rewrite = self.rewrite(by, put).await?;
+        let begun = rewrite.begun();
         let change: Change = Box::new(move |view, client| {
             let mut note = NoteText::of(view, format);
             if only_at.is_some_and(|seq| seq != note.seq()) {
@@ -192,26 +173,20 @@ impl Documents {
             if now.len() > projection::TEXT_BYTES {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
-            let _turn = turn.take();
-            let base = bases.begun_with(|client| note.written(client));
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = base.map(|(number, _)| number);
-            made.under(client, note.written(client));
-            let is_large =
-                now.len().max(text.len()) > LARGE_TEXT || note.memory() > heavy::LARGE as u64;
+            let _turn = rewrite.turn.take();
+            rewrite.begins(client, |client| note.written(client));
+            let is_large = now.len().max(rewrite.text.len()) > text::LARGE
+                || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
-                let merged = match base {
-                    Some((_, base)) => Some(text::merged(base, &text, &now)),
-                    None => has_forgotten_base.then(|| text::both(&text, &now)),
-                };
-                let text = merged.as_deref().unwrap_or(&text);
-                note.diff(client, Wanted { text, title: title.as_deref() })
+                let text = rewrite.over(&now);
+                note.diff(client, Wanted { text: &text, title: title.as_deref() })
                     .map_err(|_| Refusal::Undecodable)
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
         self.edit(document, by, change).await?;
         self.project(document).await?;
-        Ok(*begun.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(begun.number())
     }
 
     /// Whether a document has nothing after this, in its log or in a snapshot that replaced it.

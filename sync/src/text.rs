@@ -39,6 +39,9 @@ const FRAGMENT: &str = "default";
 const META: &str = "meta";
 const TITLE: &str = "title";
 
+/// Beyond so many bytes, comparing takes long enough to keep others waiting.
+pub(crate) const LARGE: usize = 4 << 10;
+
 /// The longest title that is shown, in characters.
 pub const MAX_TITLE: usize = 200;
 

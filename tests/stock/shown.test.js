@@ -32,6 +32,19 @@ for (const [size, long] of [["a short note", ""], ["a long one", "\nAll work and
   });
 }
 
+test("a todo that is listed at one node and put at the other: what somebody wrote meanwhile stays", async (t) => {
+  const { there, here, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", pathOf(note));
+  const { id } = await ada.send("POST", "/todos", { text: "buy milk", room_id: room });
+  const path = `/todos/${id}`;
+  const { items } = await ben.at(here).send("GET", `/rooms/${room}/todos`);
+  assert.equal(items[0].text, "buy milk");
+  await ada.send("PUT", path, { text: "buy milk and honey" });
+  for (const _ of ["first", "again"]) {
+    assert.equal((await ben.at(there).send("PUT", path, { text: "Ben: buy milk" })).text, "Ben: buy milk and honey");
+  }
+});
+
 test("an app that saves its text box at one node, then at the other, and its list at both: what somebody types stays", async (t) => {
   const { here, there, ada, ben, note } = await installation(t);
   const path = pathOf(note);

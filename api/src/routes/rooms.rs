@@ -366,5 +366,5 @@ pub(super) async fn todos(
     Query(paging): Query<Paging>,
 ) -> Result<Listed<TodoView>, Fault> {
     rooms::show_to_member(&api, caller.user, id).await?;
-    list_of_room(&api, id, paging).await
+    list_of_room(&api, caller, id, paging).await
 }

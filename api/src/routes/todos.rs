@@ -5,7 +5,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{
     Timestamp,
-    access::Permission,
+    access::{self, Permission},
     document::DocumentId,
     ids::{RoomId, TodoId, UserId},
     todo::{LONGEST_TEXT, Setting, Todo},
@@ -57,6 +57,8 @@ pub(crate) struct PostTodo {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutTodo {
+    /// Merged into what others write: only what differs from what this sign-in was shown is changed. With
+    /// `If-Match` it is put as it is, or refused when the todo has moved on.
     #[garde(inner(length(chars, min = 1, max = LONGEST_TEXT)), inner(custom(validation::text)))]
     #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\x00]*$")]
     text: Option<String>,
@@ -160,7 +162,7 @@ pub(super) async fn create(
         assignee: body.assignee_id,
         due: body.due_date,
     };
-    let todos::Created { todo, is_new } = todos::create(&api, caller.user, draft).await?;
+    let todos::Created { todo, is_new } = todos::create(&api, caller, draft).await?;
     let location = format!("/api/v1/todos/{}", todo.todo_id);
     Ok(Created { rev: todo.rev, view: todo.into(), location, is_new })
 }
@@ -189,14 +191,16 @@ pub(super) async fn list(
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
         let permission = api.accounts.document_permission(caller.user, row.list).await?;
-        items.extend((permission > Permission::None).then(|| row.into()));
+        items.extend((permission > Permission::None).then_some(row));
     }
-    Ok(Listed { items, next_cursor: page.next_cursor })
+    api.shown.lists(caller.login, items.iter().map(|todo| &todo.value)).await;
+    Ok(Listed::of(items, page.next_cursor))
 }
 
 /// A page of a room's list.
 pub(super) async fn list_of_room(
     api: &Api,
+    caller: access::Caller,
     room: RoomId,
     paging: Paging,
 ) -> Result<Listed<TodoView>, Fault> {
@@ -204,6 +208,7 @@ pub(super) async fn list_of_room(
     todos::follow(api, list).await?;
     let query = paging.of("list").equal(list);
     let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
+    api.shown.lists(caller.login, page.items.iter().map(|todo| &todo.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }
 
@@ -216,10 +221,10 @@ pub(super) async fn show(
     Path(id): Path<TodoId>,
     known: IfNoneMatch,
 ) -> Result<Shown<TodoView>, Fault> {
-    Ok(shown(todos::show(&api, caller.user, id).await?).unless(&known))
+    Ok(shown(todos::show(&api, caller, id).await?).unless(&known))
 }
 
-/// Change a todo, or move it between one's own list and a room's.
+/// Change a todo, or move it between lists. Its text merges with what others write at the same time.
 #[utoipa::path(put, path = "/api/v1/todos/{id}", tag = "todos", params(("id" = String, Path)),
     responses((status = 200, body = TodoView)))]
 pub(super) async fn put(
@@ -232,7 +237,7 @@ pub(super) async fn put(
     let place = Place { is_shared: body.is_shared, room: body.room_id };
     let change = TodoChange { text: body.text, assignee: body.assignee_id, due: body.due_date };
     let revision = Revision { expected, place, change };
-    Ok(shown(todos::revise(&api, caller.user, id, revision).await?))
+    Ok(shown(todos::revise(&api, caller, id, revision).await?))
 }
 
 /// Mark a todo as done. One that is done stays as it is.
@@ -244,7 +249,7 @@ pub(super) async fn complete(
     Path(id): Path<TodoId>,
     expected: IfMatch,
 ) -> Result<Shown<TodoView>, Fault> {
-    let todo = todos::act(&api, caller.user, id, &expected, Act::Complete).await?;
+    let todo = todos::act(&api, caller, id, &expected, Act::Complete).await?;
     Ok(shown(todo.ok_or(Fault::NotFound)?))
 }
 
@@ -257,7 +262,7 @@ pub(super) async fn reopen(
     Path(id): Path<TodoId>,
     expected: IfMatch,
 ) -> Result<Shown<TodoView>, Fault> {
-    let todo = todos::act(&api, caller.user, id, &expected, Act::Reopen).await?;
+    let todo = todos::act(&api, caller, id, &expected, Act::Reopen).await?;
     Ok(shown(todo.ok_or(Fault::NotFound)?))
 }
 
@@ -272,7 +277,7 @@ pub(super) async fn reorder(
     Json(body): Json<Reorder>,
 ) -> Result<Shown<TodoView>, Fault> {
     let act = Act::PutBehind(body.after);
-    let todo = todos::act(&api, caller.user, body.id, &expected, act).await?;
+    let todo = todos::act(&api, caller, body.id, &expected, act).await?;
     Ok(shown(todo.ok_or(Fault::NotFound)?))
 }
 
@@ -285,6 +290,6 @@ pub(super) async fn delete(
     Path(id): Path<TodoId>,
     expected: IfMatch,
 ) -> Result<Done, Fault> {
-    todos::act(&api, caller.user, id, &expected, Act::Delete).await?;
+    todos::act(&api, caller, id, &expected, Act::Delete).await?;
     Ok(Done)
 }

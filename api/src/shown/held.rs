@@ -1,4 +1,4 @@
-//! Which texts of a note a sign-in may hold, to put one that it made of it: those that it was shown last, and
+//! Which texts of a note, or of a todo, a sign-in may hold, to put one that it made of it: those that it was shown last, and
 //! those that it has put itself. Must not know where the texts are kept.
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,21 @@ const LEFT: usize = 4;
 /// All of them together, in bytes.
 const BYTES: usize = 4 << 20;
 
-/// A text of the note.
+/// A text of the note, or of the todo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Text {
     /// What it was after this update.
     After(u64),
     /// What was put, by its hash.
     Put(String),
+    /// What a todo said, by its hash.
+    Says(String),
+}
+
+impl From<u64> for Text {
+    fn from(seq: u64) -> Self {
+        Self::After(seq)
+    }
 }
 
 /// How a text came to be held.
@@ -55,7 +63,7 @@ pub(super) struct Entry {
 }
 
 /// The oldest first, and when something was added last.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held(Vec<Entry>, Option<Timestamp>);
 
 impl Held {
@@ -68,9 +76,9 @@ impl Held {
         self.0.last()
     }
 
-    /// The note was shown as it was after this update.
-    pub(super) fn shows(&mut self, seq: u64, how: How, bytes: usize) {
-        let text = Text::After(seq);
+    /// It was shown as this.
+    pub(super) fn shows(&mut self, text: impl Into<Text>, how: How, bytes: usize) {
+        let text = text.into();
         let is_same = |one: &Entry| one.text == text && (one.how == how || one.how == How::Listed);
         self.0.retain(|one| !is_same(one));
         self.adds(text, how, bytes);
@@ -88,7 +96,7 @@ impl Held {
         (hash, bytes): (&str, usize),
         outcome: Outcome,
         base: Option<&Text>,
-        (seq, now): (u64, usize),
+        (now, is): (impl Into<Text>, usize),
     ) {
         let put = Text::Put(hash.to_owned());
         let answers = |one: &Entry, hash: &str| matches!(&one.how, How::Answer(to) if to == hash);
@@ -105,12 +113,15 @@ impl Held {
             }
             None => {}
         }
-        self.0.retain(|one| !left.iter().any(|hash| answers(one, hash)) && one.text != put);
+        // The same put again says that the words of the one before are their own.
+        let is_once_more =
+            |one: &Entry| one.text == put && !matches!(one.how, How::Put(Outcome::Answered));
+        self.0.retain(|one| !left.iter().any(|hash| answers(one, hash)) && !is_once_more(one));
         let is_left =
             |one: &&mut Entry| matches!(&one.text, Text::Put(hash) if left.contains(hash));
         self.0.iter_mut().filter(is_left).for_each(|one| one.how = How::Left);
         self.adds(put, How::Put(outcome), bytes);
-        self.adds(Text::After(seq), How::Answer(hash.to_owned()), now);
+        self.adds(now.into(), How::Answer(hash.to_owned()), is);
     }
 
     /// What is known of how a put was made.
@@ -131,7 +142,7 @@ impl Held {
         self.1.filter(|_| !self.0.is_empty())
     }
 
-    /// Forgets puts of which nobody knows what came of them.
+    /// Forgets puts of which nobody knows what came of them. Whether there were any.
     pub(super) fn settles(&mut self, is_known: impl Fn(&str) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(|one| match (&one.text, &one.how) {
@@ -178,7 +189,7 @@ mod tests {
     fn texts(held: &Held) -> Vec<String> {
         let name = |one: &Entry| match &one.text {
             Text::After(seq) => format!("{seq}"),
-            Text::Put(hash) => hash.clone(),
+            Text::Put(hash) | Text::Says(hash) => hash.clone(),
         };
         held.0.iter().map(name).collect()
     }

@@ -16,6 +16,7 @@ mod rows;
 mod shapes;
 mod tickets;
 mod timer;
+mod todo_texts;
 mod todos;
 mod tokens;
 mod trash;

@@ -406,9 +406,9 @@ async fn begins_to_move(hall: &Hall, who: &Person, id: &str, from: DocumentId, t
     });
     look.await.unwrap();
     let (item, came) = (row.item(), told.recv().unwrap());
-    let receive = hall
-        .documents
-        .edit_todos(to, by, move |todos| todos.receive(&item, &Value::Null, Some(&came)).map(drop));
+    let receive = hall.documents.edit_todos(to, by, move |todos| {
+        todos.receive(to, (&item, &Value::Null), Some(&came)).map(drop)
+    });
     receive.await.unwrap();
 }
 

@@ -244,7 +244,7 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
             let item = row.item();
             let by = mallory.id.parse().unwrap();
             let copy = hall.documents.edit_todos(mallorys, by, move |todos| {
-                todos.receive(&item, &Value::Null, None).map(drop)
+                todos.receive(mallorys, (&item, &Value::Null), None).map(drop)
             });
             copy.await.unwrap();
         }
@@ -265,7 +265,7 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
     says_it_moved(&hall, &ada, id, ours, adas).await;
     let item = row.item();
     let moved = hall.documents.edit_todos(adas, ada.id.parse().unwrap(), move |todos| {
-        todos.receive(&item, &Value::Null, None).map(drop)
+        todos.receive(adas, (&item, &Value::Null), None).map(drop)
     });
     moved.await.unwrap();
     assert_eq!(trash(&hall, &ada).await, []);

@@ -263,7 +263,7 @@ impl<E: Engine> Actor<E> {
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let view = E::view(self.document.state_mut());
         let mut content = projection::read(self.upkeep.kind, view, &mut self.upkeep.kept);
-        self.carry_over(content.as_mut().map(Content::take_late).unwrap_or_default());
+        self.carry_over(seq, content.as_mut().map(Content::take_late).unwrap_or_default());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });
         let written =
@@ -272,7 +272,7 @@ impl<E: Engine> Actor<E> {
     }
 
     /// What was changed of todos after they were moved goes after them, one carrying at a time.
-    fn carry_over(&mut self, late: Vec<Late>) {
+    fn carry_over(&mut self, seq: u64, late: Vec<Late>) {
         if late.is_empty() {
             return;
         }
@@ -281,9 +281,9 @@ impl<E: Engine> Actor<E> {
             return;
         }
         self.upkeep.carrying = Carrying::Once;
-        let (documents, list) = (Documents::new(self.node.clone()), self.me.id);
+        let (documents, since) = (Documents::new(self.node.clone()), (self.me.id, seq));
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
-        let carrying = tokio::spawn(async move { documents.carry_over(list, late).await });
+        let carrying = tokio::spawn(async move { documents.carry_over(since, late).await });
         self.work.push(carrying.map(|_| Done::Carried).boxed());
     }
 

@@ -4,6 +4,8 @@
 
 mod moves;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 use studyhall_schema::{
     Timestamp,
@@ -13,7 +15,7 @@ use studyhall_schema::{
 
 pub use self::moves::{Came, Carried, Late, Received, Whereabouts};
 use super::{Maps, MapsMut};
-use crate::document::Refusal;
+use crate::{document::Refusal, heavy, text};
 
 const TODOS: &str = "todos";
 const TEXT: &str = "text";
@@ -174,6 +176,18 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         Ok(())
     }
 
+    /// Makes of the text of a todo what comes of the one that is shown, of what takes `bytes` besides.
+    pub(crate) fn rewrite<'t>(
+        &mut self,
+        id: TodoId,
+        bytes: usize,
+        by: impl FnOnce(&str) -> Cow<'t, str>,
+    ) -> Result<(), Refusal> {
+        self.check(id, None)?;
+        self.rewrite_at(&id.to_string(), bytes, by);
+        Ok(())
+    }
+
     /// Marks a todo as done; one that is done stays as it is.
     pub fn complete(&mut self, id: TodoId, by: UserId, at: Timestamp) -> Result<(), Refusal> {
         if !self.check(id, None)?.is_completed {
@@ -223,6 +237,26 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         match value {
             Value::String(text) if field == TEXT => self.0.set_text(TODOS, key, field, text),
             _ => self.0.set_field(TODOS, key, field, value),
+        }
+    }
+
+    /// Changes of a todo's text what differs between two texts; what others have made of it stays.
+    fn merge_text(&mut self, key: &str, base: &str, mine: &str) {
+        let merge = |now: &str| text::merged(base, mine, now).into();
+        self.rewrite_at(key, base.len() + mine.len(), merge);
+    }
+
+    /// Makes of a todo's text what comes of it; of what may take `bytes` besides.
+    fn rewrite_at<'t>(&mut self, key: &str, bytes: usize, by: impl FnOnce(&str) -> Cow<'t, str>) {
+        let field = self.field(key, TEXT);
+        let whole = field.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let shown = short_text(field.as_ref());
+        let compute = || by(&shown);
+        let is_large = bytes + shown.len() > text::LARGE;
+        let text = if is_large { heavy::aside(compute) } else { compute() };
+        if text != shown {
+            let behind = &whole[shown.len()..]; // nobody is shown that
+            self.set(key, TEXT, &json!(text.into_owned() + behind));
         }
     }
 

@@ -8,8 +8,10 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 use studyhall_store::log::{Entry, Snapshot};
+use yrs::ClientID;
 
 use super::{Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, Waiting};
+use crate::text::automerge::editor;
 
 /// Stored bytes that are not a document: a problem for this document only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,14 @@ impl View<'_> {
         match self {
             Self::Yjs(state) => state.memory(),
             Self::Automerge(state) => state.memory(),
+        }
+    }
+
+    /// How much was written under a client id, for the server's own edits.
+    pub fn written(&self, client: u64) -> u32 {
+        match self {
+            Self::Yjs(state) => state.state_vector().get(&ClientID::new(client)),
+            Self::Automerge(state) => state.made_by(&editor(client)),
         }
     }
 

@@ -1,9 +1,20 @@
 //! What a put text may have been made from, and whether a put is in the document.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use studyhall_schema::ids::UserId;
 
 pub use crate::text::Known;
-use crate::text::{Candidate, Since, begun_with};
+use crate::{
+    SyncFault, heavy,
+    people::Taken,
+    text::{self, Candidate, Since, begun_with},
+};
+
+use super::{ANSWERS_WITHIN, Documents, PutText};
 
 /// A text that somebody may have begun with.
 #[derive(Debug, Clone, Default)]
@@ -84,5 +95,70 @@ impl Bases {
         };
         let candidates: Vec<_> = numbers.iter().map(candidate).collect();
         begun_with(&candidates).map(|place| numbers[place])
+    }
+}
+
+/// A text that is put into what there is by then: what its writer has changed of what they began with.
+pub(super) struct Rewrite {
+    pub(super) text: String,
+    bases: Bases,
+    has_forgotten_base: bool,
+    made: Made,
+    begun: Begun,
+    /// A long one is compared in its turn.
+    pub(super) turn: Option<Taken>,
+}
+
+/// Which of the bases it was taken from, in the end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Begun(Arc<Mutex<Option<usize>>>);
+
+impl Begun {
+    pub(super) fn number(&self) -> Option<usize> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Documents {
+    /// Compares a text with all that its writer may have begun with.
+    pub(super) async fn rewrite(&self, by: UserId, put: PutText) -> Result<Rewrite, SyncFault> {
+        let PutText { text, bases, has_forgotten_base, made, .. } = put;
+        // Each is compared with the text, and with some of the others.
+        let compared: usize = bases.iter().map(|base| base.text.len()).sum();
+        let is_large = text.len() + compared > text::LARGE;
+        let turn = if is_large {
+            let share = self.node.large_puts.of(by);
+            let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
+            turn.map_err(|_| SyncFault::Unavailable)?
+        } else {
+            None
+        };
+        let compared = || Bases::compared(bases, &text);
+        let bases = if is_large { heavy::aside(compared) } else { compared() };
+        Ok(Rewrite { text, bases, has_forgotten_base, made, begun: Begun::default(), turn })
+    }
+}
+
+impl Rewrite {
+    /// What it was taken from is told there, once it is made.
+    pub(super) fn begun(&self) -> Begun {
+        self.begun.clone()
+    }
+
+    /// Looks what it is taken from in this document, of which `written` tells how much was written under a
+    /// client id. It is made under `client`.
+    pub(super) fn begins(&mut self, client: u64, written: impl Fn(u64) -> u32) {
+        let base = self.bases.begun_with(&written).map(|(number, _)| number);
+        *self.begun.0.lock().unwrap_or_else(PoisonError::into_inner) = base;
+        self.made.under(client, written(client));
+    }
+
+    /// What the text comes to be where it is `now`.
+    pub(super) fn over(&self, now: &str) -> Cow<'_, str> {
+        match self.begun.number() {
+            Some(base) => text::merged(&self.bases.bases[base].0.text, &self.text, now).into(),
+            None if self.has_forgotten_base => text::both(&self.text, now).into(),
+            None => Cow::Borrowed(&self.text),
+        }
     }
 }

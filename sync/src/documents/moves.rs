@@ -46,7 +46,7 @@ impl Documents {
         let (item, completed, came) = self.change_list(from, by, look).await?;
         let takes = came.clone();
         let receive: ListChange<_> =
-            Box::new(move |list| list.receive(&item, &completed, Some(&takes)));
+            Box::new(move |list| list.receive(to, (&item, &completed), Some(&takes)));
         let received = self.change_list(to, by, receive).await?;
         self.project(to).await?;
         match self.mark_moved(id, from, to, by, Some(came.was.clone())).await? {
@@ -189,8 +189,10 @@ impl Documents {
     }
 
     /// Carries over what was changed of todos after they were moved, on behalf of who moved them, while
-    /// they may write where those are.
-    pub(crate) async fn carry_over(&self, list: DocumentId, late: Vec<Late>) {
+    /// they may write where those are. `since` is the list that they were moved from, and its update after
+    /// which it says so.
+    pub(crate) async fn carry_over(&self, since: (DocumentId, u64), late: Vec<Late>) {
+        let (list, _) = since;
         let mut going = Vec::new();
         let mut may = HashMap::new();
         for late in late {
@@ -205,7 +207,7 @@ impl Documents {
         let mut hops = 0;
         while !going.is_empty() {
             hops += 1;
-            let (mut over, on) = self.carry(&mut may, going).await;
+            let (mut over, on) = self.carry(&mut may, since, going).await;
             going = on;
             if hops == HOPS {
                 over.extend(going.drain(..).map(|(_, late)| late)); // in a circle, no list has it
@@ -287,6 +289,7 @@ impl Documents {
     async fn carry(
         &self,
         may: &mut HashMap<(DocumentId, UserId), bool>,
+        since: (DocumentId, u64),
         going: Vec<Going>,
     ) -> (Vec<Late>, Vec<Going>) {
         let (mut over, mut on) = (Vec::new(), Vec::new());
@@ -295,13 +298,15 @@ impl Documents {
                 continue;
             }
             let carries = late.clone();
-            let carry: ListChange<Vec<_>> =
-                Box::new(move |list| Ok(carries.iter().map(|late| list.carry(late)).collect()));
+            let carry: ListChange<Vec<_>> = Box::new(move |list| {
+                Ok(carries.iter().map(|late| list.carry(late, since)).collect())
+            });
             match self.change_list(list, by, carry).await {
                 Ok(carried) => {
                     for (late, carried) in late.into_iter().zip(carried) {
                         match carried {
                             Carried::Over => over.push(late),
+                            Carried::Passed => {}
                             Carried::On { to, by } => on.push(((to, by), late)),
                         }
                     }

@@ -5,12 +5,16 @@ use std::sync::mpsc;
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use studyhall_schema::{document::DocumentId, ids::UserId, todo::Todo};
+use studyhall_schema::{
+    document::DocumentId,
+    ids::{TodoId, UserId},
+    todo::{Item, Todo},
+};
 
-use super::{Documents, late::LOOKED_AT};
+use super::{Documents, PutText, late::LOOKED_AT};
 use crate::{
     SyncFault,
-    contents::{self, MapsMut, TodoList},
+    contents::{self, MapsMut, TodoChange, TodoList},
     document::{Change, Refusal},
     projection,
 };
@@ -32,6 +36,35 @@ impl Documents {
         Ok(changed)
     }
 
+    /// Changes a todo, and puts a text: a difference, so that what others write meanwhile stays. Durable, and
+    /// in its row, when it returns. Tells which of the bases it was taken from.
+    pub async fn put_todo(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        (id, change): (TodoId, TodoChange),
+        put: PutText,
+    ) -> Result<(Item, Option<usize>), SyncFault> {
+        let mut rewrite = self.rewrite(by, put).await?;
+        let begun = rewrite.begun();
+        let change = |result: mpsc::Sender<Item>| -> Change {
+            Box::new(move |view, client| {
+                let _turn = rewrite.turn.take();
+                rewrite.begins(client, |client| view.written(client));
+                contents::edit(view, client, |maps| {
+                    let mut todos = TodoList::of(maps);
+                    todos.revise(id, &change)?;
+                    todos.rewrite(id, rewrite.text.len(), |now| rewrite.over(now))?;
+                    let _ = result.send(todos.check(id, None)?); // the request may have gone
+                    Ok(())
+                })
+            })
+        };
+        let item = self.told(list, by, change).await?;
+        self.project(list).await?;
+        Ok((item, begun.number()))
+    }
+
     /// Puts a todo back that was deleted.
     pub async fn put_back_todo(
         &self,
@@ -45,8 +78,8 @@ impl Documents {
         } else {
             Value::Null
         };
-        let receive = move |list: &mut TodoList<'_, dyn MapsMut + '_>| {
-            list.receive(&item, &completed, None).map(drop)
+        let receive = move |todos: &mut TodoList<'_, dyn MapsMut + '_>| {
+            todos.receive(list, (&item, &completed), None).map(drop)
         };
         self.edit_todos(list, by, receive).await
     }
@@ -81,15 +114,27 @@ impl Documents {
         by: UserId,
         mut change: ListChange<T>,
     ) -> Result<T, SyncFault> {
-        let (result, changed) = mpsc::channel();
-        let edit: Change = Box::new(move |view, client| {
-            contents::edit(view, client, |maps| {
-                let value = change(&mut TodoList::of(maps))?;
-                let _ = result.send(value); // the request may have gone
-                Ok(())
+        self.told(list, by, |result| {
+            Box::new(move |view, client| {
+                contents::edit(view, client, |maps| {
+                    let value = change(&mut TodoList::of(maps))?;
+                    let _ = result.send(value); // the request may have gone
+                    Ok(())
+                })
             })
-        });
-        self.edit(list, by, edit).await?;
+        })
+        .await
+    }
+
+    /// Makes a change, which tells what comes back.
+    async fn told<T>(
+        &self,
+        list: DocumentId,
+        by: UserId,
+        change: impl FnOnce(mpsc::Sender<T>) -> Change,
+    ) -> Result<T, SyncFault> {
+        let (result, changed) = mpsc::channel();
+        self.edit(list, by, change(result)).await?;
         changed.try_iter().last().ok_or(SyncFault::Unavailable) // it may have been made more than once
     }
 }

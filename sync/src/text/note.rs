@@ -1,7 +1,7 @@
 //! A note's text and title, in whichever library the document is.
 
 use studyhall_schema::{ids::NoteId, note::Format};
-use yrs::{ClientID, Transact};
+use yrs::Transact;
 
 use super::{EditError, Wanted, automerge, diff_update, initial_client, read_text, read_title};
 use crate::document::{Applied, View};
@@ -28,10 +28,7 @@ impl<'a> NoteText<'a> {
 
     /// How much was written under a client id, for the server's own edits.
     pub fn written(&self, client: u64) -> u32 {
-        match &self.view {
-            View::Yjs(state) => state.state_vector().get(&ClientID::new(client)),
-            View::Automerge(state) => state.made_by(&automerge::editor(client)),
-        }
+        self.view.written(client)
     }
 
     /// Whether a create has given the note its first content.

@@ -226,7 +226,7 @@ async fn who_has_heard_that_a_todo_was_moved_changes_nothing_of_it_where_it_was(
     let (mut there, late) = (Hall::default(), hall.late());
     there.edits(|todos| todos.make(id(1), &new("mine")));
     there.edits(|todos| {
-        todos.carry(&late[0]);
+        todos.carry(&late[0], (list(1), 9));
         Ok(())
     });
     let item = there.items().remove(0);
@@ -254,7 +254,7 @@ async fn what_was_typed_before_one_heard_of_a_move_is_late_whatever_one_types_th
     let (mut there, late) = (Hall::default(), hall.late());
     there.edits(|todos| todos.make(id(1), &new("buy")));
     there.edits(|todos| {
-        todos.carry(&late[0]);
+        todos.carry(&late[0], (list(1), 9));
         Ok(())
     });
     assert_eq!(there.texts(), ["buy milk"]);

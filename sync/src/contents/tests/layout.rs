@@ -123,8 +123,9 @@ fn take(step: Step, list: &mut TodoList<'_, dyn MapsMut + '_>) -> Result<(), Ref
                 created_at: Some(created_at),
                 position: 0.0,
             };
-            let came = came.map(|Told { from, was, moves }| Came { from, was, moves });
-            list.receive(&item, &completed, came.as_ref()).map(drop)
+            let took = Value::Null;
+            let came = came.map(|Told { from, was, moves }| Came { from, was, moves, took });
+            list.receive(super::list(9), (&item, &completed), came.as_ref()).map(drop)
         }
     }
 }

@@ -34,6 +34,10 @@ fn id(number: u8) -> TodoId {
     TodoId::from_bytes([number; 12])
 }
 
+fn list(number: u8) -> DocumentId {
+    DocumentId::Todos([number; 12])
+}
+
 fn new(text: &str) -> NewTodo {
     NewTodo { text: text.into(), assignee: None, due: None, created_at: Timestamp::from_millis(5) }
 }
@@ -103,6 +107,8 @@ macro_rules! over_both {
     };
 }
 
+mod late;
+
 over_both!(
     making_what_is_there_sets_only_what_is_missing,
     two_who_reorder_and_complete_apart_both_have_done_it,
@@ -151,8 +157,8 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     here.edits(|todos| todos.complete(id(1), ada(), Timestamp::from_millis(9)));
     let item = here.items().remove(0);
     let completed = json!({ "at": "1970-01-01T00:00:00.009Z", "by": ada() });
-    there.edits(|todos| todos.receive(&item, &completed, None).map(drop));
-    let elsewhere = DocumentId::Todos([2; 12]);
+    there.edits(|todos| todos.receive(list(2), (&item, &completed), None).map(drop));
+    let elsewhere = list(2);
     here.edits(|todos| {
         todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
@@ -163,10 +169,10 @@ fn a_todo_that_moved_away_is_not_here_until_it_comes_back<E: Engine>() {
     assert_eq!((got.completed_at, got.created_at), (item.completed_at, item.created_at));
     // The same again changes nothing that others have done meanwhile.
     there.edits(|todos| todos.reopen(id(1)));
-    there.edits(|todos| todos.receive(&item, &completed, None).map(drop));
+    there.edits(|todos| todos.receive(list(2), (&item, &completed), None).map(drop));
     assert!(!there.items()[0].is_completed);
     let item = there.items().remove(0);
-    here.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
+    here.edits(|todos| todos.receive(list(1), (&item, &Value::Null), None).map(drop));
     assert!(!here.items()[0].is_completed);
 }
 
@@ -182,7 +188,7 @@ fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
             todos.complete(id(1), ben(), Timestamp::from_millis(9))
         });
         hall.edits(|todos| {
-            todos.moved(id(1), DocumentId::Todos([2; 12]), &todos.taken_along(id(1)));
+            todos.moved(id(1), list(2), &todos.taken_along(id(1)));
             Ok(())
         });
         let phones = phones.unwrap().unwrap();
@@ -191,7 +197,7 @@ fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
         }
         // There it got a day.
         let item = Item { due: Some(Timestamp::from_millis(99)), ..item };
-        hall.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
+        hall.edits(|todos| todos.receive(list(1), (&item, &Value::Null), None).map(drop));
         if !is_before {
             hall.takes(ben(), phones);
         }
@@ -204,7 +210,7 @@ fn what_a_phone_changes_of_a_todo_that_went_and_came_back_stays<E: Engine>() {
 fn what_only_seems_to_have_moved_is_here<E: Engine>() {
     let mut hall = Hall::<E>::default();
     hall.edits(|todos| todos.make(id(1), &new("one")));
-    let elsewhere = DocumentId::Todos([2; 12]);
+    let elsewhere = list(2);
     let writes = |hall: &mut Hall<E>, to: Value| {
         let edited = edit(E::view(&mut hall.0), 9, |maps| {
             maps.set_field("todos", &id(1).to_string(), "moved_to", &to);
@@ -238,7 +244,7 @@ fn what_is_done_to_a_todo_while_it_is_moved_is_late<E: Engine>() {
     });
     here.edits(|todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
     here.edits(|todos| {
-        todos.moved(id(1), DocumentId::Todos([2; 12]), &was);
+        todos.moved(id(1), list(2), &was);
         Ok(())
     });
     assert_eq!(here.late().len(), 1);
@@ -248,10 +254,10 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let (mut here, mut there) = (Hall::<E>::default(), Hall::<E>::default());
     here.edits(|todos| todos.make(id(1), &new("one")));
     let item = here.items().remove(0);
-    there.edits(|todos| todos.receive(&item, &Value::Null, None).map(drop));
+    there.edits(|todos| todos.receive(list(2), (&item, &Value::Null), None).map(drop));
     // A phone that has not heard of the move.
     let done = here.edit(9, |todos| todos.complete(id(1), ben(), Timestamp::from_millis(9)));
-    let elsewhere = DocumentId::Todos([2; 12]);
+    let elsewhere = list(2);
     here.edits(|todos| {
         todos.moved(id(1), elsewhere, &todos.taken_along(id(1)));
         Ok(())
@@ -265,7 +271,7 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     let found = here.late();
     assert_eq!((found.len(), found[0].to, found[0].moved_by), (1, elsewhere, ada()));
     there.edits(|todos| {
-        assert_eq!(todos.carry(&found[0]), Carried::Over);
+        assert_eq!(todos.carry(&found[0], (list(1), 9)), Carried::Over);
         Ok(())
     });
     assert_eq!(there.texts(), ["renamed meanwhile"]);
@@ -277,13 +283,13 @@ fn what_is_changed_after_a_move_is_late_until_it_is_carried_over<E: Engine>() {
     assert_eq!(here.late(), []);
     assert!(here.items().is_empty());
     // From there it has gone on.
-    let further = DocumentId::Todos([3; 12]);
+    let further = list(3);
     there.edits(|todos| {
         todos.moved(id(1), further, &todos.taken_along(id(1)));
         Ok(())
     });
     let goes_on = there.edit(8, |todos| {
-        assert_eq!(todos.carry(&found[0]), Carried::On { to: further, by: ada() });
+        assert_eq!(todos.carry(&found[0], (list(1), 9)), Carried::On { to: further, by: ada() });
         Ok(())
     });
     assert_eq!(goes_on, Ok(None));

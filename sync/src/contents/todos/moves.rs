@@ -2,7 +2,9 @@
 //!
 //! One that was moved away is still there, with `moved_to`, and beside the todos is `moved: id → {was}`, by
 //! who moved it. One that came from another list says so, `came: {from, was, moves}`: when a move was cut off
-//! before the list that it left said so, it can be told which of the two is the older.
+//! before the list that it left said so, it can be told which of the two is the older. And it says what of
+//! each list that it went from has been carried over, `carried: list → {seq, was: […], now}`, and how that list
+//! may still say that it was: nothing is carried over twice.
 
 use std::collections::HashMap;
 
@@ -29,6 +31,14 @@ const WAS: &str = "was";
 const CAME: &str = "came";
 const FROM: &str = "from";
 const MOVES: &str = "moves";
+/// What has been carried over: what each list said of the todo, after which of its updates.
+const TOOK: &str = "carried";
+const SEQ: &str = "seq";
+const NOW: &str = "now";
+/// Of so many lists that is known.
+const TAKEN_FROM: usize = 16;
+/// Nodes that carry over from one list at once and have not said yet that it is over.
+const UNDER_WAY: usize = 4;
 /// What is carried over when it changes here after a move.
 const CARRIED: [&str; 4] = [TEXT, ASSIGNEE, DUE, COMPLETED];
 /// Todos that are carried over at once, of one person to one list.
@@ -57,6 +67,8 @@ pub struct Late {
 pub enum Carried {
     /// Its end: it is made, or the todo is gone.
     Over,
+    /// Another node has carried more, and tells when that is over.
+    Passed,
     /// The todo was moved on.
     On {
         /// Where it is, as this list knows.
@@ -75,6 +87,8 @@ pub struct Came {
     pub was: Value,
     /// How often it has been moved.
     pub moves: u64,
+    /// What of the lists before it has been carried over.
+    pub took: Value,
 }
 
 /// What a list says of where a todo is.
@@ -175,7 +189,8 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
         let mut came = self.field(key, CAME).filter(Value::is_object)?;
         let from = parsed(Some(came[FROM].take()))?;
         let (was, moves) = (came[WAS].take(), came[MOVES].as_u64().unwrap_or_default());
-        matches!(from, DocumentId::Todos(_)).then_some(Came { from, was, moves })
+        let took = self.field(key, TOOK).unwrap_or_default();
+        matches!(from, DocumentId::Todos(_)).then_some(Came { from, was, moves, took })
     }
 
     /// What of a todo goes with it to another list.
@@ -185,8 +200,10 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
 
     /// What the list that a todo of this one goes to is told of that.
     pub fn leaving(&self, id: TodoId, from: DocumentId) -> Came {
-        let moves = self.came(&id.to_string()).map_or(0, |came| came.moves);
-        Came { from, was: self.taken_along(id), moves: moves.saturating_add(1) }
+        let key = id.to_string();
+        let moves = self.came(&key).map_or(0, |came| came.moves).saturating_add(1);
+        let took = self.field(&key, TOOK).unwrap_or_default();
+        Came { from, was: self.taken_along(id), moves, took }
     }
 
     /// `completed` as it is, to be taken to another list.
@@ -196,16 +213,19 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
 }
 
 impl<M: MapsMut + ?Sized> TodoList<'_, M> {
-    /// Takes a todo from another list, or from nowhere. One that was moved from here comes back as it is now.
+    /// Takes a todo from another list into this one (`here`), or from nowhere. One that was moved from here
+    /// comes back as it is now.
     pub fn receive(
         &mut self,
-        item: &Item,
-        completed: &Value,
+        here: DocumentId,
+        (item, completed): (&Item, &Value),
         came: Option<&Came>,
     ) -> Result<Received, Refusal> {
         let key = item.id.to_string();
+        let mut took = came.map(|came| came.took.clone()).unwrap_or_default();
+        let own = took.as_object_mut().and_then(|lists| lists.remove(&here.to_string()));
         let received = if self.moved_to(&key).is_some() {
-            self.take_back(&key, item, completed);
+            self.take_back(&key, (item, completed), own.as_ref());
             Received::Back
         } else {
             let is_known = self.0.is_map(TODOS, &key);
@@ -223,25 +243,36 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             Received::New
         };
         let came = came.map(|came| json!({ FROM: came.from, WAS: came.was, MOVES: came.moves }));
-        if came.is_some() || self.field(&key, CAME).is_some() {
-            self.set(&key, CAME, &came.unwrap_or_default());
+        for (field, value) in [(CAME, came.unwrap_or_default()), (TOOK, took)] {
+            if value.as_object().is_some_and(|value| !value.is_empty())
+                || self.field(&key, field).is_some()
+            {
+                self.set(&key, field, &value);
+            }
         }
         Ok(received)
     }
 
     /// Only what was changed where it has been is set: the rest may have been changed here, by somebody
-    /// who has not heard of the move.
-    fn take_back(&mut self, key: &str, item: &Item, completed: &Value) {
+    /// who has not heard of the move. `took` is what was carried over from here at last.
+    fn take_back(&mut self, key: &str, (item, completed): (&Item, &Value), took: Option<&Value>) {
         let comes = json!({
             TEXT: item.text,
             ASSIGNEE: item.assignee,
             DUE: item.due,
             COMPLETED: completion(Some(completed.clone())),
         });
-        let (is, was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
+        let (is, mut was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
+        if let Some(now) = took.and_then(|took| taken(took, &was)) {
+            was = now.clone(); // that is in what comes
+        }
         for field in CARRIED {
-            if was.get(field) != Some(&comes[field]) && is[field] != comes[field] {
-                self.set(key, field, &comes[field]);
+            if was.get(field) == Some(&comes[field]) || is[field] == comes[field] {
+                continue;
+            }
+            match (was[field].as_str(), comes[field].as_str()) {
+                (Some(was), Some(comes)) if field == TEXT => self.merge_text(key, was, comes),
+                _ => self.set(key, field, &comes[field]),
             }
         }
         self.set(key, MOVED_TO, &Value::Null);
@@ -262,28 +293,63 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         is
     }
 
-    /// Takes what was changed of a todo where it had been before.
-    pub fn carry(&mut self, late: &Late) -> Carried {
+    /// Takes what was changed of a todo where it had been before, in this list after this update. Of what was
+    /// changed here as well, a text is merged; else it stays, since it was changed where the todo is.
+    pub fn carry(&mut self, late: &Late, (from, seq): (DocumentId, u64)) -> Carried {
         let key = late.id.to_string();
         if let Some(to) = self.moved_to(&key) {
             let by = self.0.made_by(MOVED, &key);
             return by.map_or(Carried::Over, |by| Carried::On { to, by });
         }
-        if self.0.is_map(TODOS, &key) {
-            let is = self.carried(&key);
-            for field in CARRIED {
-                let (was, now) = (&late.was[field], &late.now[field]);
-                if was != now && is[field] != *now {
-                    self.set(&key, field, now);
-                }
+        let (list, mut took) = (from.to_string(), self.field(&key, TOOK).unwrap_or_default());
+        // Another node, or this one before, may have carried as much, or more.
+        let (mut was, mut before) = (&late.was, vec![late.was.clone()]);
+        if let Some(known) = took.get(&list) {
+            let is_newer = known[SEQ].as_u64().is_some_and(|known| known > seq);
+            if is_newer && known[NOW] != late.now {
+                return Carried::Passed;
+            }
+            if let Some(now) = taken(known, was) {
+                was = now;
+                before = known[WAS].as_array().into_iter().flatten().cloned().collect();
+                before.push(now.clone());
             }
         }
+        if *was == late.now || !self.0.is_map(TODOS, &key) {
+            return Carried::Over;
+        }
+        let is = self.carried(&key);
+        let differs = |field: &&str| ![&was[*field], &is[*field]].contains(&&late.now[*field]);
+        for field in CARRIED.into_iter().filter(differs) {
+            match (was[field].as_str(), late.now[field].as_str()) {
+                (Some(was), Some(now)) if field == TEXT => self.merge_text(&key, was, now),
+                _ if is[field] == was[field] => self.set(&key, field, &late.now[field]),
+                _ => {}
+            }
+        }
+        before.drain(..before.len().saturating_sub(UNDER_WAY));
+        if !took.is_object() {
+            took = json!({});
+        }
+        if let Some(lists) = took.as_object_mut() {
+            lists.insert(list.clone(), json!({ SEQ: seq, WAS: before, NOW: late.now }));
+            while lists.len() > TAKEN_FROM
+                && let Some(other) = lists.keys().find(|other| **other != list).cloned()
+            {
+                lists.remove(&other);
+            }
+        }
+        self.set(&key, TOOK, &took);
         Carried::Over
     }
 
-    /// What was changed of a todo after it was moved has been carried over.
+    /// What was changed of a todo after it was moved has been carried over; another node may have said so
+    /// already, and of more.
     pub fn carried_over(&mut self, late: &Late) {
-        self.0.set_field(MOVED, &late.id.to_string(), WAS, &late.now);
+        let key = late.id.to_string();
+        if self.0.field(MOVED, &key, WAS).as_ref() == Some(&late.was) {
+            self.0.set_field(MOVED, &key, WAS, &late.now);
+        }
     }
 
     /// Removes what there is still of a todo that was moved.
@@ -294,6 +360,11 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             self.0.remove(MOVED, &key);
         }
     }
+}
+
+/// What has been carried over already of a list where the todo is said to have been so.
+fn taken<'a>(took: &'a Value, was: &Value) -> Option<&'a Value> {
+    took[WAS].as_array()?.contains(was).then_some(&took[NOW])
 }
 
 fn carried(field: impl Fn(&str) -> Option<Value>) -> Value {

@@ -1,5 +1,7 @@
 //! Moves of todos that others come between: of a todo one is left.
 
+use std::sync::Mutex;
+
 use serde_json::json;
 use studyhall_schema::trash::Trashed;
 use studyhall_store::Page;
@@ -47,7 +49,7 @@ impl Desk {
         look.await.unwrap();
         let (came, completed) = told.recv().unwrap();
         let receive = self.documents.edit_todos(to, ada(), move |todos| {
-            todos.receive(&item, &completed, Some(&came)).map(drop)
+            todos.receive(to, (&item, &completed), Some(&came)).map(drop)
         });
         receive.await.unwrap();
     }

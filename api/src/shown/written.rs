@@ -1,0 +1,72 @@
+//! What it is that people are shown and put: the text of a note, or of a todo. Must not know what is kept of it.
+
+use std::fmt;
+
+use studyhall_schema::{
+    Timestamp,
+    document::DocumentId,
+    ids::{NoteId, TodoId},
+    note::Note,
+    todo::Todo,
+};
+
+use super::held::Text;
+use crate::secrets::sha256;
+
+/// What has a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Thing {
+    Note(NoteId),
+    /// In whatever list it is.
+    Todo(TodoId),
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Note(id) => id.fmt(f),
+            Self::Todo(id) => write!(f, "todo:{id}"),
+        }
+    }
+}
+
+/// A text as its row shows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) id: Thing,
+    pub(crate) text: &'a str,
+    pub(super) at: At,
+}
+
+/// Of when it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    /// After this update of the note, at this time.
+    Note(NoteId, u64, Timestamp),
+    /// After this update of the list; `is_own` says that nobody else writes into it.
+    List { list: DocumentId, seq: u64, is_own: bool },
+}
+
+impl<'a> From<&'a Note> for Written<'a> {
+    fn from(note: &'a Note) -> Self {
+        let at = At::Note(note.id, note.projected_seq, note.updated_at);
+        Self { id: Thing::Note(note.id), text: &note.text, at }
+    }
+}
+
+impl<'a> From<&'a Todo> for Written<'a> {
+    fn from(todo: &'a Todo) -> Self {
+        let at = At::List { list: todo.list, seq: todo.projected_seq, is_own: !todo.is_shared };
+        Self { id: Thing::Todo(todo.todo_id), text: &todo.text, at }
+    }
+}
+
+impl Written<'_> {
+    /// The name of this text among those of its thing. A todo goes from list to list, and is short.
+    pub(super) fn name(&self) -> Text {
+        match self.at {
+            At::Note(_, seq, _) => Text::After(seq),
+            At::List { .. } => Text::Says(sha256(self.text.as_bytes())),
+        }
+    }
+}
