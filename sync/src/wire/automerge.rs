@@ -73,7 +73,7 @@ fn filter(bytes: &[u8]) -> Result<bool, Malformed> {
 }
 
 /// Whether a change may be sound, and is only more than is taken.
-fn is_beyond_limits(bad: &Malformed, inflated: usize) -> bool {
+fn is_beyond_limits(bad: Malformed, inflated: usize) -> bool {
     match bad {
         Malformed::Size | Malformed::Count => true,
         Malformed::Inflated => inflated >= MAX_INFLATED,
@@ -121,7 +121,7 @@ impl SyncMessage {
                 };
                 let scan = match read {
                     Ok(scan) => scan,
-                    Err(bad) if is_beyond_limits(&bad, inflated) => {
+                    Err(bad) if is_beyond_limits(bad, inflated) => {
                         tracing::debug!(bytes = chunk.len(), %bad, "a change is left out");
                         metrics::counter!("studyhall_sync_changes_left_out_total").increment(1);
                         continue;

@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -17,8 +17,8 @@ const APPLICATION: i32 = 0x5374_6479;
 /// The layout that this program writes.
 const LAYOUT: i32 = 1;
 
-/// How long a start waits for others that start, and how long between two tries.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a start tries while others start, and how long between two tries.
+const TRIES: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A connection is used by one thread at a time. A path is a path, not a URI.
@@ -138,13 +138,13 @@ fn wait(tries: i32) -> bool {
 /// Opens again while another process that starts is in the way. `SQLite` waits for a lock only where
 /// nothing is held yet: two that make a new file's write-ahead log are refused at once.
 fn patiently<T>(mut open: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    for _ in 0..TRIES {
         match open() {
-            Err(fault) if fault.is_busy() && Instant::now() < until => thread::sleep(PAUSE),
+            Err(fault) if fault.is_busy() => thread::sleep(PAUSE),
             opened => return opened,
         }
     }
+    open()
 }
 
 /// Refuses another program's database and a newer layout; lays out an empty one.

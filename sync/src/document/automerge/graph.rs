@@ -90,7 +90,7 @@ const SIDES_OF_ONE: u32 = 256;
 const SIDES: usize = 2048;
 
 /// What was made is deleted more than once by one person only on devices that had not heard of each other.
-const DELETES_A_THING: u64 = 8;
+const DELETES_A_THING: u64 = 64;
 
 fn place(at: usize) -> Place {
     u32::try_from(at).unwrap_or(u32::MAX)
