@@ -114,7 +114,8 @@ impl Documents {
         };
         let begins = begins(engine, kind, note, title, text);
         let written = if is_new { 0 } else { self.written(id, &begins).await? };
-        for update in begins.iter().skip(written).cloned() {
+        for update in begins.iter().skip(written) {
+            let update = update.clone();
             let begin: Change = Box::new(move |view, _| {
                 let is_begun = NoteText::of(view, format).has_begun(note);
                 if is_begun { Err(Refusal::Changed) } else { Ok(Some(update.clone())) }
