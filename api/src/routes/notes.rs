@@ -20,7 +20,7 @@ use super::{
 use crate::{
     answer::{Created, Done, Listed, Shown},
     api::Api,
-    extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
+    extract::{Caller, FreshId, IfMatch, IfNoneMatch, Json, Path, Query},
     fault::Fault,
     notes::{self, NewNote, NoteChange},
 };
@@ -139,10 +139,11 @@ pub(super) fn shown(note: Versioned<Note>) -> Shown<NoteView> {
 pub(super) async fn create(
     State(api): State<Api>,
     Caller(caller): Caller,
+    fresh: FreshId,
     Json(body): Json<PostNote>,
 ) -> Result<Created<NoteView>, Fault> {
     let new = NewNote {
-        id: body.id.unwrap_or_else(|| NoteId::new(api.accounts.clock())),
+        id: body.id.unwrap_or_else(|| NoteId::from_bytes(fresh.bytes())),
         text: body.text.unwrap_or_default(),
         title: body.title,
         is_shared: body.is_shared.unwrap_or(body.room_id.is_some()),
