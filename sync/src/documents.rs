@@ -104,6 +104,7 @@ impl Documents {
     ) -> Result<bool, SyncFault> {
         let id = record.id;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
+        Self::shows(text)?;
         let records = self.node.store.records::<DocumentRecord>();
         let (kind, engine) = (record.kind, record.engine);
         let format = projection::format_of(kind).ok_or(SyncFault::NotFound)?;
@@ -139,6 +140,12 @@ impl Documents {
         Ok(is_new)
     }
 
+    /// Whether a note of this text is shown whole, in bytes of UTF-8. What is not is refused before it is written.
+    pub fn shows(text: &str) -> Result<(), SyncFault> {
+        let is_whole = text.len() <= projection::TEXT_BYTES;
+        if is_whole { Ok(()) } else { Err(SyncFault::TooLongToShow) }
+    }
+
     /// How much of its first content a create that came again has written, since it was cut off before. An
     /// id with other content is another create's.
     async fn written(&self, id: DocumentId, begins: &[Vec<u8>]) -> Result<usize, SyncFault> {
@@ -169,6 +176,7 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let PutText { text, title, bases, has_forgotten_base, only_at, made } = put;
+        Self::shows(&text)?;
         // Each is compared with the text, and with some of the others.
         let compared: usize = bases.iter().map(|base| base.text.len()).sum();
         let is_large = text.len() + compared > LARGE_TEXT;
@@ -189,7 +197,7 @@ impl Documents {
                 return Err(Refusal::Changed);
             }
             let now = note.text();
-            if now.len() > projection::TEXT_BYTES {
+            if now.len() > projection::TEXT_BYTES && only_at.is_none() {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = turn.take();
@@ -204,6 +212,7 @@ impl Documents {
                     None => has_forgotten_base.then(|| text::both(&text, &now)),
                 };
                 let text = merged.as_deref().unwrap_or(&text);
+                Self::shows(text).map_err(|_| Refusal::TooLongToShow)?;
                 note.diff(client, Wanted { text, title: title.as_deref() })
                     .map_err(|_| Refusal::Undecodable)
             };

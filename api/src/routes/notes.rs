@@ -25,7 +25,8 @@ use crate::{
     notes::{self, NewNote, NoteChange},
 };
 
-/// The longest text of a note in a request, in characters.
+/// The longest text of a note in a request, in characters. In bytes as well: what would be cut when it is shown
+/// is refused by its document.
 const LONGEST: usize = 1_048_576;
 
 /// A note to make.
@@ -70,7 +71,7 @@ pub(crate) enum FormatName {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutNote {
     /// Merged into what others write: only the differences become operations. With `If-Match` it is put as it
-    /// is, or refused when the note has moved on.
+    /// is, or refused when the note has moved on. At most 1,048,576 bytes of UTF-8, with what others wrote.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
