@@ -225,6 +225,11 @@ impl Serve {
         self.bus != "local" || !store.starts_with("sqlite:")
     }
 
+    /// Other nodes may write to the same store, and this one will not hear of it at once.
+    pub fn is_deaf(&self) -> bool {
+        self.bus == "local" && self.has_other_nodes()
+    }
+
     /// The address that people type.
     pub fn public_url(&self) -> anyhow::Result<axum::http::Uri> {
         let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
@@ -284,6 +289,15 @@ mod tests {
                 assert!(arg.is_hide_env_values_set(), "{} --{}", command.get_name(), arg.get_id());
             }
         }
+    }
+
+    #[test]
+    fn who_leaves_the_bus_out_over_a_store_of_several_nodes_is_warned() {
+        let mongo = ["--store", "mongodb://db/studyhall"];
+        assert!(serve(&mongo).unwrap().is_deaf());
+        assert!(serve(&[mongo, ["--bus", "local"]].concat()).unwrap().is_deaf());
+        assert!(!serve(&[mongo, ["--bus", "redis://bus"]].concat()).unwrap().is_deaf());
+        assert!(!serve(&[]).unwrap().is_deaf());
     }
 
     #[test]

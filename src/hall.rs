@@ -57,6 +57,13 @@ impl Hall {
         let clock = MovedClock::new(clock);
         std::fs::create_dir_all(&settings.data)
             .with_context(|| format!("{} cannot be made", settings.data.display()))?;
+        if settings.is_deaf() {
+            tracing::warn!(
+                "--bus is local: if other nodes serve this database, what they write is heard of up to {} s later, \
+                 and counts of attempts and tickets are each node's own: give all of them one --bus redis://…",
+                POLL.as_secs()
+            );
+        }
         let records = settings.store_config().records;
         let alone = if settings.has_other_nodes() { None } else { Some(alone(&records)?) };
         let mut fresh = [0; 32];

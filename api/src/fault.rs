@@ -48,6 +48,9 @@ pub(crate) enum Fault {
     /// The body is too large.
     #[error("the body is too large")]
     TooLarge,
+    /// A note's text, with what others wrote, would not be shown whole.
+    #[error("a note's text is 1,048,576 bytes of UTF-8 at most: split it")]
+    TextTooLong,
     /// The record has moved past `If-Match`.
     #[error("it has changed meanwhile: read it again")]
     Changed,

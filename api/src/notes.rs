@@ -10,7 +10,7 @@ use studyhall_schema::{
 };
 use studyhall_store::Versioned;
 
-use studyhall_sync::{PutText, SyncFault};
+use studyhall_sync::{Documents, PutText, SyncFault};
 
 use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, shown::to_its_end, trash};
 
@@ -52,9 +52,10 @@ impl From<SyncFault> for Fault {
                 detail: "this document has reached its size limit: start another one",
             },
             SyncFault::TooLong => Self::Conflict {
-                code: "text-too-long",
-                detail: "this note is longer than it is shown here: change it over a socket",
+                code: "note-too-long",
+                detail: "this note is longer than it is shown: change it over a socket, or put it with If-Match",
             },
+            SyncFault::TooLongToShow => Self::TextTooLong,
             SyncFault::Changed => Self::Changed,
             SyncFault::Moved => Self::Conflict {
                 code: "moved-meanwhile",
@@ -77,6 +78,7 @@ impl From<SyncFault> for Fault {
 /// Makes a note. The same request again gets the same note.
 pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Created, Fault> {
     let by = caller.user;
+    Documents::shows(&new.text)?;
     if (new.engine, new.format) == (Engine::Automerge, Format::Rich) {
         let detail = "a rich note is a Yjs document: leave the engine out, or make it plain";
         return Err(Fault::Conflict { code: "rich-needs-yjs", detail });
@@ -141,6 +143,7 @@ pub(crate) async fn revise(
     change: NoteChange,
 ) -> Result<Versioned<Note>, Fault> {
     let user = caller.user;
+    change.text.as_deref().map_or(Ok(()), Documents::shows)?;
     if readable(api, user, id).await? < Permission::Write {
         let detail = "you may read this note, not change it";
         return Err(Fault::Forbidden { code: "read-only", detail });

@@ -59,6 +59,7 @@ fn place(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Unacceptable { code, .. } => (StatusCode::UNPROCESSABLE_ENTITY, code),
         Fault::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"),
         Fault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+        Fault::TextTooLong => (StatusCode::PAYLOAD_TOO_LARGE, "text-too-long"),
         Fault::Changed => (StatusCode::PRECONDITION_FAILED, "changed-meanwhile"),
         Fault::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
         Fault::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

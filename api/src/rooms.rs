@@ -199,10 +199,11 @@ pub(crate) async fn revise(
     } else {
         Vec::new()
     };
-    let changed = if let Some(rev) = expected.0 {
+    expected.check(before.rev)?;
+    let changed = if expected.is_some() {
         let mut room = before.value.clone();
         room.revise(by, change)?;
-        records(api).replace(room, rev).await.map_err(Fault::from)
+        records(api).replace(room, before.rev).await.map_err(Fault::from)
     } else {
         let revise = |room: &mut Room| room.revise(by, change.clone()).map_err(Fault::from);
         let updated = records(api).update(&id, revise).await;

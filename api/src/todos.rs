@@ -373,7 +373,7 @@ async fn revise_once(
     check_assignee(api, user, room, change.assignee.value()).await?;
     if list != row.list {
         api.documents.move_todo(&row, expected.is_some(), list, user).await?;
-        (*expected, *place) = (IfMatch(None), Place::default()); // it was so when it was moved
+        (*expected, *place) = (IfMatch::any(), Place::default()); // it was so when it was moved
     } else if moves {
         // An earlier move was cut off.
         for other in others {

@@ -133,4 +133,6 @@ ids! {
     AuditId,
     /// An entry of `access_changes`.
     AccessChangeId,
+    /// What a request creates, whatever it is.
+    CreatedId,
 }

@@ -14,7 +14,8 @@ use crate::{
     record::{Index, Record},
 };
 
-/// How long a rotated refresh token still gets the same successor: two tabs, or a lost answer.
+/// How long a rotated refresh token still gets the same successor after that was given: two tabs, or a lost
+/// answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
 /// How long a family lives.
@@ -31,10 +32,19 @@ pub struct Lifetime {
 pub struct Predecessor {
     /// Its SHA-256 in hex.
     pub hash: String,
-    /// When it was rotated.
+    /// When it was rotated; then when its successor was first given.
     pub rotated_at: Timestamp,
+    /// Nobody was given the successor, as far as is known. Older rows do not say.
+    #[serde(default)]
+    pub is_waiting: bool,
     /// Its successor, encrypted under a key that only the predecessor gives, in base64.
     pub successor: String,
+}
+
+impl Predecessor {
+    fn repeats(&self, now: Timestamp) -> bool {
+        self.is_waiting || now.since(self.rotated_at) <= REPEAT_WINDOW
+    }
 }
 
 /// A row of `logins`.
@@ -114,19 +124,32 @@ impl Login {
             self.predecessor = Some(Predecessor {
                 hash: std::mem::replace(&mut self.refresh_hash, successor_hash),
                 rotated_at: now,
+                is_waiting: true,
                 successor: successor_sealed,
             });
             self.refreshed_at = now;
             return Ok(Refreshed::Rotated);
         }
         match &self.predecessor {
-            Some(before)
-                if before.hash == presented && now.since(before.rotated_at) <= REPEAT_WINDOW =>
-            {
+            Some(before) if before.hash == presented && before.repeats(now) => {
                 Ok(Refreshed::Repeated(before.successor.clone()))
             }
             _ => Err(Refusal::Reused),
         }
+    }
+
+    /// The successor of this token is given to who presented it.
+    pub fn gives_successor_of(&mut self, presented: &str, now: Timestamp) {
+        let before = self.predecessor.as_mut();
+        if let Some(before) = before.filter(|it| it.hash == presented && it.is_waiting) {
+            (before.is_waiting, before.rotated_at) = (false, now);
+        }
+    }
+
+    /// Whether this token stands for the login: the current one, or one whose successor nobody has.
+    pub fn is_of(&self, presented: &str) -> bool {
+        let waits = |before: &Predecessor| before.is_waiting && before.hash == presented;
+        presented == self.refresh_hash || self.predecessor.as_ref().is_some_and(waits)
     }
 
     /// Ends the login; the first end counts.
@@ -166,10 +189,30 @@ mod tests {
     fn a_rotated_token_repeats_for_ten_seconds_and_then_betrays_a_copy() {
         let mut login = login(Timestamp::from_millis(0));
         assert_eq!(step(&mut login, "first", "second", 60), Ok(Refreshed::Rotated));
+        login.gives_successor_of("first", Timestamp::from_millis(60_000));
         let repeated = Ok(Refreshed::Repeated("sealed second".into()));
         assert_eq!(step(&mut login, "first", "other", 70), repeated);
+        assert_eq!(step(&mut login.clone(), "first", "other", 71), Err(Refusal::Reused));
         assert_eq!(step(&mut login, "second", "third", 71), Ok(Refreshed::Rotated));
         assert_eq!(step(&mut login, "first", "other", 72), Err(Refusal::Reused));
+    }
+
+    #[test]
+    fn whom_nobody_gave_the_successor_is_no_thief_until_it_is_used() {
+        let mut login = login(Timestamp::from_millis(0));
+        assert_eq!(step(&mut login, "first", "second", 60), Ok(Refreshed::Rotated));
+        assert!(login.is_of("first") && login.is_of("second"));
+        let repeated: Result<_, Refusal> = Ok(Refreshed::Repeated("sealed second".into()));
+        assert_eq!(step(&mut login, "first", "other", 600), repeated);
+        let mut used = login.clone();
+        assert_eq!(step(&mut used, "second", "third", 601), Ok(Refreshed::Rotated));
+        assert_eq!(step(&mut used, "first", "other", 602), Err(Refusal::Reused));
+
+        login.gives_successor_of("first", Timestamp::from_millis(600_000));
+        login.gives_successor_of("first", Timestamp::from_millis(609_000)); // no longer for that
+        assert!(!login.is_of("first"));
+        assert_eq!(step(&mut login, "first", "other", 610), repeated);
+        assert_eq!(step(&mut login, "first", "other", 611), Err(Refusal::Reused));
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl Documents {
     ) -> Result<bool, SyncFault> {
         let id = record.id;
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
+        Self::shows(text)?;
         let records = self.node.store.records::<DocumentRecord>();
         let (kind, engine) = (record.kind, record.engine);
         let format = projection::format_of(kind).ok_or(SyncFault::NotFound)?;
@@ -133,6 +134,12 @@ impl Documents {
         Ok(is_new)
     }
 
+    /// Whether a note of this text is shown whole, in bytes of UTF-8. What is not is refused before it is written.
+    pub fn shows(text: &str) -> Result<(), SyncFault> {
+        let is_whole = text.len() <= projection::TEXT_BYTES;
+        if is_whole { Ok(()) } else { Err(SyncFault::TooLongToShow) }
+    }
+
     /// How much of its first content a create that came again has written, since it was cut off before. An
     /// id with other content is another create's.
     async fn written(&self, id: DocumentId, begins: &[Vec<u8>]) -> Result<usize, SyncFault> {
@@ -163,6 +170,7 @@ impl Documents {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let (title, only_at) = (put.title.clone(), put.only_at);
+        Self::shows(&put.text)?;
         let mut rewrite = self.rewrite(by, put).await?;
         let begun = rewrite.begun();
         let change: Change = Box::new(move |view, client| {
@@ -171,7 +179,7 @@ impl Documents {
                 return Err(Refusal::Changed);
             }
             let now = note.text();
-            if now.len() > projection::TEXT_BYTES {
+            if now.len() > projection::TEXT_BYTES && only_at.is_none() {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
             }
             let _turn = rewrite.turn.take();
@@ -180,6 +188,7 @@ impl Documents {
                 || note.memory() > heavy::LARGE as u64;
             let mut compute = || {
                 let text = rewrite.over(&now);
+                Self::shows(&text).map_err(|_| Refusal::TooLongToShow)?;
                 note.diff(client, Wanted { text: &text, title: title.as_deref() })
                     .map_err(|_| Refusal::Undecodable)
             };

@@ -23,6 +23,9 @@ pub enum SyncFault {
     /// Its text is longer than a row shows.
     #[error("the text is longer than is shown")]
     TooLong,
+    /// Its text would be longer than a row shows.
+    #[error("the text is longer than can be shown")]
+    TooLongToShow,
     /// It has changed since the caller looked.
     #[error("the document has changed")]
     Changed,
@@ -69,6 +72,7 @@ impl From<EditFailure> for SyncFault {
             EditFailure::Refused(Refusal::DocumentFull) => Self::TooLarge,
             EditFailure::Refused(Refusal::Changed) => Self::Changed,
             EditFailure::Refused(Refusal::TooLong) => Self::TooLong,
+            EditFailure::Refused(Refusal::TooLongToShow) => Self::TooLongToShow,
             EditFailure::Refused(Refusal::Absent) => Self::NotFound,
             EditFailure::Refused(Refusal::Crowded) => Self::ListFull,
             EditFailure::Refused(_) => Self::Refused,

@@ -131,6 +131,7 @@ impl Accounts {
             Some(Err(Refusal::Reused)) => return self.betrayed(presented.login, origin).await,
             Some(Err(Refusal::Ended)) | None => return Err(Fault::Unauthenticated),
         };
+        let is_waiting = login.predecessor.as_ref().is_some_and(|before| before.is_waiting);
         let successor = match outcome {
             Ok(Refreshed::Repeated(sealed)) => seal
                 .open(&sealed)
@@ -140,7 +141,26 @@ impl Accounts {
         };
         let user = self.0.store.records::<User>().get(&login.user_id).await?;
         let user = user.filter(|user| user.is_active()).ok_or(Fault::Unauthenticated)?;
-        self.signed_in(user, login.id, successor).await
+        let signed_in = self.signed_in(user, login.id, successor).await?;
+        if is_waiting {
+            self.gives_successor(login.id, &hash).await;
+        }
+        Ok(signed_in)
+    }
+
+    /// Notes that somebody is given the successor of a token: from now on a copy of it is a theft. Who was
+    /// told to try again, since the store hangs, was given nothing. Without the note the answer goes out all
+    /// the same; then the token repeats until its successor is used.
+    async fn gives_successor(&self, login: LoginId, presented: &str) {
+        let now = self.clock().now();
+        let logins = self.0.store.records::<Login>();
+        let noted = logins.update(&login, |login| {
+            login.gives_successor_of(presented, now);
+            Ok::<_, Refusal>(())
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "it is not noted that a refresh was answered");
+        }
     }
 
     async fn betrayed(&self, login: LoginId, origin: &Origin) -> Result<SignedIn, Fault> {
@@ -154,7 +174,7 @@ impl Accounts {
         let presented = RefreshToken::parse(&self.0.refresh_key, token);
         let presented = presented.ok_or(Fault::Unauthenticated)?;
         let login = self.0.store.records::<Login>().get(&presented.login).await?;
-        let is_current = login.is_some_and(|login| login.refresh_hash == presented.hash());
+        let is_current = login.is_some_and(|login| login.is_of(&presented.hash()));
         is_current.then_some(presented.login).ok_or(Fault::Unauthenticated)
     }
 

@@ -7,7 +7,7 @@ use studyhall_schema::{
 use studyhall_store::Versioned;
 
 use super::Accounts;
-use crate::fault::Fault;
+use crate::{extract::IfMatch, fault::Fault};
 
 impl Accounts {
     /// A person.
@@ -24,7 +24,7 @@ impl Accounts {
     pub(crate) async fn revise_profile(
         &self,
         id: UserId,
-        expected: Option<u64>,
+        expected: &IfMatch,
         change: ProfileChange,
     ) -> Result<Versioned<User>, Fault> {
         if let Some(engine) = change.engine {
@@ -32,8 +32,9 @@ impl Accounts {
         }
         let now = self.clock().now();
         let users = self.0.store.records::<User>();
-        if let Some(rev) = expected {
-            let mut user = self.user(id).await?.value;
+        if expected.is_some() {
+            let Versioned { value: mut user, rev } = self.user(id).await?;
+            expected.check(rev)?;
             user.revise(change, now);
             return Ok(users.replace(user, rev).await?);
         }

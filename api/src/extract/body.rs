@@ -56,6 +56,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<T, Fault> {
+    // Else an array's values are taken for the fields, in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Fault::invalid("", "expected an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(&error.path().to_string());

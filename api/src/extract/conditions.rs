@@ -5,38 +5,41 @@ use http::{HeaderMap, header, request::Parts};
 
 use crate::{api::Api, fault::Fault};
 
-/// The revision that the client has seen; a write must not go past another one.
-pub(crate) struct IfMatch(pub(crate) Option<u64>);
+/// The revisions that the client has seen, if it names any; a write must not go past another one.
+pub(crate) struct IfMatch(Option<Vec<u64>>);
 
 /// Revisions that the client has.
 pub(crate) struct IfNoneMatch(Vec<u64>);
 
-fn revisions(headers: &HeaderMap, name: header::HeaderName) -> Option<Vec<u64>> {
-    let value = headers.get(name)?.to_str().ok()?;
-    let one = |tag: &str| {
-        let tag = tag.trim();
-        tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse().ok()
-    };
-    Some(value.split(',').filter_map(one).collect())
+/// The tags of a condition; none if it is not asked, or asks for any.
+fn tags(headers: &HeaderMap, name: header::HeaderName) -> Option<Vec<&str>> {
+    let mut values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let first = values.next().filter(|value| *value != "*")?;
+    let values = std::iter::once(first).chain(values);
+    Some(values.flat_map(|value| value.split(',')).map(str::trim).collect())
+}
+
+/// What a tag that is no revision of ours says matches nothing.
+fn revision(tag: &str) -> Option<u64> {
+    tag.trim_matches('"').parse().ok()
 }
 
 impl FromRequestParts<Api> for IfMatch {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Fault> {
-        let is_any = parts.headers.get(header::IF_MATCH).is_some_and(|value| value == "*");
-        if is_any {
-            return Ok(Self(None));
-        }
-        match revisions(&parts.headers, header::IF_MATCH) {
-            // A tag that was never ours matches nothing.
-            Some(revisions) => Ok(Self(Some(revisions.first().copied().unwrap_or(u64::MAX)))),
-            None => Ok(Self(None)),
-        }
+        // Compared strongly (RFC 9110, 13.1.1): a weak tag matches nothing.
+        let strong = |tags: Vec<&str>| tags.into_iter().filter_map(revision).collect();
+        Ok(Self(tags(&parts.headers, header::IF_MATCH).map(strong)))
     }
 }
 
 impl IfMatch {
+    /// No revision is expected.
+    pub(crate) fn any() -> Self {
+        Self(None)
+    }
+
     /// Whether a revision is expected.
     pub(crate) fn is_some(&self) -> bool {
         self.0.is_some()
@@ -44,7 +47,8 @@ impl IfMatch {
 
     /// Refuses when the record is at another revision.
     pub(crate) fn check(&self, rev: u64) -> Result<(), Fault> {
-        if self.0.is_none_or(|expected| expected == rev) { Ok(()) } else { Err(Fault::Changed) }
+        let matches = self.0.as_ref().is_none_or(|expected| expected.contains(&rev));
+        if matches { Ok(()) } else { Err(Fault::Changed) }
     }
 }
 
@@ -52,8 +56,9 @@ impl FromRequestParts<Api> for IfNoneMatch {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Fault> {
-        let revisions = revisions(&parts.headers, header::IF_NONE_MATCH);
-        Ok(Self(revisions.unwrap_or_default()))
+        let tags = tags(&parts.headers, header::IF_NONE_MATCH).unwrap_or_default();
+        let weak = |tag: &str| revision(tag.strip_prefix("W/").unwrap_or(tag));
+        Ok(Self(tags.into_iter().filter_map(weak).collect()))
     }
 }
 

@@ -5,6 +5,7 @@ mod body;
 mod caller;
 mod client;
 mod conditions;
+mod fresh;
 mod parameters;
 
 pub(crate) use self::{
@@ -12,5 +13,6 @@ pub(crate) use self::{
     caller::{Caller, Identity},
     client::{Client, Delivery},
     conditions::{IfMatch, IfNoneMatch},
+    fresh::FreshId,
     parameters::{Path, Query},
 };

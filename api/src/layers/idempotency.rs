@@ -1,5 +1,8 @@
 //! `Idempotency-Key`: the same POST under the same key is carried out once and answered again.
 //! Routes of signing in take no part, so that no token is ever stored.
+//!
+//! What is created without an id gets the one of the key's row. A create that was cut off, or answered "try
+//! again", may be made later; under the same key it is the same create then.
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -9,17 +12,27 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use studyhall_schema::{
-    Timestamp,
     idempotency::{Answer, Idempotent, Verdict},
-    ids::UserId,
+    ids::{CreatedId, UserId},
 };
-use studyhall_store::StoreError;
+use studyhall_store::{StoreError, Versioned};
 
 use super::path;
-use crate::{api::Api, extract::Identity, fault::Fault, secrets::sha256};
+use crate::{
+    api::Api,
+    extract::{FreshId, Identity},
+    fault::Fault,
+    secrets::sha256,
+};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Where a POST creates something: with the same id twice is once.
+const CREATES: [&str; 3] = ["/api/v1/notes", "/api/v1/todos", "/api/v1/rooms"];
+
+/// So often a key's row is looked at that others with the same key change meanwhile.
+const LOOKS: usize = 8;
 
 /// Answers larger than this are not kept.
 const LARGEST: usize = 2 * 1024 * 1024;
@@ -52,29 +65,36 @@ async fn once(
     let (parts, body) = request.into_parts();
     let bytes = crate::extract::read_body(body, api.config.body_limit).await?;
     let target = format!("{} {}\n", parts.method, parts.uri);
+    let is_create = CREATES.contains(&parts.uri.path());
     let row = Idempotent {
         id: format!("{user}:{}", sha256(key.as_bytes())),
         fingerprint: sha256(&[target.as_bytes(), &bytes].concat()),
         created_at: api.accounts.clock().now(),
         answer: None,
+        creates: is_create.then(|| CreatedId::new(api.accounts.clock())),
+        is_to_repeat: false,
     };
-    let rev = match begin(api, &row).await? {
-        Begun::Ours(rev) => rev,
+    let row = match begin(api, row, is_create).await? {
+        Begun::Ours(row) => row,
         Begun::Replay(answer) => return Ok(replayed(answer)),
     };
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-    end(api, row, rev, response).await
+    let mut request = Request::from_parts(parts, Body::from(bytes));
+    if let Some(id) = row.creates {
+        request.extensions_mut().insert(FreshId(id));
+    }
+    let response = next.run(request).await;
+    end(api, row, response).await
 }
 
 enum Begun {
-    Ours(u64),
+    Ours(Versioned<Idempotent>),
     Replay(Answer),
 }
 
-async fn begin(api: &Api, row: &Idempotent) -> Result<Begun, Fault> {
+async fn begin(api: &Api, row: Idempotent, is_create: bool) -> Result<Begun, Fault> {
     let rows = api.store.records::<Idempotent>();
     match rows.insert(row.clone()).await {
-        Ok(inserted) => return Ok(Begun::Ours(inserted.rev)),
+        Ok(inserted) => return Ok(Begun::Ours(inserted)),
         Err(StoreError::Duplicate { .. }) => {}
         Err(error) => return Err(error.into()),
     }
@@ -82,25 +102,33 @@ async fn begin(api: &Api, row: &Idempotent) -> Result<Begun, Fault> {
         code: "idempotency-key-in-use",
         detail: "the first request with this key is not done yet",
     };
-    let Some(held) = rows.get(&row.id).await? else { return Err(under_way) };
-    let now: Timestamp = row.created_at;
-    match held.judge(&row.fingerprint, now) {
-        Verdict::Replay(answer) => Ok(Begun::Replay(answer)),
-        Verdict::UnderWay => Err(under_way),
-        Verdict::Mismatch => Err(Fault::Unacceptable {
-            code: "idempotency-key-reused",
-            detail: "this key was used for another request",
-        }),
-        Verdict::Take => match rows.replace(row.clone(), held.rev).await {
-            Ok(taken) => Ok(Begun::Ours(taken.rev)),
-            Err(StoreError::Conflict) => Err(under_way),
-            Err(error) => Err(error.into()),
-        },
+    for _ in 0..LOOKS {
+        let Some(held) = rows.get(&row.id).await? else { break };
+        let mut next = row.clone();
+        match held.judge(&row.fingerprint, row.created_at, is_create) {
+            Verdict::Replay(answer) => return Ok(Begun::Replay(answer)),
+            Verdict::UnderWay => break,
+            Verdict::Mismatch => {
+                return Err(Fault::Unacceptable {
+                    code: "idempotency-key-reused",
+                    detail: "this key was used for another request",
+                });
+            }
+            Verdict::Repeat => next.creates = held.creates.or(next.creates),
+            Verdict::Take => {}
+        }
+        match rows.replace(next, held.rev).await {
+            Ok(taken) => return Ok(Begun::Ours(taken)),
+            Err(StoreError::Conflict) => {} // it was answered, or came once more, just now
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(under_way)
 }
 
-/// Keeps a final answer; one that says "try again" is forgotten.
-async fn end(api: &Api, row: Idempotent, rev: u64, response: Response) -> Result<Response, Fault> {
+/// Keeps a final answer; one that says "try again" is not, but the id of what may be made all the same.
+async fn end(api: &Api, row: Versioned<Idempotent>, response: Response) -> Result<Response, Fault> {
+    let Versioned { value: row, rev } = row;
     let rows = api.store.records::<Idempotent>();
     let (parts, body) = response.into_parts();
     let bytes =
@@ -109,15 +137,18 @@ async fn end(api: &Api, row: Idempotent, rev: u64, response: Response) -> Result
         && parts.status != StatusCode::TOO_MANY_REQUESTS
         && parts.status != StatusCode::UNAUTHORIZED;
     let text = String::from_utf8(bytes.to_vec()).ok().filter(|text| text.len() <= LARGEST);
-    match text.filter(|_| is_final) {
-        Some(body) => {
-            let answer = Answer { status: parts.status.as_u16(), headers: kept(&parts), body };
-            rows.replace(Idempotent { answer: Some(answer), ..row }, rev).await.map(|_| ())
-        }
-        None => rows.delete(&row.id).await.map(|_| ()),
+    let answer = text.filter(|_| is_final).map(|body| Answer {
+        status: parts.status.as_u16(),
+        headers: kept(&parts),
+        body,
+    });
+    let is_to_repeat = answer.is_none();
+    match rows.replace(Idempotent { answer, is_to_repeat, ..row }, rev).await {
+        // The same create came again meanwhile, and keeps its answer.
+        Ok(_) | Err(StoreError::Conflict) => {}
+        // What was asked for is done and durable: a repeat is decided anew.
+        Err(error) => tracing::warn!(%error, "an answer was not kept"),
     }
-    // What was asked for is done and durable: without the row, a repeat is decided anew.
-    .unwrap_or_else(|error| tracing::warn!(%error, "an answer was not kept"));
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -20,12 +20,13 @@ use super::{
 use crate::{
     answer::{Created, Done, Listed, Shown},
     api::Api,
-    extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
+    extract::{Caller, FreshId, IfMatch, IfNoneMatch, Json, Path, Query},
     fault::Fault,
     notes::{self, NewNote, NoteChange},
 };
 
-/// The longest text of a note in a request, in characters.
+/// The longest text of a note in a request, in characters. In bytes as well: what would be cut when it is shown
+/// is refused by its document.
 const LONGEST: usize = 1_048_576;
 
 /// A note to make.
@@ -70,7 +71,7 @@ pub(crate) enum FormatName {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutNote {
     /// Merged into what others write: only the differences become operations. With `If-Match` it is put as it
-    /// is, or refused when the note has moved on.
+    /// is, or refused when the note has moved on. At most 1,048,576 bytes of UTF-8, with what others wrote.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
@@ -139,10 +140,11 @@ pub(super) fn shown(note: Versioned<Note>) -> Shown<NoteView> {
 pub(super) async fn create(
     State(api): State<Api>,
     Caller(caller): Caller,
+    fresh: FreshId,
     Json(body): Json<PostNote>,
 ) -> Result<Created<NoteView>, Fault> {
     let new = NewNote {
-        id: body.id.unwrap_or_else(|| NoteId::new(api.accounts.clock())),
+        id: body.id.unwrap_or_else(|| NoteId::from_bytes(fresh.bytes())),
         text: body.text.unwrap_or_default(),
         title: body.title,
         is_shared: body.is_shared.unwrap_or(body.room_id.is_some()),

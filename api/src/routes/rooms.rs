@@ -22,7 +22,7 @@ use super::{
 use crate::{
     answer::{Created, Done, Listed, Shown},
     api::Api,
-    extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
+    extract::{Caller, FreshId, IfMatch, IfNoneMatch, Json, Path, Query},
     fault::Fault,
     rooms::{self, Opening},
 };
@@ -251,9 +251,10 @@ fn shown(room: Versioned<Room>) -> Shown<RoomView> {
 pub(super) async fn create(
     State(api): State<Api>,
     Caller(caller): Caller,
+    fresh: FreshId,
     Json(body): Json<PostRoom>,
 ) -> Result<Created<RoomView>, Fault> {
-    let new = body.into_new(RoomId::new(api.accounts.clock()));
+    let new = body.into_new(RoomId::from_bytes(fresh.bytes()));
     let Opening { room, is_new } = rooms::open(&api, caller.user, new).await?;
     let location = format!("/api/v1/rooms/{}", room.id);
     Ok(Created { rev: room.rev, view: room.into(), location, is_new })

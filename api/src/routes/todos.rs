@@ -21,7 +21,7 @@ use super::{
 use crate::{
     answer::{Created, Done, Listed, Shown},
     api::Api,
-    extract::{Caller, IfMatch, IfNoneMatch, Json, Path, Query},
+    extract::{Caller, FreshId, IfMatch, IfNoneMatch, Json, Path, Query},
     fault::Fault,
     todos::{self, Act, Draft, Place, Revision},
 };
@@ -152,10 +152,11 @@ fn shown(todo: Versioned<Todo>) -> Shown<TodoView> {
 pub(super) async fn create(
     State(api): State<Api>,
     Caller(caller): Caller,
+    fresh: FreshId,
     Json(body): Json<PostTodo>,
 ) -> Result<Created<TodoView>, Fault> {
     let draft = Draft {
-        id: body.id.unwrap_or_else(|| TodoId::new(api.accounts.clock())),
+        id: body.id.unwrap_or_else(|| TodoId::from_bytes(fresh.bytes())),
         text: body.text,
         room: body.room_id,
         is_shared: body.is_shared,

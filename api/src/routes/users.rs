@@ -152,11 +152,11 @@ pub(super) async fn me(
 pub(super) async fn put_me(
     State(api): State<Api>,
     Caller(caller): Caller,
-    IfMatch(expected): IfMatch,
+    expected: IfMatch,
     Json(body): Json<PutMe>,
 ) -> Result<Shown<MeView>, Fault> {
     let change = ProfileChange { display_name: body.display_name, engine: None };
-    shown(&api, api.accounts.revise_profile(caller.user, expected, change).await?).await
+    shown(&api, api.accounts.revise_profile(caller.user, &expected, change).await?).await
 }
 
 /// Change one's settings.
@@ -165,11 +165,11 @@ pub(super) async fn put_me(
 pub(super) async fn patch_settings(
     State(api): State<Api>,
     Caller(caller): Caller,
-    IfMatch(expected): IfMatch,
+    expected: IfMatch,
     Json(body): Json<PatchSettings>,
 ) -> Result<Shown<MeView>, Fault> {
     let change = ProfileChange { display_name: None, engine: body.engine };
-    shown(&api, api.accounts.revise_profile(caller.user, expected, change).await?).await
+    shown(&api, api.accounts.revise_profile(caller.user, &expected, change).await?).await
 }
 
 /// Show what everybody sees of somebody.

@@ -3,6 +3,7 @@
 mod accounts;
 mod browsers;
 mod conventions;
+mod cut_off;
 mod dead_nodes;
 mod hall;
 mod history;

@@ -217,3 +217,34 @@ async fn rich_notes_show_their_text_too() {
     ada.post(&hall, "/notes", json!({ "format": "pdf" })).await.refused(422, "invalid");
     ada.post(&hall, "/notes", json!({ "engine": "other" })).await.refused(422, "invalid");
 }
+
+#[tokio::test]
+async fn a_text_that_would_not_be_shown_whole_is_refused() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let whole = "\u{5b66}".repeat((1 << 20) / 3); // three bytes each
+    let cut = format!("{whole}\u{5b66}");
+    ada.post(&hall, "/notes", json!({ "text": cut })).await.refused(413, "text-too-long");
+    let note = ada.writes_note(&hall, json!({ "text": "short" })).await;
+    let path = format!("/notes/{note}");
+    ada.put(&hall, &path, json!({ "text": cut })).await.refused(413, "text-too-long");
+    assert_eq!(ada.get(&hall, &path).await.is(200).body["text"], "short");
+    ada.put(&hall, &path, json!({ "text": whole })).await.is(200);
+    assert_eq!(ada.get(&hall, &path).await.is(200).body["text"], whole.as_str());
+}
+
+#[tokio::test]
+async fn if_match_takes_a_list_of_strong_tags_and_a_body_is_an_object() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let path = format!("/notes/{}", ada.writes_note(&hall, json!({ "text": "one" })).await);
+    let put = async |tags: &str, text: &str| {
+        let ask = ada.ask(&hall, Method::PUT, &path).header("if-match", tags);
+        ask.json(json!({ "text": text })).send().await
+    };
+    let tag = ada.get(&hall, &path).await.header("etag").to_owned();
+    put(&format!("W/{tag}"), "two").await.refused(412, "changed-meanwhile");
+    put("\"99\", \"not-ours\"", "two").await.refused(412, "changed-meanwhile");
+    put(&format!("\"99\", {tag}"), "two").await.is(200);
+    put("*", "three").await.is(200);
+    ada.put(&hall, &path, json!(["a text", null])).await.refused(422, "invalid");
+    assert_eq!(ada.get(&hall, &path).await.body["text"], "three");
+}

@@ -105,6 +105,7 @@ impl Refusal {
             Self::TooDeep => "too-deep",
             Self::NoParent => "no-parent",
             Self::TooLong => "too-long",
+            Self::TooLongToShow => "too-long-to-show",
             Self::Changed => "changed",
             Self::Absent => "absent",
             Self::Crowded => "crowded",

@@ -119,6 +119,8 @@ pub enum Refusal {
     NoParent,
     /// The text is longer than its writer can have been shown.
     TooLong,
+    /// The text would be longer than can be shown.
+    TooLongToShow,
     /// It was to be made only if nothing had changed, and something has.
     Changed,
     /// What it was to change is not in the document.

@@ -348,3 +348,29 @@ async fn a_compacted_note_was_last_changed_when_it_was() {
     assert!(row.updated_at.as_millis() < 9_000_000_000_000);
     assert_eq!(row.text, "text, changed");
 }
+
+#[tokio::test]
+async fn a_note_that_became_longer_than_it_is_shown_is_made_short_by_who_says_what_they_saw() {
+    let desk = desk().await;
+    let record = note(1, DocumentKind::PlainNote);
+    let id = record.id;
+    desk.documents.create(record, ada(), None, "short").await.unwrap();
+    let typed: Change = Box::new(|view, client| {
+        let typed = "\u{5b66}".repeat(400_000); // three bytes each
+        let diff = NoteText::of(view, Format::Plain).diff(client, typed.as_str());
+        diff.map_err(|_| Refusal::Undecodable)
+    });
+    let seq = desk.documents.edit(id, ada(), typed).await.unwrap();
+    let put = async |text: &str, only_at, bases| {
+        let put = PutText { text: text.into(), only_at, bases, ..PutText::default() };
+        desk.documents.put_text(id, ada(), put).await
+    };
+    assert_eq!(put("short again", None, vec![]).await, Err(SyncFault::TooLong));
+    assert_eq!(put("short again", Some(seq), vec![]).await, Ok(None));
+
+    // Two halves that each are shown whole, and are not together.
+    let (ours, theirs) = ("a ".repeat(300_000), "b ".repeat(300_000));
+    put(&theirs, None, vec![]).await.unwrap();
+    let empty = Base::default();
+    assert_eq!(put(&ours, None, vec![empty]).await, Err(SyncFault::TooLongToShow));
+}
