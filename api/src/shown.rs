@@ -146,6 +146,7 @@ impl ShownTexts {
         let (mut values, mut room) = (Vec::new(), OF_AN_ANSWER);
         for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
             let mut held: Held = read(value.as_ref()).unwrap_or_default();
+            held.read_at(self.clock.now(), found.complete_for);
             let text = note.name();
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
@@ -211,7 +212,7 @@ impl ShownTexts {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
-        let is_settled = self.settles((login, user), note, &mut held, &found).await;
+        let is_settled = self.settles((login, user), note, &mut held).await;
         let texts = if is_settled { Vec::new() } else { self.texts(note, &held).await };
         let mut bases = Bases::default();
         let made = |hash: &str, noted: Option<(u64, u32)>| {
@@ -259,17 +260,12 @@ impl ShownTexts {
         (login, user): (LoginId, UserId),
         note: Written<'_>,
         held: &mut Held,
-        found: &Found,
     ) -> bool {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let mut settled = held.clone();
-        let has_unknown = settled.settles(is_under_way);
-        let now = self.clock.now();
-        let is_old = held.since().is_some_and(|since| now.since(since) > found.complete_for);
-        let settles = (has_unknown || is_old) && self.is_only_theirs(user, note).await;
+        let settles = held.is_in_doubt(is_under_way) && self.is_only_theirs(user, note).await;
         if settles {
-            *held = settled;
+            *held = Held::default();
         }
         settles
     }
@@ -298,7 +294,9 @@ impl ShownTexts {
 
     async fn held(&self, reader: Reader) -> (Held, Found) {
         let found = self.recent.find(&[reader.held()]).await;
-        (read(found.values[0].as_ref()).unwrap_or_default(), found)
+        let mut held: Held = read(found.values[0].as_ref()).unwrap_or_default();
+        held.read_at(self.clock.now(), found.complete_for);
+        (held, found)
     }
 
     /// What is kept of the texts, in the order of the entries, maybe on another node.

@@ -104,14 +104,20 @@ test("a node dies under a PUT of somebody who writes alone: what they put next i
 });
 
 test("Redis restarts, hangs, forgets: what somebody puts who writes alone is what the note reads", async (t) => {
-  const { bus, there, ada } = await installation(t);
+  const { bus, here, there, ada } = await installation(t);
   const each = [ada, ada.at(there)];
+  const hears = async (hall) => (await (await hall.admin("GET", "/readyz?verbose")).text()).includes("[+] bus ok");
+  // Until a node is in touch with it again, the other one cannot know what was put there.
+  const mended = async () => {
+    for (const hall of [here, there]) await until(() => hears(hall), "the node is in touch with Redis");
+  };
   const faults = [
     () => bus.kill(),
-    () => bus.start(),
+    () => bus.start().then(mended),
     () => bus.pause(),
-    () => bus.resume(),
-    () => bus.kill().then(() => bus.start()),
+    async () => (bus.resume(), await mended()),
+    () => bus.flush(),
+    () => bus.kill().then(() => bus.start()).then(mended),
   ];
   const path = `/notes/${(await ada.send("POST", "/notes", {})).id}`;
   for (const [round, fault] of faults.entries()) {

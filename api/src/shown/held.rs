@@ -1,6 +1,8 @@
 //! Which texts of a note, or of a todo, a sign-in may hold, to put one that it made of it: those that it was shown last, and
 //! those that it has put itself. Must not know where the texts are kept.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use studyhall_schema::Timestamp;
 
@@ -62,9 +64,9 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-/// The oldest first, and when something was added last.
+/// The oldest first, when something was added last, and whether something may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held(Vec<Entry>, Option<Timestamp>);
+pub(super) struct Held(Vec<Entry>, Option<Timestamp>, bool);
 
 impl Held {
     /// The newest first.
@@ -137,19 +139,19 @@ impl Held {
         self.1 = Some(now);
     }
 
-    /// When it was written last, if there is anything.
-    pub(super) fn since(&self) -> Option<Timestamp> {
-        self.1.filter(|_| !self.0.is_empty())
+    /// It is read now, when nothing was forgotten for so long: what came after it was written may have been.
+    pub(super) fn read_at(&mut self, now: Timestamp, complete_for: Duration) {
+        self.2 |= !self.0.is_empty() && self.1.is_none_or(|at| now.since(at) > complete_for);
     }
 
-    /// Forgets puts of which nobody knows what came of them. Whether there were any.
-    pub(super) fn settles(&mut self, is_known: impl Fn(&str) -> bool) -> bool {
-        let before = self.0.len();
-        self.0.retain(|one| match (&one.text, &one.how) {
-            (Text::Put(hash), How::Put(Outcome::Unknown(None))) => is_known(hash),
-            _ => true,
-        });
-        self.0.len() < before
+    /// Whether something may have come that is not in here: it was forgotten, or is a put of which nobody knows
+    /// what came of it.
+    pub(super) fn is_in_doubt(&self, is_known: impl Fn(&str) -> bool) -> bool {
+        let is_unknown = |one: &Entry| match (&one.text, &one.how) {
+            (Text::Put(hash), How::Put(Outcome::Unknown(None))) => !is_known(hash),
+            _ => false,
+        };
+        self.2 || self.0.iter().any(is_unknown)
     }
 
     /// These texts are kept no more.
@@ -214,6 +216,28 @@ mod tests {
         held.shows(5, How::Opened, 10);
         assert!(held.is_opened_since(&Text::Put("c".into())));
         assert_eq!(texts(&held), ["1", "a", "b", "c", "5", "5"]);
+    }
+
+    #[test]
+    fn what_came_after_it_was_written_may_have_been_forgotten() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let nobody = |_: &str| false;
+        let mut held = Held::default();
+        held.read_at(at(50), Duration::ZERO);
+        assert!(!held.is_in_doubt(nobody), "nothing is held");
+        held.shows(Text::After(1), How::Opened, 10);
+        held.written_at(at(50));
+        held.read_at(at(60), Duration::from_secs(10));
+        assert!(!held.is_in_doubt(nobody));
+        held.puts("a", 10);
+        assert!(held.is_in_doubt(nobody) && !held.is_in_doubt(|hash| hash == "a"));
+        held.put(("a", 10), Outcome::Answered, None, (Text::After(2), 10));
+        held.written_at(at(60));
+        held.read_at(at(70), Duration::from_secs(9));
+        assert!(held.is_in_doubt(nobody), "a node may have put something since");
+        held.written_at(at(70));
+        held.read_at(at(71), Duration::from_secs(10));
+        assert!(held.is_in_doubt(nobody), "and nobody has told it since");
     }
 
     #[test]
