@@ -27,6 +27,9 @@ pub const SMALL_INFLATED: usize = 64 << 10;
 /// What it may have at all.
 pub const MAX_INFLATED: usize = 8 << 20;
 
+/// What people write grows no more than so many times when it is inflated.
+const GROWS: usize = 16;
+
 /// A client's message.
 #[derive(Debug, Clone, Default)]
 pub struct SyncMessage {
@@ -73,10 +76,10 @@ fn filter(bytes: &[u8]) -> Result<bool, Malformed> {
 }
 
 /// Whether a change may be sound, and is only more than is taken.
-fn is_beyond_limits(bad: Malformed, inflated: usize) -> bool {
+fn is_beyond_limits(bad: Malformed, chunk: usize, inflated: usize) -> bool {
     match bad {
         Malformed::Size | Malformed::Count => true,
-        Malformed::Inflated => inflated >= MAX_INFLATED,
+        Malformed::Inflated => inflated >= MAX_INFLATED && chunk >= MAX_INFLATED / GROWS,
         _ => false,
     }
 }
@@ -121,7 +124,7 @@ impl SyncMessage {
                 };
                 let scan = match read {
                     Ok(scan) => scan,
-                    Err(bad) if is_beyond_limits(bad, inflated) => {
+                    Err(bad) if is_beyond_limits(bad, chunk.len(), inflated) => {
                         tracing::debug!(bytes = chunk.len(), %bad, "a change is left out");
                         metrics::counter!("studyhall_sync_changes_left_out_total").increment(1);
                         continue;

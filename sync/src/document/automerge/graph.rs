@@ -112,6 +112,11 @@ impl Graph {
         self.places.contains_key(hash)
     }
 
+    /// How many operations have made something, durable or not.
+    pub(super) fn operations(&self) -> u64 {
+        self.made
+    }
+
     /// How many changes are durable.
     pub(super) fn changes(&self) -> u64 {
         self.durable as u64

@@ -48,6 +48,7 @@ const STEP: u64 = 64;
 /// A change of a new actor's makes the library number the actors of all operations anew (a million letters: 5
 /// to 11 ms), which takes as long as to compare this part of the document.
 const NEW_ACTOR: u64 = 4;
+const OPERATION: u64 = 48;
 
 fn client_of(scan: &Scan) -> u64 {
     scan.actors[0].iter().take(8).fold(0, |client, byte| client << 8 | u64::from(*byte))
@@ -164,7 +165,7 @@ impl Engine for Automerge {
         if may {
             document.spend_steps(by, u64::from(scan.ops) + u64::from(scan.preds));
             if document.state.graph.author(&scan.actors[0]).is_none() {
-                let all = document.state.graph.memory();
+                let all = document.state.graph.operations() * OPERATION;
                 document.engine.compared.spend(by, all / NEW_ACTOR, document.now);
             }
         }
