@@ -97,6 +97,29 @@ for (const [what, take] of Object.entries(taken)) {
   });
 }
 
+const nowhere = ["my-room", "note:xyz"];
+for (const name of nowhere) {
+  test(`${two.name}: ${name}, which can never be a document, does not make it spin`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    const { attempts, Counting } = counting();
+    const desk = await two.sit(t, ada, name, { WebSocketPolyfill: Counting });
+    await until(() => attempts.length >= 6, () => `six attempts, there are ${attempts.length}`, 30);
+    const waits = attempts.slice(2, 6).map((at, n) => at - attempts[n + 1]);
+    for (const [n, wait] of waits.entries()) {
+      assert.ok(wait >= 100 * 2 ** n - 20, `waited ${waits} ms between attempts`);
+    }
+    assert.equal(desk.provider.wsconnected, false);
+  });
+
+  test(`${three.name}: ${name}, which can never be a document, stops it for good`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    const { attempts, Counting } = counting();
+    const desk = await three.sit(t, ada, name, { WebSocketPolyfill: Counting });
+    await until(() => desk.provider.shouldConnect === false, "it was told by a code");
+    assert.equal(attempts.length, 1);
+  });
+}
+
 test(`${two.name}: a revoked login cannot be used for a new socket`, async (t) => {
   const { ada } = await cast(t, ["ada"]);
   const note = await ada.note();

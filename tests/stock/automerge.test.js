@@ -186,6 +186,25 @@ test("who is let in again hears what was written meanwhile, without a word of th
   assert.equal(there.words, here.words);
 });
 
+test("a note that is deleted and restored lives on for who has it open, whether or not they type meanwhile", async (t) => {
+  const { ada, ben, note, here, there } = await two(t);
+  here.write("seen");
+  await there.reads("seen");
+  const path = `/notes/${note.id}`;
+  for (const words of ["", " [ben, meanwhile]"]) {
+    await ada.send("DELETE", path);
+    await until(async () => !(await ben.ask("GET", path)).ok, "it is gone", 1);
+    if (words) there.write(words);
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // what is typed is refused by then
+    await ada.send("POST", `/trash/${note.id}/restore`);
+    if (words) await until(async () => (await ada.send("GET", path)).text.includes(words), "his words are saved");
+    const { text } = await ada.send("GET", path);
+    await ada.send("PUT", path, { text: `${text} and${words.length}` });
+    await there.has(` and${words.length}`);
+    await here.has(` and${words.length}`);
+  }
+});
+
 test("a document that is not there, is somebody else's, or is none of ours is unavailable", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
   const note = await automergeNote(ada, { text: "private" });

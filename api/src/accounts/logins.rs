@@ -21,6 +21,12 @@ use crate::{
 /// How many logins are ended at a time.
 const AT_A_TIME: usize = 100;
 
+/// A successor that goes out with an answer: whose, and of which token by its hash.
+pub(crate) struct Given {
+    login: LoginId,
+    presented: String,
+}
+
 impl Accounts {
     /// Signs somebody in. An unknown address costs and answers what a wrong password does.
     pub(crate) async fn login(
@@ -108,8 +114,13 @@ impl Accounts {
         Ok(SignedIn { rev: user.rev, user: user.value, access_token, refresh_token })
     }
 
-    /// Rotates a refresh token. One that was rotated before ends its login.
-    pub(crate) async fn refresh(&self, token: &str, origin: &Origin) -> Result<SignedIn, Fault> {
+    /// Rotates a refresh token. One that was rotated before ends its login. Beside the answer, what is to be
+    /// noted once it is all there ([`Self::gives_successor`]).
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<(SignedIn, Option<Given>), Fault> {
         let presented = RefreshToken::parse(&self.0.refresh_key, token);
         let presented = presented.ok_or(Fault::Unauthenticated)?;
         let offered = RefreshToken::new(&self.0.refresh_key, self.clock(), presented.login);
@@ -142,20 +153,17 @@ impl Accounts {
         let user = self.0.store.records::<User>().get(&login.user_id).await?;
         let user = user.filter(|user| user.is_active()).ok_or(Fault::Unauthenticated)?;
         let signed_in = self.signed_in(user, login.id, successor).await?;
-        if is_waiting {
-            self.gives_successor(login.id, &hash).await;
-        }
-        Ok(signed_in)
+        Ok((signed_in, is_waiting.then_some(Given { login: login.id, presented: hash })))
     }
 
     /// Notes that somebody is given the successor of a token: from now on a copy of it is a theft. Who was
     /// told to try again, since the store hangs, was given nothing. Without the note the answer goes out all
     /// the same; then the token repeats until its successor is used.
-    async fn gives_successor(&self, login: LoginId, presented: &str) {
+    pub(crate) async fn gives_successor(&self, given: &Given) {
         let now = self.clock().now();
         let logins = self.0.store.records::<Login>();
-        let noted = logins.update(&login, |login| {
-            login.gives_successor_of(presented, now);
+        let noted = logins.update(&given.login, |login| {
+            login.gives_successor_of(&given.presented, now);
             Ok::<_, Refusal>(())
         });
         if let Err(error) = noted.await {
@@ -163,7 +171,7 @@ impl Accounts {
         }
     }
 
-    async fn betrayed(&self, login: LoginId, origin: &Origin) -> Result<SignedIn, Fault> {
+    async fn betrayed<T>(&self, login: LoginId, origin: &Origin) -> Result<T, Fault> {
         let user = self.revoke(login).await?;
         self.audit(Event::RefreshReused, user, origin).await;
         Err(Fault::Unauthenticated)

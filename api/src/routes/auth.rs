@@ -157,8 +157,12 @@ pub(super) async fn refresh(
 ) -> Result<Response, Fault> {
     let delivery = if body.refresh_token.is_some() { Delivery::Body } else { client.delivery };
     let token = body.refresh_token.or(client.refresh_cookie).ok_or(Fault::Unauthenticated)?;
-    let signed_in = api.accounts.refresh(&token, &client.origin).await?;
-    welcome(&api, StatusCode::OK, signed_in, delivery).await
+    let (signed_in, given) = api.accounts.refresh(&token, &client.origin).await?;
+    let answer = welcome(&api, StatusCode::OK, signed_in, delivery).await?;
+    if let Some(given) = given {
+        api.accounts.gives_successor(&given).await;
+    }
+    Ok(answer)
 }
 
 fn farewell(api: &Api) -> Response {

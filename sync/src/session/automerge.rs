@@ -85,6 +85,13 @@ struct Place {
     permission: Permission,
 }
 
+impl Place {
+    /// Its document was deleted, or let go of, since it was taken.
+    fn is_over(&self) -> bool {
+        self.seat.document.mailbox.is_closed()
+    }
+}
+
 /// What is on its way to one document.
 type Going = Option<(Arc<str>, Vec<Inbound>)>;
 
@@ -273,10 +280,12 @@ impl Session {
     /// The caller's place in a document, taken when they have none; `None` when they may not.
     async fn place(&mut self, document: &str) -> Result<Option<Arc<str>>, Close> {
         if let Some((known, place)) = self.places.get_key_value(document) {
-            if !place.seat.document.mailbox.is_closed() {
-                return Ok(Some(known.clone()));
+            let known = known.clone();
+            if !place.is_over() {
+                return Ok(Some(known));
             }
-            self.places.remove(document);
+            // If it was deleted, it can come back.
+            self.lose(&known);
         }
         let named = document.parse::<WireId>().ok().and_then(WireId::document);
         let (Some(id), true) = (named, self.joined.is_some()) else {
@@ -296,6 +305,13 @@ impl Session {
         }
         self.lost.remove(document);
         Ok(self.sit(document.into(), id, permission).await)
+    }
+
+    /// Its document, which the client has open, is not there for the caller any more.
+    fn lose(&mut self, name: &Arc<str>) {
+        if let Some(place) = self.places.remove(name) {
+            self.lost.insert(name.clone(), place.seat.document.id);
+        }
     }
 
     /// Takes a place in a document; `None` while nobody knows who the client is.
@@ -333,9 +349,10 @@ impl Session {
                 }
             };
             if now == Permission::None {
-                self.places.remove(&name);
+                self.lose(&name);
                 self.unavailable(&name);
-                self.lost.insert(name, id);
+            } else if self.places.get(&name).is_some_and(Place::is_over) {
+                self.lose(&name); // it was deleted meanwhile, and has come back
             } else if now != before
                 && let Some(place) = self.places.get_mut(&name)
             {

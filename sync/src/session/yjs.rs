@@ -6,6 +6,7 @@ use bytes::Bytes;
 use studyhall_schema::{
     access::{AccessError, Caller, Permission},
     document::DocumentId,
+    ids::UserId,
 };
 
 use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
@@ -17,6 +18,9 @@ use crate::{
     socket::Connection,
     wire::yjs::YjsFrame,
 };
+
+/// No document has a longer name, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// Somebody who was let in, after the upgrade: only a close code can say why a document is not theirs.
 pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Caller, name: String) {
@@ -44,9 +48,18 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
 /// one that is taken and closed would not. Now and then it is told again, so that a page that was opened
 /// anew hears why.
 pub(crate) async fn is_turned_away(node: &Node, caller: Caller, name: &str) -> bool {
-    let Ok(id) = name.parse() else { return false };
-    node.turned_away.contains_key(&(caller.user, id))
-        && permission(node, caller, id).await == Ok(Permission::None)
+    if !node.turned_away.contains_key(&turned_away(caller, name)) {
+        return false;
+    }
+    match name.parse() {
+        Ok(id) => permission(node, caller, id).await == Ok(Permission::None),
+        Err(_) => true, // it can never be a document
+    }
+}
+
+/// Who is turned away, and from where: longer names are nobody's.
+fn turned_away(caller: Caller, name: &str) -> (UserId, Box<str>) {
+    (caller.user, name[..name.floor_char_boundary(LONGEST_NAME)].into())
 }
 
 /// A socket with its document.
@@ -69,13 +82,14 @@ async fn admit(
     // A socket lives as long as its sign-in, not as its access token.
     let caller = Caller { expires_at: None, ..caller };
     registered.speaks_for(caller);
-    let id: DocumentId = name.parse().map_err(|_| Close::NotFound)?;
+    let turn_away = || {
+        node.turned_away.insert(turned_away(caller, name), ());
+        Close::NotFound
+    };
+    let id: DocumentId = name.parse().map_err(|_| turn_away())?;
     registered.attends(id);
     let permission = match permission(node, caller, id).await.map_err(refused)? {
-        Permission::None => {
-            node.turned_away.insert((caller.user, id), ());
-            return Err(Close::NotFound);
-        }
+        Permission::None => return Err(turn_away()),
         permission => permission,
     };
     let peer = node.peer();
