@@ -228,9 +228,24 @@ impl<'a> Newer<'a> {
     }
 }
 
-/// Where the newer text has what the older one has not.
+/// Where the newer text has what the older one has not. Words that stood at the same place before are not new,
+/// though their line was broken: whoever had them there has not seen anything.
 fn added(older: &str, newer: &str) -> Vec<Range<usize>> {
-    replaced(older, newer).map(|(_, come)| come).collect()
+    let new = |(gone, come): (Range<usize>, Range<usize>)| {
+        let mut before: HashMap<&str, usize> = HashMap::new();
+        for word in words(&older[gone]) {
+            *before.entry(word).or_default() += 1;
+        }
+        let mut is_old = |word: &&str| {
+            let times = before.get_mut(*word).filter(|times| **times > 0);
+            times.map(|times| *times -= 1).is_some()
+        };
+        let at = |word: &str| word.as_ptr().addr() - newer.as_ptr().addr();
+        let old = words(&newer[come.clone()]).into_iter().filter(&mut is_old);
+        let old: Vec<_> = old.map(|word| at(word)..at(word) + word.len()).collect();
+        without(&[come], &old)
+    };
+    replaced(older, newer).flat_map(new).collect()
 }
 
 /// What of the older text is gone, and what of the newer one stands in its place.
@@ -314,6 +329,23 @@ mod tests {
         let of = |(since, (text, known))| Candidate { text, since, known, is_reopened: false };
         let candidates: Vec<_> = since.iter().zip(texts.iter().copied()).map(of).collect();
         texts[begun_with(&candidates).unwrap()].0
+    }
+
+    #[test]
+    fn a_line_that_others_broke_says_nothing_of_who_has_its_words() {
+        let was = "Then and exam the euro\nLast during the milk thermodynamics\n";
+        let theirs = "Then experiments and photosynthesis the euro\nLast during the milk chloroplast \n\
+                      thermodynamics\nrespiring ";
+        let put = "put:Then and exam the euro\nLast during the introductory milk thermodynamics\n";
+        let both = "Then experiments and photosynthesis the euro\nLast during the introductory milk \
+                    chloroplast \nthermodynamics\nrespiring ";
+        let next =
+            "Then and exam the small\neuro\nLast during the introductory milk thermodynamics\n";
+        assert_eq!(base(&[was, put, both], next), &put[4..]);
+        assert_eq!(
+            base(&[was, theirs], "Then and exam\nLast during the milk thermodynamics\n"),
+            was
+        );
     }
 
     #[test]
