@@ -139,3 +139,25 @@ test("F13: a node that the other cannot tell, and that cannot reach the database
   stop();
   t.diagnostic(`${await assertMerged(hall, typists)} edits, none lost, none doubled`);
 });
+
+test("F13: who is put out is shown nothing more by a node that cannot ask the database for it", async (t) => {
+  const { lines, here, ada, ben, note } = await installationOverLines(t);
+  const path = `/notes/${note.slice("note:".length)}`;
+  const { room_id: room } = await ada.send("GET", path);
+  const near = await hocuspocusClients[0].sit(t, ada, note);
+  const far = await Promise.all(clients.map((client) => client.sit(t, ben, note)));
+  near.write("<before>");
+  await agree([near, ...far], ["<before>"]);
+  lines.database.hold();
+  await ben.at(here).send("POST", `/rooms/${room}/leave`);
+  // Told over Redis, which the node reaches.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const word of ["<secret 1>", "<secret 2>", "<secret 3>"]) {
+    near.write(word);
+    await near.saved();
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+  }
+  lines.database.release();
+  await until(async () => (await ben.ask("GET", path)).status === 404, "he is out", 30);
+  for (const desk of far) assert.equal(desk.words, "<before>", desk.name);
+});
