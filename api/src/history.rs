@@ -64,7 +64,7 @@ pub(crate) async fn show(
     if version == note.projected_seq {
         let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
         let newest = newest.items.into_iter().next().map(|newest| newest.value);
-        api.shown.opens(caller.login, &note.value).await;
+        api.shown.opens(caller, &note.value).await;
         return Ok(current(&note, newest));
     }
     let number = i64::try_from(version).map_err(|_| Fault::NotFound)?;

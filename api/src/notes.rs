@@ -110,7 +110,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
     let is_new = api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
     let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
-    api.shown.opens(caller.login, &note.value).await;
+    api.shown.opens(caller, &note.value).await;
     Ok(Created { note, is_new })
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Perm
 /// A note, which the caller is shown.
 pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versioned<Note>, Fault> {
     let note = look_at(api, caller.user, id).await?;
-    api.shown.opens(caller.login, &note.value).await;
+    api.shown.opens(caller, &note.value).await;
     Ok(note)
 }
 

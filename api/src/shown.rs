@@ -5,6 +5,7 @@
 
 mod bases;
 mod held;
+mod portion;
 mod putting;
 mod written;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
+    access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
     note_version::NoteVersion,
@@ -29,6 +31,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 use self::{
     bases::Bases,
     held::{Entry, Held, How, Outcome, Text},
+    portion::Portion,
     written::{At, Thing},
 };
 pub(crate) use self::{putting::to_its_end, written::Written};
@@ -38,6 +41,13 @@ const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(
 
 /// Of one answer so much text is remembered; of the rest it is known which it was.
 const OF_AN_ANSWER: usize = 1 << 20;
+
+/// Of what one person is shown so much is kept anew within the hour: who reads more makes nobody else's texts
+/// forgotten, only their own.
+const OF_A_PERSON: usize = 8 << 20;
+
+/// People of whom it is known how much that was.
+const PEOPLE: u64 = 100_000;
 
 /// More versions than anybody makes within the hour, one in five minutes.
 const WITHIN_THE_HOUR: usize = 20;
@@ -70,6 +80,7 @@ pub(crate) struct ShownTexts {
     turns: [Mutex<()>; AT_ONCE],
     /// Puts of one sign-in into one note, one after the other: the next may have been made from this.
     putting: Cache<Reader, Arc<Mutex<()>>>,
+    portions: Cache<UserId, Arc<Portion>>,
 }
 
 /// A put, and which texts its bases are.
@@ -119,27 +130,30 @@ impl ShownTexts {
             under_way: under_way.build(),
             turns: [const { Mutex::const_new(()) }; AT_ONCE],
             putting: Cache::builder().max_capacity(UNDER_WAY).time_to_idle(IDLE).build(),
+            portions: Cache::builder().max_capacity(PEOPLE).time_to_idle(BOUNDS.kept_for).build(),
         }
     }
 
     /// The sign-in is shown these among others. What it has put may not be in there yet.
     pub(crate) async fn lists<'a, T: Into<Written<'a>>>(
         &self,
-        login: LoginId,
+        caller: Caller,
         notes: impl Iterator<Item = T>,
     ) {
-        self.remember(login, notes.map(Into::into).collect(), &How::Listed).await;
+        self.remember(caller, notes.map(Into::into).collect(), &How::Listed).await;
     }
 
     /// The sign-in is shown the note, or the todo, that it asked for.
-    pub(crate) async fn opens(&self, login: LoginId, note: impl Into<Written<'_>>) {
-        self.remember(login, vec![note.into()], &How::Opened).await;
+    pub(crate) async fn opens(&self, caller: Caller, note: impl Into<Written<'_>>) {
+        self.remember(caller, vec![note.into()], &How::Opened).await;
     }
 
-    async fn remember(&self, login: LoginId, notes: Vec<Written<'_>>, how: &How) {
+    async fn remember(&self, caller: Caller, notes: Vec<Written<'_>>, how: &How) {
         if notes.is_empty() {
             return;
         }
+        let login = caller.login;
+        let portion = self.portions.get_with(caller.user, Arc::default);
         let _turn = self.turn(login).await;
         let keys: Vec<_> = notes.iter().map(|note| Reader(login, note.id).held()).collect();
         let found = self.recent.find(&keys).await;
@@ -154,7 +168,10 @@ impl ShownTexts {
                 values.push(self.kept(Reader(login, note.id), held));
             }
             let key = text_key(note.id, &text);
-            if note.text.len() <= room && !self.recent.is_left(&key) {
+            if note.text.len() <= room
+                && !self.recent.is_left(&key)
+                && portion.takes(note.text.len(), self.clock.now())
+            {
                 room -= note.text.len();
                 values.push((key, Bytes::copy_from_slice(note.text.as_bytes())));
             }

@@ -111,7 +111,7 @@ fn wanted_room(place: Place, now: Option<RoomId>) -> Result<Option<RoomId>, Faul
 /// is missing is set.
 pub(crate) async fn create(api: &Api, caller: Caller, draft: Draft) -> Result<Created, Fault> {
     let created = create_unseen(api, caller.user, draft).await?;
-    api.shown.opens(caller.login, &created.todo.value).await;
+    api.shown.opens(caller, &created.todo.value).await;
     Ok(created)
 }
 
@@ -257,7 +257,7 @@ pub(crate) async fn follow_all(api: &Api, user: UserId) -> Result<(), Fault> {
 /// A todo, which the caller is shown.
 pub(crate) async fn show(api: &Api, caller: Caller, id: TodoId) -> Result<Versioned<Todo>, Fault> {
     let todo = look_at(api, caller.user, id).await?;
-    api.shown.opens(caller.login, &todo.value).await;
+    api.shown.opens(caller, &todo.value).await;
     Ok(todo)
 }
 
@@ -311,13 +311,13 @@ pub(crate) async fn revise(
             Some(text) => {
                 api.shown.put(caller.login, (&now.value).into(), &text, (None, true)).await;
             }
-            None => api.shown.opens(caller.login, &now.value).await,
+            None => api.shown.opens(caller, &now.value).await,
         }
         return Ok(now);
     }
     let Some(text) = revision.change.text.take() else {
         let now = revise_anywhere(api, caller, id, (revision, None)).await?;
-        api.shown.opens(caller.login, &now.value).await;
+        api.shown.opens(caller, &now.value).await;
         return Ok(now);
     };
     let api = api.clone();
@@ -416,7 +416,7 @@ pub(crate) async fn act(
             done => {
                 let now = done?;
                 // Who ticks it may have its text open.
-                api.shown.lists(caller.login, now.iter().map(|now| &now.value)).await;
+                api.shown.lists(caller, now.iter().map(|now| &now.value)).await;
                 return Ok(now);
             }
         }

@@ -168,7 +168,7 @@ pub(super) async fn list(
     let query = paging.of("owner").equal(caller.user);
     let mut page = api.store.records::<Note>().page(query).await.map_err(refused)?;
     page.items = api.documents.listed(page.items).await?;
-    api.shown.lists(caller.login, page.items.iter().map(|note| &note.value)).await;
+    api.shown.lists(caller, page.items.iter().map(|note| &note.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }
 
@@ -185,7 +185,7 @@ pub(super) async fn list_in_room(
     page.items = api.documents.listed(page.items).await?;
     let is_shown = |note: &Versioned<Note>| note.is_shared || note.owner_id == caller.user;
     page.items.retain(|note| note.room_id == Some(room) && is_shown(note));
-    api.shown.lists(caller.login, page.items.iter().map(|note| &note.value)).await;
+    api.shown.lists(caller, page.items.iter().map(|note| &note.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }
 

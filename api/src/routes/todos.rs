@@ -194,7 +194,7 @@ pub(super) async fn list(
         let permission = api.accounts.document_permission(caller.user, row.list).await?;
         items.extend((permission > Permission::None).then_some(row));
     }
-    api.shown.lists(caller.login, items.iter().map(|todo| &todo.value)).await;
+    api.shown.lists(caller, items.iter().map(|todo| &todo.value)).await;
     Ok(Listed::of(items, page.next_cursor))
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn list_of_room(
     todos::follow(api, list).await?;
     let query = paging.of("list").equal(list);
     let page = api.store.records::<Todo>().page(query).await.map_err(refused)?;
-    api.shown.lists(caller.login, page.items.iter().map(|todo| &todo.value)).await;
+    api.shown.lists(caller, page.items.iter().map(|todo| &todo.value)).await;
     Ok(Listed::of(page.items, page.next_cursor))
 }
 
