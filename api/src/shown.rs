@@ -15,8 +15,10 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
+    Timestamp,
     access::Caller,
     clock::Clock,
+    document::DocumentId,
     ids::{LoginId, UserId},
     note_version::NoteVersion,
 };
@@ -280,11 +282,32 @@ impl ShownTexts {
     ) -> bool {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let settles = held.is_in_doubt(is_under_way) && self.is_only_theirs(user, note).await;
+        let has_unknown = held.has_unknown(is_under_way);
+        let lacks = match held.lacks_until() {
+            Some(until) => self.has_come(note, held.newest_seq(), until).await,
+            None => false,
+        };
+        if !lacks {
+            held.is_complete();
+        }
+        let settles = (has_unknown || lacks) && self.is_only_theirs(user, note).await;
         if settles {
             *held = Held::default();
         }
         settles
+    }
+
+    /// Whether anything came into a note after this update and until then: it may have been put.
+    async fn has_come(&self, note: Written<'_>, seq: Option<u64>, until: Timestamp) -> bool {
+        let (At::Note(id, now, _), Some(seq)) = (note.at, seq) else { return true };
+        if now <= seq {
+            return false;
+        }
+        let since = self.store.log().read(DocumentId::Note(id), seq + 1, 1).await;
+        // What is not in the log any more may have come at any time.
+        since.map_or(true, |since| {
+            since.first().is_none_or(|first| first.seq > seq + 1 || first.at <= until)
+        })
     }
 
     /// What a sign-in holds, as it is kept from now on.

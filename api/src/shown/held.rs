@@ -64,9 +64,9 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-/// The oldest first, when something was added last, and whether something may be missing.
+/// The oldest first, when something was added last, and until when something may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held(Vec<Entry>, Option<Timestamp>, bool);
+pub(super) struct Held(Vec<Entry>, Option<Timestamp>, Option<Timestamp>);
 
 impl Held {
     /// The newest first.
@@ -139,19 +139,39 @@ impl Held {
         self.1 = Some(now);
     }
 
-    /// It is read now, when nothing was forgotten for so long: what came after it was written may have been.
+    /// It is read now, when nothing was forgotten for so long: what came between when it was written and then may
+    /// have been.
     pub(super) fn read_at(&mut self, now: Timestamp, complete_for: Duration) {
-        self.2 |= !self.0.is_empty() && self.1.is_none_or(|at| now.since(at) > complete_for);
+        if !self.0.is_empty() && self.1.is_none_or(|at| now.since(at) > complete_for) {
+            self.2 = self.2.max(Some(now - complete_for));
+        }
     }
 
-    /// Whether something may have come that is not in here: it was forgotten, or is a put of which nobody knows
-    /// what came of it.
-    pub(super) fn is_in_doubt(&self, is_known: impl Fn(&str) -> bool) -> bool {
-        let is_unknown = |one: &Entry| match (&one.text, &one.how) {
+    /// Until when something may have come that is not in here, since it was forgotten.
+    pub(super) fn lacks_until(&self) -> Option<Timestamp> {
+        self.2
+    }
+
+    /// Nothing is missing.
+    pub(super) fn is_complete(&mut self) {
+        self.2 = None;
+    }
+
+    /// Up to which update of its note it is known.
+    pub(super) fn newest_seq(&self) -> Option<u64> {
+        let seq = |one: &Entry| match one.text {
+            Text::After(seq) => Some(seq),
+            _ => None,
+        };
+        self.0.iter().filter_map(seq).max()
+    }
+
+    /// Whether there is a put of which nobody knows what came of it.
+    pub(super) fn has_unknown(&self, is_known: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().any(|one| match (&one.text, &one.how) {
             (Text::Put(hash), How::Put(Outcome::Unknown(None))) => !is_known(hash),
             _ => false,
-        };
-        self.2 || self.0.iter().any(is_unknown)
+        })
     }
 
     /// These texts are kept no more.
@@ -221,23 +241,23 @@ mod tests {
     #[test]
     fn what_came_after_it_was_written_may_have_been_forgotten() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        let nobody = |_: &str| false;
         let mut held = Held::default();
         held.read_at(at(50), Duration::ZERO);
-        assert!(!held.is_in_doubt(nobody), "nothing is held");
+        assert_eq!(held.lacks_until(), None, "nothing is held");
         held.shows(Text::After(1), How::Opened, 10);
         held.written_at(at(50));
         held.read_at(at(60), Duration::from_secs(10));
-        assert!(!held.is_in_doubt(nobody));
+        assert_eq!(held.lacks_until(), None);
         held.puts("a", 10);
-        assert!(held.is_in_doubt(nobody) && !held.is_in_doubt(|hash| hash == "a"));
+        assert!(held.has_unknown(|_| false) && !held.has_unknown(|hash| hash == "a"));
         held.put(("a", 10), Outcome::Answered, None, (Text::After(2), 10));
         held.written_at(at(60));
+        assert_eq!((held.has_unknown(|_| false), held.newest_seq()), (false, Some(2)));
         held.read_at(at(70), Duration::from_secs(9));
-        assert!(held.is_in_doubt(nobody), "a node may have put something since");
+        assert_eq!(held.lacks_until(), Some(at(61)), "a node may have put something since");
         held.written_at(at(70));
         held.read_at(at(71), Duration::from_secs(10));
-        assert!(held.is_in_doubt(nobody), "and nobody has told it since");
+        assert_eq!(held.lacks_until(), Some(at(61)), "and nobody has told it since");
     }
 
     #[test]
