@@ -153,9 +153,10 @@ impl Outbox {
         self.drained.notify_one();
     }
 
-    /// Nothing is written until [`Self::release`]: what the person may see is to be asked.
-    pub(crate) fn hold(&self) {
-        self.queue().held = true;
+    /// Nothing is written until [`Self::release`], if so: what the person may see is to be asked.
+    pub(crate) fn hold_if(&self, is_in_doubt: impl FnOnce() -> bool) {
+        let mut queue = self.queue();
+        queue.held |= is_in_doubt();
     }
 
     /// Goes on writing.

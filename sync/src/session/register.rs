@@ -24,6 +24,9 @@ use crate::{
 /// Sign-ins that one socket may speak for.
 const LOGINS: usize = 64;
 
+/// For so long what has waited is written before it is held again.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Access that could not be asked for is asked for again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -40,6 +43,8 @@ struct Entry {
     recheck: Notify,
     /// How often a change of access was told that may concern it.
     told: AtomicU64,
+    /// Up to which of these access was asked for.
+    asked: AtomicU64,
 }
 
 /// A socket that is known to the register for as long as this lives.
@@ -65,6 +70,7 @@ impl Registered {
             documents: Mutex::default(),
             recheck: Notify::new(),
             told: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
         });
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
@@ -103,10 +109,20 @@ impl Registered {
         self.asking.store(self.entry.told.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// Access was asked for: what waits may be shown, unless it has changed again.
+    /// Access was asked for after it had changed: what waits may be shown. When it has changed again since, that
+    /// is asked for next, and nothing is written meanwhile, after a moment in which everybody's changes of the
+    /// settings of a room would otherwise silence all who are in it.
     pub(super) fn rechecked(&self) {
-        if self.entry.told.load(Ordering::SeqCst) == self.asking.load(Ordering::SeqCst) {
-            self.entry.outbox.release();
+        self.entry.asked.store(self.asking.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.entry.outbox.release();
+        if self.entry.is_in_doubt() {
+            let entry = Arc::downgrade(&self.entry);
+            tokio::spawn(async move {
+                tokio::time::sleep(BREATH).await;
+                if let Some(entry) = entry.upgrade() {
+                    entry.outbox.hold_if(|| entry.is_in_doubt());
+                }
+            });
         }
     }
 
@@ -171,14 +187,19 @@ impl Register {
 
     fn ask_again(&self, concerns: impl Fn(&Entry) -> bool) {
         self.each(concerns, |entry| {
-            entry.outbox.hold();
             entry.told.fetch_add(1, Ordering::SeqCst);
+            entry.outbox.hold_if(|| true);
             entry.recheck.notify_one();
         });
     }
 }
 
 impl Entry {
+    /// Whether access may have changed since it was asked for.
+    fn is_in_doubt(&self) -> bool {
+        self.asked.load(Ordering::SeqCst) < self.told.load(Ordering::SeqCst)
+    }
+
     fn speaks_for(&self, concerns: impl Fn(&Caller) -> bool) -> bool {
         locked(&self.callers).iter().any(concerns)
     }

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use flate2::{
 };
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use studyhall_schema::{Timestamp, clock::Clock};
+use tokio::runtime::Handle;
 
 use super::{Shared, lock};
 
@@ -27,6 +28,9 @@ const PACKED_FROM: usize = 512;
 
 /// What is packed together beyond this would keep others waiting.
 const ASIDE_FROM: usize = 64 << 10;
+
+/// How often it is seen whether Redis still has what it had.
+const WATCH: Duration = Duration::from_millis(500);
 
 /// How an entry begins.
 const PLAIN: u8 = 0;
@@ -48,7 +52,7 @@ pub struct Recent {
     own: Cache<String, Left>,
     /// What was left here until then may be gone: this process began then, or its oldest went.
     complete_since: Arc<AtomicI64>,
-    remote: Option<Remote>,
+    remote: Option<Arc<Remote>>,
 }
 
 /// What was asked for.
@@ -99,8 +103,11 @@ impl Recent {
         let own = own.eviction_policy(EvictionPolicy::lru()).time_to_live(bounds.kept_for).build();
         let remote = shared.map(|shared| {
             let lost_at = Mutex::new(Timestamp::default());
-            Remote { name, shared, has_gap: AtomicBool::new(false), lost_at }
+            Arc::new(Remote { name, shared, has_gap: AtomicBool::new(false), lost_at })
         });
+        if let (Some(remote), Ok(runtime)) = (&remote, Handle::try_current()) {
+            runtime.spawn(watch(Arc::downgrade(remote), bounds));
+        }
         Self { bounds, clock, own, complete_since, remote }
     }
 
@@ -170,6 +177,26 @@ impl Recent {
             }
         }
         values
+    }
+}
+
+/// Sees to it that Redis counts from when it lost everything, or a node could not tell it something: not from
+/// when somebody asks next, before whom much may have come.
+async fn watch(remote: Weak<Remote>, bounds: Bounds) {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        let Some(remote) = remote.upgrade() else { return };
+        let (name, link) = (remote.name, &remote.shared.link);
+        if remote.has_gap.swap(false, Ordering::SeqCst) {
+            let told = link.ask(async |redis| redis.leave_recent(name, bounds, true, &[]).await);
+            if told.await.is_err() {
+                remote.has_gap.store(true, Ordering::SeqCst);
+            }
+        } else {
+            let kept_for = bounds.kept_for;
+            // Whoever asks while Redis is away knows that nothing is known.
+            let _ = link.ask(async |redis| redis.find_recent(name, kept_for, &[]).await).await;
+        }
     }
 }
 
