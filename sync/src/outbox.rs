@@ -133,8 +133,7 @@ impl Outbox {
 
     /// Whether content would be queued now.
     pub(crate) fn has_room(&self) -> bool {
-        let queue = self.queue();
-        !queue.held && queue.bytes < CONTENT_BYTES
+        self.queue().bytes < CONTENT_BYTES
     }
 
     /// Closes the socket after what is queued; at once when it is for good. The first reason counts, and
