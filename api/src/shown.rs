@@ -272,8 +272,9 @@ impl ShownTexts {
         Putting { put, texts }
     }
 
-    /// Whether what is held may lack what the sign-in has put since, at a node that died or while Redis was
-    /// away, and nobody else wrote within the hour: then the note as it is is what they have made of it.
+    /// Whether the note as it is is what the sign-in has made of it, though that is not among what is held: a put
+    /// of theirs at a node that died; or what may have been put while Redis was away, where nobody else wrote
+    /// within the hour.
     async fn settles(
         &self,
         (login, user): (LoginId, UserId),
@@ -282,7 +283,11 @@ impl ShownTexts {
     ) -> bool {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let has_unknown = held.has_unknown(is_under_way);
+        let unknown = held.unknown(is_under_way);
+        let keys: Vec<_> = unknown.map(|hash| text_key(note.id, &Text::Put(hash))).collect();
+        // A put of which nobody knows what came of it has come to this, if the text is just so.
+        let was_put = self.recent.find_fixed(&keys).await;
+        let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
         let lacks = match held.lacks_until() {
             Some(until) => self.has_come(note, held.newest_seq(), until).await,
             None => false,
@@ -290,7 +295,7 @@ impl ShownTexts {
         if !lacks {
             held.is_complete();
         }
-        let settles = (has_unknown || lacks) && self.is_only_theirs(user, note).await;
+        let settles = was_put || (lacks && self.is_only_theirs(user, note).await);
         if settles {
             *held = Held::default();
         }

@@ -166,11 +166,13 @@ impl Held {
         self.0.iter().filter_map(seq).max()
     }
 
-    /// Whether there is a put of which nobody knows what came of it.
-    pub(super) fn has_unknown(&self, is_known: impl Fn(&str) -> bool) -> bool {
-        self.0.iter().any(|one| match (&one.text, &one.how) {
-            (Text::Put(hash), How::Put(Outcome::Unknown(None))) => !is_known(hash),
-            _ => false,
+    /// Puts of which nobody knows what came of them, by their hashes.
+    pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(move |one| match (&one.text, &one.how) {
+            (Text::Put(hash), How::Put(Outcome::Unknown(None))) if !is_known(hash) => {
+                Some(hash.clone())
+            }
+            _ => None,
         })
     }
 
@@ -249,10 +251,11 @@ mod tests {
         held.read_at(at(60), Duration::from_secs(10));
         assert_eq!(held.lacks_until(), None);
         held.puts("a", 10);
-        assert!(held.has_unknown(|_| false) && !held.has_unknown(|hash| hash == "a"));
+        assert_eq!(held.unknown(|_| false).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(held.unknown(|hash| hash == "a").count(), 0);
         held.put(("a", 10), Outcome::Answered, None, (Text::After(2), 10));
         held.written_at(at(60));
-        assert_eq!((held.has_unknown(|_| false), held.newest_seq()), (false, Some(2)));
+        assert_eq!((held.unknown(|_| false).count(), held.newest_seq()), (0, Some(2)));
         held.read_at(at(70), Duration::from_secs(9));
         assert_eq!(held.lacks_until(), Some(at(61)), "a node may have put something since");
         held.written_at(at(70));
