@@ -35,8 +35,11 @@ struct Wanted {
     edit: EditId,
     by: UserId,
     change: Change,
-    /// The read of the log that it waits for.
-    read: Option<u64>,
+    /// How many reads of the log had been asked for when it came: one that was asked for later has all that
+    /// was in the log then.
+    came: u64,
+    /// It came to nothing, and waits for such a read.
+    in_doubt: bool,
 }
 
 /// What comes of making an edit.
@@ -62,13 +65,12 @@ impl Edits {
     /// Whether one could be started, after so many reads of the log.
     pub(super) fn has_next(&self, ended: u64) -> bool {
         let next = self.queue.front();
-        self.running.is_none()
-            && next.is_some_and(|next| next.read.is_none_or(|read| read <= ended))
+        self.running.is_none() && next.is_some_and(|next| !next.in_doubt || next.came < ended)
     }
 
     /// Whether the next one waits for a read of the log that was not asked for yet.
     pub(super) fn wants_read(&self, asked: u64) -> bool {
-        self.queue.front().is_some_and(|next| next.read.is_some_and(|read| read > asked))
+        self.queue.front().is_some_and(|next| next.in_doubt && next.came >= asked)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,8 +80,7 @@ impl Edits {
     /// The edit with this ordinal is made once more, before all others. Whether there is one.
     pub(super) fn make_again(&mut self, ordinal: u64) -> bool {
         let lost = self.running.take_if(|running| running.1 == ordinal);
-        let Some((mut wanted, _)) = lost else { return false };
-        wanted.read = None;
+        let Some((wanted, _)) = lost else { return false };
         self.queue.push_front(wanted);
         true
     }
@@ -94,7 +95,8 @@ impl<E: Engine> Document<E> {
         effects: &mut Vec<Effect>,
     ) {
         if self.edits.queue.len() < self.limits.edits {
-            self.edits.queue.push_back(Wanted { edit, by, change, read: None });
+            let came = self.reads.asked;
+            self.edits.queue.push_back(Wanted { edit, by, change, came, in_doubt: false });
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
         }
@@ -121,8 +123,8 @@ impl<E: Engine> Document<E> {
             Ok(Made::Accepted | Made::There) => false,
             Err(reason) => *reason != Refusal::Overloaded,
         };
-        if is_in_doubt && wanted.read.is_none() && !self.limits.alone {
-            wanted.read = Some(self.reads.asked + 1);
+        if is_in_doubt && wanted.came >= self.reads.ended && !self.limits.alone {
+            wanted.in_doubt = true;
             self.edits.queue.push_front(wanted);
             return self.ask_unless_asked(effects);
         }

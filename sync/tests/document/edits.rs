@@ -79,3 +79,35 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     assert_eq!(paused(&told), Some(false));
     assert!(!stage.core.is_unsaved());
 }
+
+#[test]
+fn edits_that_wait_for_the_log_share_a_read_of_it() {
+    let mut stage = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
+    let ada = Person::new(1);
+    let mut came = Vec::new();
+    for edit in 1..=20 {
+        came.extend(stage.input(Input::Edit {
+            edit: EditId(edit),
+            by: ada.user,
+            change: puts(""),
+        }));
+    }
+    let asks = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::ReadLog)).count()
+    };
+    let ended = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::EditDone { .. })).count()
+    };
+    assert_eq!((ended(&came), asks(&came)), (0, 1));
+    // The first one's read began before the others came: they need one more, and all the same one.
+    let mut told = stage.input(Input::Missed { entries: vec![], all: true });
+    while stage.core.has_next_edit() {
+        told.extend(stage.input(Input::Tick));
+    }
+    assert_eq!((ended(&told), asks(&told)), (1, 1));
+    let mut told = stage.input(Input::Missed { entries: vec![], all: true });
+    while stage.core.has_next_edit() {
+        told.extend(stage.input(Input::Tick));
+    }
+    assert_eq!((ended(&told), asks(&told)), (19, 0));
+}
