@@ -24,6 +24,9 @@ const EXPIRY: Duration = Duration::from_secs(2);
 const PROJECTION: Duration = Duration::from_millis(500);
 /// A document that cannot leave memory yet is looked at again after so long.
 const LINGER: Duration = Duration::from_millis(200);
+/// Where others write rows as well they are compared whole when so many looks into the log have passed: what
+/// a node that was killed has begun to write has come by then.
+const COMPARED_AFTER: u32 = 3;
 /// A failed projection or compaction is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
 /// And so long where the snapshot is not what the document is.
@@ -52,6 +55,9 @@ pub(super) struct Upkeep {
     next_poll: Option<Instant>,
     project: Option<Instant>,
     projecting: bool,
+    /// When the rows of a list are to be compared whole.
+    compare: Option<Instant>,
+    comparing: bool,
     /// The document is to end, and what is written now is its last row.
     is_last: bool,
     /// What the row shows; `None` when it was not looked at yet.
@@ -111,6 +117,8 @@ impl Upkeep {
             // The row may be behind what a crash left in the log.
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
+            compare: None,
+            comparing: false,
             is_last: false,
             projected_seq: None,
             kept: Kept::default(),
@@ -126,8 +134,9 @@ impl Upkeep {
 
     /// When there is something to do next.
     pub(super) fn due(&self) -> Instant {
-        let project = self.project.filter(|_| !self.projecting);
-        let dues = [self.tick, self.expiry, self.idle, self.next_poll, project];
+        let rows = [self.project, self.compare].into_iter().flatten().min();
+        let rows = rows.filter(|_| !self.projecting);
+        let dues = [self.tick, self.expiry, self.idle, self.next_poll, rows];
         let far = Instant::now() + Duration::from_hours(1);
         dues.into_iter().flatten().min().unwrap_or(far)
     }
@@ -183,6 +192,11 @@ impl<E: Engine> Actor<E> {
             self.look_at_log();
         }
         if self.upkeep.project.is_some_and(|due| due <= now) {
+            self.project();
+        }
+        if !self.upkeep.projecting && passed(&mut self.upkeep.compare, now) {
+            self.upkeep.kept.forget_written();
+            self.upkeep.comparing = true;
             self.project();
         }
         if passed(&mut self.upkeep.idle, now) {
@@ -351,10 +365,15 @@ impl<E: Engine> Actor<E> {
 
     pub(super) fn projected(&mut self, result: Result<Written, SyncFault>) {
         self.upkeep.projecting = false;
+        let has_compared = std::mem::take(&mut self.upkeep.comparing);
         match result {
             Ok(Written { seq, overtaken: false }) => {
                 self.upkeep.projected_seq = Some(seq);
                 self.upkeep.kept.written(seq);
+                let poll = self.upkeep.poll.filter(|_| self.upkeep.kind == DocumentKind::Todos);
+                if let Some(poll) = poll.filter(|_| !has_compared) {
+                    self.upkeep.compare = Some(Instant::now() + poll * COMPARED_AFTER);
+                }
             }
             _ if self.stopping.is_some() => {} // the next start does it
             Ok(_) | Err(_) => {

@@ -69,6 +69,11 @@ impl Kept {
         self.written = Some(seq);
     }
 
+    /// Somebody else may have written them: the next time they are read.
+    pub(crate) fn forget_written(&mut self) {
+        self.written = None;
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -98,8 +103,11 @@ pub(super) async fn write(
         }
         _ => difference(store, record, seq, &list.items).await?,
     };
-    let Difference { missing, stale, gone, replaced } = difference;
-    let gone: Vec<_> = gone.into_iter().filter(|row| row.projected_seq <= seq).collect();
+    let Difference { missing, stale, mut gone, replaced } = difference;
+    gone.retain(|row| row.projected_seq <= seq);
+    if followed == seq && missing.is_empty() && stale.is_empty() && gone.is_empty() {
+        return Ok(false);
+    }
     let loses = !gone.is_empty() || !replaced.is_empty();
     let room = if loses { room(store, record).await? } else { None };
     for row in replaced {

@@ -184,6 +184,26 @@ async fn what_somebody_puts_in_the_place_of_anothers_todo_is_theirs_and_the_todo
 }
 
 #[tokio::test]
+async fn a_row_that_a_killed_node_wrote_too_late_goes_by_itself() {
+    let desk = rooms_desk().await;
+    let make = |list: &mut contents::TodoList<'_, dyn MapsMut + '_>| list.make(todo(1), &new("x"));
+    desk.documents.edit_todos(list(7), ada(), make).await.unwrap();
+    let late = desk.row(list(7), 1).await.unwrap();
+    let key = todo(1).to_string();
+    desk.writes(list(7), ada(), move |maps| maps.remove("todos", &key)).await;
+    assert_eq!(desk.row(list(7), 1).await, None);
+    // The other node had begun to write it when the todo was still there.
+    desk.store.records::<Todo>().insert(late).await.unwrap();
+    for _ in 0..200 {
+        if desk.row(list(7), 1).await.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody gets rid of a todo that is not in the list");
+}
+
+#[tokio::test]
 async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
     let desk = rooms_desk().await;
     let made =
