@@ -99,3 +99,27 @@ test("somebody's thousands of changes side by side keep nobody from writing", as
   await ada.send("PUT", `/notes/${note.id}`, { text: "Ada's" });
   assert.ok(A.getHeads(shared.handle.doc()).length < 300);
 });
+
+test("a page of one letter, more than anybody types, is left out, and nobody pays for it", async (t) => {
+  const { ada, note, shared, goesOn } = await scene(t);
+  shared.handle.change((doc) => A.splice(doc, ["content"], 0, 0, "a".repeat(400_000)));
+  await goesOn();
+  await goesOn();
+  assert.equal(shared.isSaved, false, "nobody says that it is saved");
+  assert.equal((await ada.send("GET", `/notes/${note.id}`)).text, "Hello");
+});
+
+test("what is undone where the text was formatted since is saved, and all that comes after", async (t) => {
+  const { ada, note, shared, goesOn } = await scene(t);
+  shared.write(" wide world");
+  await shared.saved();
+  const before = shared.handle.heads();
+  shared.handle.change((doc) => A.mark(doc, ["content"], { start: 0, end: 5, expand: "both" }, "bold", true));
+  await shared.saved();
+  shared.handle.changeAt(before, (doc) => A.splice(doc, ["content"], 0, 0, "U"));
+  await shared.saved();
+  shared.write(" and on");
+  await shared.saved();
+  await goesOn();
+  assert.equal((await ada.send("GET", `/notes/${note.id}`)).text, "UHello wide world and on");
+});

@@ -22,6 +22,13 @@ class Phone {
   constructor(url, options) {
     // Five seconds is what a person waits; a test need not.
     this.adapter = new WebSocketClientAdapter(url, 100);
+    // It throws what befalls a socket that is reset while it opens, as when a node is killed then: it goes on.
+    const { connect } = this.adapter;
+    this.adapter.connect = (...who) => {
+      connect.apply(this.adapter, who);
+      this.adapter.socket.removeEventListener("error", this.adapter.onError);
+      this.adapter.socket.addEventListener("error", () => {});
+    };
     this.repo = new Repo({ network: [this.adapter], ...options });
     this.repo.networkSubsystem.on("peer", ({ peerMetadata }) => {
       this.storageId = peerMetadata.storageId;
@@ -30,10 +37,9 @@ class Phone {
     this.repo.networkSubsystem.on("peer-disconnected", () => (this.online = false));
   }
 
-  /** For good: an adapter whose socket goes while it opens has nobody who listens to its error. */
+  /** For good. */
   close() {
     this.adapter.connect = () => {};
-    this.adapter.socket?.addEventListener("error", () => {});
     this.adapter.disconnect();
   }
 
