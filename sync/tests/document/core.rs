@@ -4,7 +4,7 @@ use bytes::Bytes;
 use studyhall_schema::access::Permission;
 use studyhall_store::{
     StoreError,
-    log::{Entry, LoggedUpdate, Outcome},
+    log::{Entry, LONGEST_UPDATE, LoggedUpdate, Outcome},
 };
 use studyhall_sync::document::{Applied, Effect, Input, Limits, PeerId, Refusal, Yjs};
 use yrs::{Text, Transact};
@@ -433,4 +433,37 @@ fn of_a_stored_copy_with_a_few_words_more_only_those_are_written() {
     assert_eq!(acks(&stored, &ben), 2);
     ada.hears(shown(&stored).expect("it is shown"));
     assert_eq!((ada.reads(), ada.reads().len()), (ben.reads(), 20_008));
+}
+
+#[test]
+fn what_the_store_can_never_take_is_refused_and_nobody_waits_for_it() {
+    let (mut stage, ada, ben) = cast();
+    assert!(appended(&stage.sends(&ada, ada.types("a page that is too long"))).is_some());
+    let waits = stage.sends(&ben, ben.types("Ben's word"));
+    assert!(appended(&waits).is_none() && refusal(&waits).is_none());
+    let invalid = StoreError::Invalid("an update is longer than it takes".into());
+    let told = stage.input(Input::Outcome(Outcome::Failed(invalid)));
+    let refused = told.iter().find_map(|effect| match effect {
+        Effect::Refuse { peer, reason } => Some((*peer, *reason)),
+        _ => None,
+    });
+    assert_eq!(refused, Some((ada.peer(), Refusal::DocumentFull)));
+    let append = appended(&told).expect("what waited is on its way");
+    assert_eq!((append.seq, append.updates.len()), (1, 1));
+    let stored = stage.stored();
+    assert_eq!((acks(&stored, &ada), acks(&stored, &ben)), (0, 1));
+    assert_eq!(text_of(stage.core.state().doc()), "Ben's word");
+    assert!(!stage.core.is_unsaved());
+}
+
+#[test]
+fn an_update_longer_than_any_store_takes_is_refused_when_it_comes() {
+    let roomy = Limits { hard_bytes: usize::MAX, hard_memory: u64::MAX, ..Limits::default() };
+    let mut stage = Stage::<Yjs>::with_limits(roomy);
+    let (ada, ben) = (Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.joins(&ben, Permission::Write);
+    let sent = stage.sends(&ada, ada.types(&"a".repeat(LONGEST_UPDATE)));
+    assert_eq!((refusal(&sent), appended(&sent).is_none()), (Some(Refusal::DocumentFull), true));
+    assert!(appended(&stage.sends(&ben, ben.types("Ben's word"))).is_some());
 }
