@@ -65,6 +65,7 @@ export class Studyhall {
   private readonly url: string;
   private readonly channel: BroadcastChannel | null;
   private signedIn: SignedIn | null = null;
+  private paying: Promise<void> | null = null;
 
   private constructor(private readonly options: Options) {
     const inBrowser = typeof document !== "undefined";
@@ -180,6 +181,8 @@ export class Studyhall {
   }
 
   private async enter(answer: LoginAnswer): Promise<Person> {
+    // What was left to do of a logout would end this login, and take what is written from now on.
+    await this.options.storage.delete(LOGOUT_OWED);
     await this.tokens.keep(answer);
     await putJson(this.options.storage, PERSON, answer.user);
     await this.follow();
@@ -222,8 +225,13 @@ export class Studyhall {
     this.state.set({ person, over: false });
   }
 
-  /** Finishes a logout: removes what is kept here, then tells the server, now or later. */
-  private async payLogout(): Promise<void> {
+  /** Finishes a logout: removes what is kept here, then tells the server, now or later; once at a time. */
+  private payLogout(): Promise<void> {
+    this.paying ??= this.settleOwed().finally(() => (this.paying = null));
+    return this.paying;
+  }
+
+  private async settleOwed(): Promise<void> {
     const owed = await getJson<OwedLogout>(this.options.storage, LOGOUT_OWED);
     if (!owed) return;
     if (owed.person) await drop(this.options.storage, `user/${owed.person}/`);

@@ -104,6 +104,28 @@ describe("logging out", () => {
     expect(again.who.get().person).toBeNull();
     await again.close();
   });
+
+  it("that the server was never told of takes nothing of what is written after the next login", async () => {
+    const { server, storage, hall } = await signedIn();
+    server.script = ({ path }) => (path === "/auth/logout" ? refused(503, "unavailable") : undefined);
+    await hall.logout();
+    await hall.login(credentials);
+    server.down = true;
+    const note = await hall.notes.create({ title: "kept here" });
+    await hall.close();
+
+    server.script = () => undefined;
+    const again = await openHall(server, storage);
+    again.retry();
+    await until(() => again.reach.get() === "offline");
+    expect((await again.notes.list()).value).toMatchObject([{ id: note, title: "kept here" }]);
+    server.down = false;
+    again.retry();
+    await until(() => posted(server).length === 1);
+    expect(posted(server).map((body) => body?.["id"])).toEqual([note]);
+    expect(again.who.get().person?.username).toBe("ada");
+    await again.close();
+  });
 });
 
 it("shows the last list when the server is away, and says that it is old", async () => {
