@@ -167,6 +167,7 @@ impl ShownTexts {
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
                 held.shows(text.clone(), how.clone(), note.text.len());
+                note.place(&mut held);
                 values.push(self.kept(Reader(login, note.id), held));
             }
             let key = text_key(note.id, &text);
@@ -208,6 +209,7 @@ impl ShownTexts {
         let mut held = self.held(reader).await.0;
         let now = note.name();
         held.put((&hash, put.len()), outcome, base.as_ref(), (now.clone(), note.text.len()));
+        note.place(&mut held);
         let left = |text: &Text, bytes: &str| {
             (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
         };
@@ -255,6 +257,7 @@ impl ShownTexts {
             let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());
+            note.place(&mut held);
             let base = Base { text: note.text.to_owned(), ..Base::default() };
             bases.found.insert(0, (now, base));
             has_forgotten_base = false;
@@ -289,7 +292,7 @@ impl ShownTexts {
         let was_put = self.recent.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
         let lacks = match held.lacks_until() {
-            Some(until) => self.has_come(note, held.newest_seq(), until).await,
+            Some(until) => self.has_come(note, held, until).await,
             None => false,
         };
         if !lacks {
@@ -302,17 +305,32 @@ impl ShownTexts {
         settles
     }
 
-    /// Whether anything came into a note after this update and until then: it may have been put.
-    async fn has_come(&self, note: Written<'_>, seq: Option<u64>, until: Timestamp) -> bool {
-        let (At::Note(id, now, _), Some(seq)) = (note.at, seq) else { return true };
-        if now <= seq {
-            return false;
+    /// Whether anything came into it after what is held, and until then: it may have been put and forgotten. Where
+    /// a log does not say when, what came last counts: of two, nobody's words go.
+    async fn has_come(&self, note: Written<'_>, held: &Held, until: Timestamp) -> bool {
+        let log = self.store.log();
+        match note.at {
+            At::Note(id, now, changed) => {
+                let Some(seq) = held.newest_seq() else { return true };
+                if now <= seq {
+                    return false;
+                }
+                let since = log.read(DocumentId::Note(id), seq + 1, 1).await;
+                since.map_or(true, |since| {
+                    let next = since.first().filter(|next| next.seq <= seq + 1);
+                    next.map_or(changed, |next| next.at) <= until
+                })
+            }
+            At::List { list, seq, .. } => {
+                if held.newest_in(list).is_some_and(|known| seq <= known) {
+                    return false;
+                }
+                let last = log.read(list, seq, 1).await;
+                last.map_or(true, |last| {
+                    last.first().is_some_and(|last| last.seq <= seq && last.at <= until)
+                })
+            }
         }
-        let since = self.store.log().read(DocumentId::Note(id), seq + 1, 1).await;
-        // What is not in the log any more may have come at any time.
-        since.map_or(true, |since| {
-            since.first().is_none_or(|first| first.seq > seq + 1 || first.at <= until)
-        })
     }
 
     /// What a sign-in holds, as it is kept from now on.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use studyhall_schema::Timestamp;
+use studyhall_schema::{Timestamp, document::DocumentId};
 
 /// So many of each are known, the newest.
 const LISTED: usize = 8;
@@ -64,9 +64,15 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-/// The oldest first, when something was added last, and until when something may be missing.
+/// The oldest first, when something was added last, until when something may be missing, and, of a todo, in
+/// which list it was when it was shown, and after which update of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held(Vec<Entry>, Option<Timestamp>, Option<Timestamp>);
+pub(super) struct Held(
+    Vec<Entry>,
+    Option<Timestamp>,
+    Option<Timestamp>,
+    #[serde(default)] Option<(DocumentId, u64)>,
+);
 
 impl Held {
     /// The newest first.
@@ -166,6 +172,17 @@ impl Held {
         self.0.iter().filter_map(seq).max()
     }
 
+    /// The todo was shown as it was in this list after this update.
+    pub(super) fn is_in(&mut self, list: DocumentId, seq: u64) {
+        let known = self.3.filter(|(known, _)| *known == list).map_or(0, |(_, seq)| seq);
+        self.3 = Some((list, seq.max(known)));
+    }
+
+    /// Up to which update of this list its todo is known.
+    pub(super) fn newest_in(&self, list: DocumentId) -> Option<u64> {
+        self.3.filter(|(known, _)| *known == list).map(|(_, seq)| seq)
+    }
+
     /// Puts of which nobody knows what came of them, by their hashes.
     pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(move |one| match (&one.text, &one.how) {
@@ -261,6 +278,17 @@ mod tests {
         held.written_at(at(70));
         held.read_at(at(71), Duration::from_secs(10));
         assert_eq!(held.lacks_until(), Some(at(61)), "and nobody has told it since");
+    }
+
+    #[test]
+    fn what_is_known_of_a_todo_is_so_in_its_list() {
+        let list = |number| DocumentId::Todos([number; 12]);
+        let mut held = Held::default();
+        held.is_in(list(1), 7);
+        held.is_in(list(1), 5); // by a node that is behind
+        assert_eq!((held.newest_in(list(1)), held.newest_in(list(2))), (Some(7), None));
+        held.is_in(list(2), 3);
+        assert_eq!((held.newest_in(list(1)), held.newest_in(list(2))), (None, Some(3)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use studyhall_schema::{
     todo::Todo,
 };
 
-use super::held::Text;
+use super::held::{Held, Text};
 use crate::secrets::sha256;
 
 /// What has a text.
@@ -62,6 +62,13 @@ impl<'a> From<&'a Todo> for Written<'a> {
 }
 
 impl Written<'_> {
+    /// A todo was in its list so.
+    pub(super) fn place(&self, held: &mut Held) {
+        if let At::List { list, seq, .. } = self.at {
+            held.is_in(list, seq);
+        }
+    }
+
     /// The name of this text among those of its thing. A todo goes from list to list, and is short.
     pub(super) fn name(&self) -> Text {
         match self.at {

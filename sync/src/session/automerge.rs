@@ -33,6 +33,9 @@ use crate::{
 /// Sessions of one client whose counts are kept.
 const SESSIONS: usize = 64;
 
+/// Documents that a client asks for in vain, and is told of when they are there after all.
+const MISSED: usize = 256;
+
 /// Somebody who was let in, or why nobody was: a stock client in Node takes no answer but an upgrade.
 pub(crate) async fn serve(
     node: Arc<Node>,
@@ -68,7 +71,7 @@ struct Session {
     joined: Option<Joined>,
     /// By what the client calls them.
     places: HashMap<Arc<str>, Place>,
-    /// Documents that were taken from the caller: a client that has one open asks for it no more.
+    /// Documents that were taken from the caller, or were not there: a client asks for them once.
     lost: HashMap<Arc<str>, DocumentId>,
     /// What each of the client's sessions has said to others.
     said: HashMap<Box<str>, u64>,
@@ -297,7 +300,10 @@ impl Session {
         let was_lost = self.lost.contains_key(document);
         let attached = self.places.len() + self.lost.len() - usize::from(was_lost);
         if permission == Permission::None || attached >= self.node.config.attached {
-            if !was_lost {
+            let has_room = attached < self.node.config.attached && self.lost.len() < MISSED;
+            if permission == Permission::None && has_room {
+                self.lost.insert(document.into(), id);
+            } else if !was_lost {
                 self.registered.leaves(id);
             }
             self.unavailable(document);
