@@ -186,6 +186,31 @@ test("who is let in again hears what was written meanwhile, without a word of th
   assert.equal(there.words, here.words);
 });
 
+test("who comes back while they are out is heard, and hears the others, once they are let in again", async (t) => {
+  const { ada, ben, note, here, there } = await two(t);
+  here.write("seen");
+  await there.reads("seen");
+  const path = `/notes/${note.id}`;
+  const ways = [
+    [() => ada.send("PUT", path, { is_shared: false }), () => ada.send("PUT", path, { is_shared: true })],
+    [() => ada.send("DELETE", path), () => ada.send("POST", `/trash/${note.id}/restore`)],
+  ];
+  for (const [time, [goes, returns]] of ways.entries()) {
+    await there.phone.leave();
+    await goes();
+    await until(async () => !(await ben.ask("GET", path)).ok, "he is out", 1);
+    there.write(` [ben ${time}]`);
+    await there.phone.comeBack();
+    const mine = await there.phone.open((await automergeNote(ben)).document_url);
+    mine.write("his phone is there");
+    await mine.saved(); // it has asked for the other one before
+    await returns();
+    here.write(` [ada ${time}]`);
+    await there.has(`[ada ${time}]`);
+    await here.has(`[ben ${time}]`);
+  }
+});
+
 test("a note that is deleted and restored lives on for who has it open, whether or not they type meanwhile", async (t) => {
   const { ada, ben, note, here, there } = await two(t);
   here.write("seen");

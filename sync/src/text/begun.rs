@@ -228,24 +228,25 @@ impl<'a> Newer<'a> {
     }
 }
 
-/// Where the newer text has what the older one has not. Words that stood at the same place before are not new,
-/// though their line was broken: whoever had them there has not seen anything.
+/// Where the newer text has what the older one has not. Words that went from elsewhere are not new, as where a
+/// line was broken: whoever had them before has not seen anything.
 fn added(older: &str, newer: &str) -> Vec<Range<usize>> {
-    let new = |(gone, come): (Range<usize>, Range<usize>)| {
-        let mut before: HashMap<&str, usize> = HashMap::new();
-        for word in words(&older[gone]) {
-            *before.entry(word).or_default() += 1;
-        }
-        let mut is_old = |word: &&str| {
-            let times = before.get_mut(*word).filter(|times| **times > 0);
-            times.map(|times| *times -= 1).is_some()
-        };
+    let changes: Vec<_> = replaced(older, newer).collect();
+    let mut before: HashMap<&str, usize> = HashMap::new();
+    for word in changes.iter().flat_map(|(gone, _)| words(&older[gone.clone()])) {
+        *before.entry(word).or_default() += 1;
+    }
+    let mut is_old = |word: &&str| {
+        let times = before.get_mut(*word).filter(|times| **times > 0);
+        times.map(|times| *times -= 1).is_some()
+    };
+    let new = |(_, come): (Range<usize>, Range<usize>)| {
         let at = |word: &str| word.as_ptr().addr() - newer.as_ptr().addr();
         let old = words(&newer[come.clone()]).into_iter().filter(&mut is_old);
         let old: Vec<_> = old.map(|word| at(word)..at(word) + word.len()).collect();
         without(&[come], &old)
     };
-    replaced(older, newer).flat_map(new).collect()
+    changes.into_iter().flat_map(new).collect()
 }
 
 /// What of the older text is gone, and what of the newer one stands in its place.

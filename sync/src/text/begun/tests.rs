@@ -32,6 +32,20 @@ fn a_line_that_others_broke_says_nothing_of_who_has_its_words() {
 }
 
 #[test]
+fn words_that_others_wrote_into_lines_of_another_are_not_taken_for_seen() {
+    let was = "First Katharina and the exam lecture\nThen and exam the euro\n\
+               Last during the milk thermodynamics\n";
+    let put = "put:First Katharina and the final exam lecture\nThen and exam the euro\n\
+               Last during the introductory milk thermodynamics\n";
+    let both = "First Saturday Katharina and the final exam lecture\n\
+                Then experiments and photosynthesis the euro\n\
+                Last during the introductory milk chloroplast \nthermodynamics\nrespiring ";
+    let next = "First Katharina and the long final questions lecture\nThen and exam the small\neuro\n\
+                Last during the introductory milk thermodynamics\n";
+    assert_eq!(base(&[was, put, both], next), &put[4..]);
+}
+
+#[test]
 fn who_has_not_taken_over_what_came_meanwhile_began_before_it() {
     let (open, listed) = ("Plan for Monday.\n", "BEN wrote this. Plan for Monday.\n");
     assert_eq!(base(&[open, listed], "Plan for Monday.\nada "), open);
