@@ -194,6 +194,7 @@ pub(crate) async fn revise(
         return Err(Fault::Forbidden { code: "level-too-low", detail });
     }
     let before = open_room(api, id).await?;
+    let concerns_members = change.members_can_edit_notes.is_some();
     let planned = if change.members_can_edit_notes == Some(false) {
         try_join_all(members(&before).map(|change| api.accounts.plan(change))).await?
     } else {
@@ -214,7 +215,10 @@ pub(crate) async fn revise(
     for (planned, change) in planned.into_iter().zip(members(&before)) {
         planned.announce(change, &changed);
     }
-    members(changed.as_ref().unwrap_or(&before)).for_each(|change| api.accounts.announce(change));
+    if concerns_members {
+        members(changed.as_ref().unwrap_or(&before))
+            .for_each(|change| api.accounts.announce(change));
+    }
     changed
 }
 

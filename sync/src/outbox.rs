@@ -1,12 +1,16 @@
 //! What waits to be written to one socket: bounded for content, which can be merged and sent later;
 //! never dropped for acknowledgements, whose number the reader's own messages bound.
 
+mod doubts;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use studyhall_schema::document::DocumentId;
 use tokio::sync::{Notify, mpsc};
 
-use crate::{SyncFault, actor::Mail, document::PeerId};
+use self::doubts::Doubts;
+use crate::{SyncFault, actor::Mail, document::PeerId, node::Opened};
 
 /// Content that may wait, in bytes. A larger frame goes alone, when nothing waits.
 pub(crate) const CONTENT_BYTES: usize = 256 << 10;
@@ -74,13 +78,36 @@ struct Queue {
     frames: Vec<Bytes>,
     bytes: usize,
     /// Documents whose updates were dropped: they are told when the queue is empty.
-    lagging: Vec<(mpsc::Sender<Mail>, PeerId)>,
+    lagging: Vec<Lagging>,
     close: Option<Close>,
-    /// What the person may see is being asked: nothing is written until that is known.
-    held: bool,
+    /// Of which documents it is being asked whether the person may see them: nothing of them is queued.
+    doubts: Doubts,
     ping: bool,
     /// Nothing more will come: write what is here and end.
     finished: bool,
+}
+
+/// A place in a document that has something for the socket.
+struct Lagging {
+    mailbox: mpsc::Sender<Mail>,
+    document: DocumentId,
+    peer: PeerId,
+}
+
+impl Lagging {
+    fn of((document, peer): (&Opened, PeerId)) -> Self {
+        Self { mailbox: document.mailbox.clone(), document: document.id, peer }
+    }
+}
+
+/// Whether content would be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Free,
+    /// Too much waits already.
+    Full,
+    /// It is being asked whether the person may see the document.
+    Held,
 }
 
 /// What a writer does next.
@@ -110,17 +137,16 @@ impl Outbox {
         }
     }
 
-    /// Queues content when there is room; otherwise `from` is told when the queue is empty.
-    pub(crate) fn push_content(&self, frame: Bytes, from: (&mpsc::Sender<Mail>, PeerId)) -> bool {
+    /// Queues content when there is room; otherwise the place that it is `from` is told when the queue is empty.
+    pub(crate) fn push_content(&self, frame: Bytes, from: (&Opened, PeerId)) -> bool {
         let mut queue = self.queue();
         if queue.close.is_some() {
             return true;
         }
         let size = queue.bytes + frame.len();
-        // While it is asked what the person may see, nothing is queued that they may not: who may goes on from
-        // what they have then.
-        if queue.held || (size > CONTENT_BYTES && queue.bytes > 0) {
-            queue.lagging.push((from.0.clone(), from.1));
+        let is_full = size > CONTENT_BYTES && queue.bytes > 0;
+        if is_full || queue.doubts.hold(from.0.id, from.1) {
+            queue.lagging.push(Lagging::of(from));
             return false;
         }
         queue.bytes = size;
@@ -131,9 +157,20 @@ impl Outbox {
         true
     }
 
-    /// Whether content would be queued now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.queue().bytes < CONTENT_BYTES
+    /// Whether content of a place would be queued now.
+    pub(crate) fn room_for(&self, (document, peer): (&Opened, PeerId)) -> Room {
+        let queue = self.queue();
+        match queue.bytes {
+            _ if queue.doubts.hold(document.id, peer) => Room::Held,
+            CONTENT_BYTES.. => Room::Full,
+            _ => Room::Free,
+        }
+    }
+
+    /// The place is told when the person may see its document.
+    pub(crate) fn tells(&self, from: (&Opened, PeerId)) {
+        self.queue().lagging.push(Lagging::of(from));
+        self.filled.notify_one();
     }
 
     /// Closes the socket after what is queued; at once when it is for good. The first reason counts, and
@@ -141,7 +178,7 @@ impl Outbox {
     pub(crate) fn close(&self, why: Close) {
         let mut queue = self.queue();
         queue.close.get_or_insert(why);
-        if why.is_for_good() || queue.held {
+        if why.is_for_good() {
             let dropped: usize = queue.frames.drain(..).map(|frame| frame.len()).sum();
             queue.bytes -= dropped;
             queue.lagging.clear();
@@ -152,21 +189,38 @@ impl Outbox {
         self.drained.notify_one();
     }
 
-    /// Nothing is written until [`Self::release`], if so: what the person may see is to be asked.
-    pub(crate) fn hold_if(&self, is_in_doubt: impl FnOnce() -> bool) {
-        let mut queue = self.queue();
-        queue.held |= is_in_doubt();
+    /// A change of access was heard, of one document or of all: nothing of them is queued until it was asked
+    /// what the person may see.
+    pub(crate) fn hear(&self, document: Option<DocumentId>) {
+        self.queue().doubts.hear(document);
     }
 
-    /// Goes on writing.
-    pub(crate) fn release(&self) {
-        self.queue().held = false;
+    /// How many changes were heard until now: who asks from here on asks after them.
+    pub(crate) fn heard(&self) -> u64 {
+        self.queue().doubts.heard()
+    }
+
+    /// After so many the place was asked for, and may show its document.
+    pub(crate) fn asked(&self, peer: PeerId, since: u64) {
+        self.queue().doubts.ask(peer, since);
         self.filled.notify_one();
     }
 
-    /// Whether nothing is written now.
-    pub(crate) fn is_held(&self) -> bool {
-        self.queue().held
+    /// After so many all places were asked for.
+    pub(crate) fn settle(&self, since: u64) {
+        self.queue().doubts.settle(since);
+        self.filled.notify_one();
+    }
+
+    /// Whether a place has to be asked for, and whether that is because a change names its document.
+    pub(crate) fn doubts(&self, document: DocumentId, peer: PeerId) -> (bool, bool) {
+        let doubts = &self.queue().doubts;
+        (doubts.hold(document, peer), doubts.name(document))
+    }
+
+    /// Whether any place has to be asked for.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.queue().doubts.is_any()
     }
 
     /// Waits until the socket is to be closed.
@@ -198,11 +252,15 @@ impl Outbox {
         loop {
             {
                 let mut queue = self.queue();
-                if !queue.frames.is_empty() && !queue.held {
+                if !queue.frames.is_empty() {
                     return Outgoing::Frames(std::mem::take(&mut queue.frames));
                 }
-                if !queue.lagging.is_empty() && !queue.held {
-                    return Outgoing::Drained(std::mem::take(&mut queue.lagging));
+                let Queue { lagging, doubts, .. } = &mut *queue;
+                let is_shown = |one: &mut Lagging| !doubts.hold(one.document, one.peer);
+                let shown: Vec<_> = lagging.extract_if(.., is_shown).collect();
+                if !shown.is_empty() {
+                    let places = shown.into_iter().map(|one| (one.mailbox, one.peer));
+                    return Outgoing::Drained(places.collect());
                 }
                 if let Some(why) = queue.close {
                     return Outgoing::Close(why);

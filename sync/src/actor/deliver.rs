@@ -13,7 +13,7 @@ use crate::{
     document::{Effect, Engine, Input, Lost, PeerId, Refusal},
     load::LoadFailure,
     news::News,
-    outbox::{CONTENT_BYTES, Close, Outbox},
+    outbox::{CONTENT_BYTES, Close, Outbox, Room},
     wire::{
         hocuspocus::{Address, Message},
         repo::{self, Ephemeral, Frame, Route},
@@ -310,7 +310,7 @@ impl<E: Engine> Actor<E> {
                 continue;
             }
             let frame = frames.for_wire(&outlet.wire);
-            if !outlet.outbox.push_content(frame, (&self.me.mailbox, *peer)) {
+            if !outlet.outbox.push_content(frame, (&self.me, *peer)) {
                 full.push(*peer);
             }
         }
@@ -330,7 +330,7 @@ impl<E: Engine> Actor<E> {
         for (peer, outlet) in &self.outlets {
             if let Wire::Automerge { document, client, .. } = &outlet.wire
                 && from != Some(*peer)
-                && outlet.outbox.has_room()
+                && outlet.outbox.room_for((&self.me, *peer)) == Room::Free
             {
                 let said = Ephemeral { sender, document, ..said.clone() };
                 outlet.outbox.push(repo::ephemeral(&said, client));
@@ -339,10 +339,13 @@ impl<E: Engine> Actor<E> {
     }
 
     /// Awareness is worth nothing late: to a full queue it is not sent.
-    fn spread_awareness(&self, update: &Bytes) {
+    fn spread_awareness(&mut self, update: &Bytes) {
         let mut frames = Frames::of(|| Payload::Awareness(update.clone()));
-        for outlet in self.outlets.values().filter(|outlet| outlet.outbox.has_room()) {
-            outlet.outbox.push(frames.for_wire(&outlet.wire));
+        let peers: Vec<_> = self.outlets.keys().copied().collect();
+        for peer in peers {
+            if self.has_room(peer) {
+                self.with(peer, |outlet| outlet.outbox.push(frames.for_wire(&outlet.wire)));
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{
     Timestamp,
@@ -110,6 +110,8 @@ struct Actor<E: Engine> {
     turns: Turns,
     document: Document<E>,
     outlets: HashMap<PeerId, Outlet>,
+    /// Who is to be told everybody's awareness once it is known that they may see it.
+    unaware: HashSet<PeerId>,
     edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
     next_edit: u64,
     work: FuturesUnordered<BoxFuture<'static, Done<E>>>,
@@ -221,6 +223,7 @@ impl<E: Engine> Actor<E> {
             turns: node.heavy.of(record.owner),
             node,
             outlets: HashMap::new(),
+            unaware: HashSet::new(),
             edits: HashMap::new(),
             next_edit: 0,
             work: FuturesUnordered::new(),
@@ -347,12 +350,13 @@ impl<E: Engine> Actor<E> {
             }
             Mail::Leave(peer) => {
                 self.outlets.remove(&peer);
+                self.unaware.remove(&peer);
                 self.feed(Input::Leave { peer });
                 self.upkeep.touched(self.outlets.is_empty());
             }
             Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
             Mail::Frames(..) => {} // taken one by one
-            Mail::Drained(peer) => self.feed(Input::Drained { peer }),
+            Mail::Drained(peer) => self.drained(peer),
             Mail::Edit(edit) => {
                 let id = self.next_edit();
                 self.edits.insert(id, edit.reply);

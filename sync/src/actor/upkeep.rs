@@ -55,9 +55,7 @@ pub(super) struct Upkeep {
     next_poll: Option<Instant>,
     project: Option<Instant>,
     projecting: bool,
-    /// When the rows of a list are to be compared whole.
-    compare: Option<Instant>,
-    comparing: bool,
+    compare: Compare,
     /// The document is to end, and what is written now is its last row.
     is_last: bool,
     /// What the row shows; `None` when it was not looked at yet.
@@ -72,6 +70,20 @@ pub(super) struct Upkeep {
     not_compacted: u32,
     carrying: Carrying,
     snapshot_seq: u64,
+}
+
+/// Whether the rows of a list are compared whole.
+#[derive(PartialEq, Eq)]
+enum Compare {
+    No,
+    At(Instant),
+    Now,
+}
+
+impl Compare {
+    fn due(&self) -> Option<Instant> {
+        if let Self::At(due) = self { Some(*due) } else { None }
+    }
 }
 
 /// Whether what was changed of todos after they were moved is on its way to them.
@@ -117,8 +129,7 @@ impl Upkeep {
             // The row may be behind what a crash left in the log.
             project: (seq > 0).then_some(now + PROJECTION),
             projecting: false,
-            compare: None,
-            comparing: false,
+            compare: Compare::No,
             is_last: false,
             projected_seq: None,
             kept: Kept::default(),
@@ -134,7 +145,7 @@ impl Upkeep {
 
     /// When there is something to do next.
     pub(super) fn due(&self) -> Instant {
-        let rows = [self.project, self.compare].into_iter().flatten().min();
+        let rows = [self.project, self.compare.due()].into_iter().flatten().min();
         let rows = rows.filter(|_| !self.projecting);
         let dues = [self.tick, self.expiry, self.idle, self.next_poll, rows];
         let far = Instant::now() + Duration::from_hours(1);
@@ -194,9 +205,9 @@ impl<E: Engine> Actor<E> {
         if self.upkeep.project.is_some_and(|due| due <= now) {
             self.project();
         }
-        if !self.upkeep.projecting && passed(&mut self.upkeep.compare, now) {
+        if !self.upkeep.projecting && self.upkeep.compare.due().is_some_and(|due| due <= now) {
             self.upkeep.kept.forget_written();
-            self.upkeep.comparing = true;
+            self.upkeep.compare = Compare::Now;
             self.project();
         }
         if passed(&mut self.upkeep.idle, now) {
@@ -365,14 +376,17 @@ impl<E: Engine> Actor<E> {
 
     pub(super) fn projected(&mut self, result: Result<Written, SyncFault>) {
         self.upkeep.projecting = false;
-        let has_compared = std::mem::take(&mut self.upkeep.comparing);
+        let has_compared = self.upkeep.compare == Compare::Now;
+        if has_compared {
+            self.upkeep.compare = Compare::No;
+        }
         match result {
             Ok(Written { seq, overtaken: false }) => {
                 self.upkeep.projected_seq = Some(seq);
                 self.upkeep.kept.written(seq);
                 let poll = self.upkeep.poll.filter(|_| self.upkeep.kind == DocumentKind::Todos);
                 if let Some(poll) = poll.filter(|_| !has_compared) {
-                    self.upkeep.compare = Some(Instant::now() + poll * COMPARED_AFTER);
+                    self.upkeep.compare = Compare::At(Instant::now() + poll * COMPARED_AFTER);
                 }
             }
             _ if self.stopping.is_some() => {} // the next start does it

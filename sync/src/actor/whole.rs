@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     document::{Engine, Input, Lost, PeerId},
-    outbox::CONTENT_BYTES,
+    outbox::{CONTENT_BYTES, Room},
     people::People,
     wire::yjs::SyncMessage,
 };
@@ -113,22 +113,42 @@ impl<E: Engine> Actor<E> {
             }
             _ => outlet.frame(payload),
         };
-        if !outlet.outbox.push_content(frame, (&self.me.mailbox, peer)) {
+        if !outlet.outbox.push_content(frame, (&self.me, peer)) {
             self.core(Input::Lagging { peer, lost });
         }
     }
 
     /// Sends everybody's awareness to one connection. It is worth nothing late: where there is no room
     /// for it, it is not sent.
-    pub(super) fn tell_awareness(&self, peer: PeerId, update: Bytes) {
-        let Some(outlet) = self.outlets.get(&peer).filter(|outlet| outlet.outbox.has_room()) else {
+    pub(super) fn tell_awareness(&mut self, peer: PeerId, update: Bytes) {
+        if !self.has_room(peer) {
             return;
-        };
+        }
+        let Some(outlet) = self.outlets.get(&peer) else { return };
         let payload = Payload::Awareness(update);
         if payload.size() <= CONTENT_BYTES {
             outlet.outbox.push(outlet.frame(payload));
         } else if let Some(encoded) = self.node.large_frames.encode(outlet, payload) {
             outlet.outbox.push(Bytes::from_owner(Shared(encoded)));
+        }
+    }
+
+    /// Whether awareness can be sent to a connection now. While it is being asked whether its person may see it,
+    /// it waits: then they are told everybody's.
+    pub(super) fn has_room(&mut self, peer: PeerId) -> bool {
+        let Some(outlet) = self.outlets.get(&peer) else { return false };
+        let room = outlet.outbox.room_for((&self.me, peer));
+        if room == Room::Held && self.unaware.insert(peer) {
+            outlet.outbox.tells((&self.me, peer));
+        }
+        room == Room::Free
+    }
+
+    /// A connection has room again, or its person may see the document after all.
+    pub(super) fn drained(&mut self, peer: PeerId) {
+        self.feed(Input::Drained { peer });
+        if self.unaware.remove(&peer) {
+            self.feed(Input::QueryAwareness { peer });
         }
     }
 

@@ -5,20 +5,27 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    pin::pin,
     sync::Arc,
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use studyhall_schema::{
     access::{AccessError, Caller, Permission},
     document::DocumentId,
     wire_id::WireId,
 };
 
-use super::{Batch, Reader, Registered, Seat, permission, run, senders::Held};
+use super::{
+    Batch, Reader, Registered, Seat,
+    asking::{self, Answer, Question},
+    permission, run,
+    senders::Held,
+};
 use crate::{
     actor::{Join, Mail, Outlet, Wire},
-    document::Inbound,
+    document::{Inbound, PeerId},
     heavy,
     node::Node,
     outbox::{Close, Outbox},
@@ -32,6 +39,9 @@ use crate::{
 
 /// Sessions of one client whose counts are kept.
 const SESSIONS: usize = 64;
+
+/// Who has no place.
+const NOBODY: PeerId = PeerId(u64::MAX);
 
 /// Documents that a client asks for in vain, and is told of when they are there after all.
 const MISSED: usize = 256;
@@ -285,7 +295,11 @@ impl Session {
         if let Some((known, place)) = self.places.get_key_value(document) {
             let known = known.clone();
             if !place.is_over() {
-                return Ok(Some(known));
+                let question = self.question(&known, place);
+                if self.outbox.doubts(question.document, question.peer).0 {
+                    Box::pin(self.ask(vec![question])).await?;
+                }
+                return Ok(self.places.contains_key(&known).then_some(known));
             }
             // If it was deleted, it can come back.
             self.lose(&known);
@@ -339,54 +353,76 @@ impl Session {
         Some(name)
     }
 
-    /// Access has changed: every document is asked for again.
+    fn question(&self, name: &Arc<str>, place: &Place) -> Question<Arc<str>> {
+        let (document, peer) = (place.seat.document.id, place.seat.peer);
+        Question { place: name.clone(), caller: self.caller, document, peer }
+    }
+
+    /// Access may have changed: what is in doubt is asked for again.
     async fn recheck(&mut self) -> Result<(), Close> {
-        let places: Vec<(Arc<str>, DocumentId, Permission)> = self
-            .places
-            .iter()
-            .map(|(name, place)| (name.clone(), place.seat.document.id, place.permission))
-            .collect();
-        for (name, id, before) in places {
-            let now = match permission(&self.node, self.caller, id).await {
-                Ok(now) => now,
-                Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
-                Err(AccessError::Unavailable) => {
-                    return self.registered.recheck_later();
-                }
-            };
+        let since = self.outbox.heard();
+        let questions = self.places.iter().map(|(name, place)| self.question(name, place));
+        self.ask(questions.collect()).await?;
+        self.come_back().await?;
+        self.outbox.settle(since);
+        Ok(())
+    }
+
+    async fn ask(&mut self, questions: Vec<Question<Arc<str>>>) -> Result<(), Close> {
+        let mut answers = pin!(asking::ask(&self.node, &self.outbox, questions));
+        while let Some(Answer { question, since, permission }) = answers.next().await {
+            let Question { place: name, peer, .. } = question;
+            let Some(now) = self.told(permission)? else { return Ok(()) };
+            let Some(place) = self.places.get_mut(&name) else { continue };
             if now == Permission::None {
                 self.lose(&name);
                 self.unavailable(&name);
-            } else if self.places.get(&name).is_some_and(Place::is_over) {
+            } else if place.is_over() {
                 self.lose(&name); // it was deleted meanwhile, and has come back
-            } else if now != before
-                && let Some(place) = self.places.get_mut(&name)
-            {
-                place.permission = now;
-                place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
+            } else {
+                if now != place.permission {
+                    place.permission = now;
+                    place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
+                }
+                self.outbox.asked(peer, since);
             }
         }
-        self.come_back().await?;
-        self.registered.rechecked();
         Ok(())
+    }
+
+    /// What was answered; `None` where that has to be asked later.
+    fn told(
+        &self,
+        permission: Result<Permission, AccessError>,
+    ) -> Result<Option<Permission>, Close> {
+        match permission {
+            Ok(now) => Ok(Some(now)),
+            Err(AccessError::Invalid) => Err(Close::LoginRevoked),
+            Err(AccessError::Unavailable) => self.registered.recheck_later().map(|()| None),
+        }
     }
 
     /// Takes places again in what was taken from the caller and is theirs again: the client is told how it
     /// is now, and asked for what it has written meanwhile.
     async fn come_back(&mut self) -> Result<(), Close> {
-        for (name, id) in self.lost.clone() {
-            let now = match permission(&self.node, self.caller, id).await {
-                Ok(Permission::None) => continue,
-                Ok(now) => now,
-                Err(AccessError::Invalid) => return Err(Close::LoginRevoked),
-                Err(AccessError::Unavailable) => {
-                    return self.registered.recheck_later();
-                }
-            };
+        let lost = self.lost.iter().map(|(name, id)| Question {
+            place: name.clone(),
+            caller: self.caller,
+            document: *id,
+            peer: NOBODY,
+        });
+        let mut answers = pin!(asking::ask(&self.node, &self.outbox, lost.collect()));
+        while let Some(Answer { question, since, permission }) = answers.next().await {
+            let Some(now) = self.told(permission)? else { return Ok(()) };
+            if now == Permission::None {
+                continue;
+            }
+            let (name, id) = (question.place, question.document);
             self.lost.remove(&name);
             self.sit(name.clone(), id, Permission::None).await;
             if let Some(place) = self.places.get_mut(&name) {
                 place.permission = now;
+                self.outbox.asked(place.seat.peer, since);
                 place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
             }
         }

@@ -4,18 +4,24 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use studyhall_schema::{
     access::{AccessError, Caller, Credential, Permission},
     document::DocumentId,
 };
 use tokio::time::Instant;
 
-use super::{Batch, Reader, Registered, Seat, inbound, permission, run};
+use super::{
+    Batch, Reader, Registered, Seat,
+    asking::{self, Answer, Question},
+    inbound, permission, run,
+};
 use crate::{
     actor::{Join, Mail, Outlet, Wire},
     document::Inbound,
@@ -179,6 +185,11 @@ impl Session {
     }
 
     async fn deliver(&mut self, address: &Arc<str>, inbound: Vec<Inbound>) -> Option<()> {
+        let is_in_doubt =
+            |question: &Question<_>| self.outbox.doubts(question.document, question.peer).0;
+        if let Some(question) = self.question(address).filter(is_in_doubt) {
+            Box::pin(self.ask(vec![question])).await?;
+        }
         match self.places.get_mut(address) {
             Some(Place::Attached(attached)) => {
                 let bytes = inbound.iter().map(Inbound::size).sum();
@@ -384,26 +395,35 @@ impl Session {
         }
     }
 
-    /// Access has changed: every document is asked for again.
+    fn question(&self, address: &Arc<str>) -> Option<Question<Arc<str>>> {
+        let Some(Place::Attached(attached)) = self.places.get(address) else { return None };
+        let (caller, peer) = (attached.caller, attached.seat.peer);
+        let (place, document) = (address.clone(), attached.seat.document.id);
+        Some(Question { place, caller, document, peer })
+    }
+
+    /// Access may have changed: what is in doubt is asked for again.
     async fn recheck(&mut self) -> Option<()> {
-        let attached: Vec<(Arc<str>, Caller, DocumentId, Permission)> = self
-            .places
-            .iter()
-            .filter_map(|(address, place)| match place {
-                Place::Attached(at) => {
-                    Some((address.clone(), at.caller, at.seat.document.id, at.permission))
-                }
-                Place::Waiting { .. } => None,
-            })
-            .collect();
-        for (address, caller, id, before) in attached {
-            match permission(&self.node, caller, id).await {
+        let since = self.outbox.heard();
+        let questions = self.places.keys().filter_map(|address| self.question(address));
+        self.ask(questions.collect()).await?;
+        self.outbox.settle(since);
+        Some(())
+    }
+
+    async fn ask(&mut self, questions: Vec<Question<Arc<str>>>) -> Option<()> {
+        let mut answers = pin!(asking::ask(&self.node, &self.outbox, questions));
+        while let Some(Answer { question, since, permission }) = answers.next().await {
+            let Question { place: address, caller, document, peer } = question;
+            let Some(Place::Attached(attached)) = self.places.get(&address) else { continue };
+            match permission {
                 Ok(Permission::None) => {
                     self.leave(&address);
                     self.say(&address, &Message::PermissionDenied("removed"));
+                    continue;
                 }
-                Ok(now) if now != before => {
-                    self.attach(Address(&address), caller, id, now).await?;
+                Ok(now) if now != attached.permission => {
+                    self.attach(Address(&address), caller, document, now).await?;
                 }
                 Ok(_) => {}
                 Err(AccessError::Invalid) => return self.close(Close::LoginRevoked),
@@ -412,8 +432,8 @@ impl Session {
                     return later.map_err(|why| self.outbox.close(why)).ok();
                 }
             }
+            self.outbox.asked(peer, since);
         }
-        self.registered.rechecked();
         Some(())
     }
 }

@@ -3,6 +3,7 @@
 //! A session knows its protocol and its callers; it knows nothing of content. Reading and writing go
 //! on side by side in one task, so that a slow reader costs itself only.
 
+mod asking;
 pub(crate) mod automerge;
 pub(crate) mod hocuspocus;
 mod register;

@@ -24,8 +24,9 @@ use crate::{
 /// Sign-ins that one socket may speak for.
 const LOGINS: usize = 64;
 
-/// For so long what has waited is written before it is held again.
-const BREATH: Duration = Duration::from_millis(50);
+/// Changes that may concern all that a socket has open count together when they come closer than this: who
+/// makes many silences nobody who is in a room of theirs.
+const TOGETHER: Duration = Duration::from_millis(250);
 
 /// Access that could not be asked for is asked for again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -41,10 +42,15 @@ struct Entry {
     callers: Mutex<Vec<Caller>>,
     documents: Mutex<HashSet<DocumentId>>,
     recheck: Notify,
-    /// How often a change of access was told that may concern it.
-    told: AtomicU64,
-    /// Up to which of these access was asked for.
-    asked: AtomicU64,
+    heard: Mutex<Heard>,
+}
+
+/// Changes that may concern all.
+#[derive(Default)]
+struct Heard {
+    last: Option<Instant>,
+    /// The next ones count together, soon.
+    is_next: bool,
 }
 
 /// A socket that is known to the register for as long as this lives.
@@ -54,8 +60,6 @@ pub(crate) struct Registered {
     entry: Arc<Entry>,
     /// Up to which sleep of the node access was asked for.
     sleeps: AtomicU64,
-    /// Up to which change access is being asked for.
-    asking: AtomicU64,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,14 +73,13 @@ impl Registered {
             callers: Mutex::default(),
             documents: Mutex::default(),
             recheck: Notify::new(),
-            told: AtomicU64::new(0),
-            asked: AtomicU64::new(0),
+            heard: Mutex::default(),
         });
         let number = node.peer().0;
         locked(&node.sockets.sockets).insert(number, entry.clone());
         metrics::gauge!("studyhall_ws_connections").increment(1.0);
         let sleeps = AtomicU64::new(node.access.sleeps());
-        Self { node: node.clone(), number, entry, sleeps, asking: AtomicU64::new(0) }
+        Self { node: node.clone(), number, entry, sleeps }
     }
 
     /// The socket's number on this node.
@@ -106,37 +109,23 @@ impl Registered {
     /// Waits until some caller's access has to be asked again.
     pub(crate) async fn recheck(&self) {
         self.entry.recheck.notified().await;
-        self.asking.store(self.entry.told.load(Ordering::SeqCst), Ordering::SeqCst);
-    }
-
-    /// Access was asked for after it had changed: what waits may be shown. When it has changed again since, that
-    /// is asked for next, and nothing is written meanwhile, after a moment in which everybody's changes of the
-    /// settings of a room would otherwise silence all who are in it.
-    pub(super) fn rechecked(&self) {
-        self.entry.asked.store(self.asking.load(Ordering::SeqCst), Ordering::SeqCst);
-        self.entry.outbox.release();
-        if self.entry.is_in_doubt() {
-            let entry = Arc::downgrade(&self.entry);
-            tokio::spawn(async move {
-                tokio::time::sleep(BREATH).await;
-                if let Some(entry) = entry.upgrade() {
-                    entry.outbox.hold_if(|| entry.is_in_doubt());
-                }
-            });
-        }
     }
 
     /// Whether the node has slept since this was asked: what waited on the socket is not passed on before
     /// access is asked for again.
     pub(super) fn has_slept(&self) -> bool {
         let sleeps = self.node.access.sleeps();
-        self.sleeps.swap(sleeps, Ordering::Relaxed) != sleeps
+        let has_slept = self.sleeps.swap(sleeps, Ordering::Relaxed) != sleeps;
+        if has_slept {
+            self.entry.outbox.hear(None);
+        }
+        has_slept
     }
 
     /// It could not be asked: the socket stays as it is, and it is asked again in a moment. One that a change
     /// of access was heard of is closed: its person may be out, and be shown nothing that others write.
     pub(super) fn recheck_later(&self) -> Result<(), Close> {
-        if self.entry.outbox.is_held() {
+        if self.entry.outbox.is_in_doubt() {
             return Err(Close::TryLater);
         }
         let entry = Arc::downgrade(&self.entry);
@@ -159,8 +148,8 @@ impl Drop for Registered {
 }
 
 impl Register {
-    fn each(&self, concerns: impl Fn(&Entry) -> bool, act: impl Fn(&Entry)) {
-        locked(&self.sockets).values().filter(|entry| concerns(entry)).for_each(|entry| act(entry));
+    fn each(&self, concerns: impl Fn(&Entry) -> bool, act: impl Fn(&Arc<Entry>)) {
+        locked(&self.sockets).values().filter(|entry| concerns(entry)).for_each(act);
     }
 
     /// Closes every socket, one after the other over this time, so that not all come back at once.
@@ -186,18 +175,35 @@ impl Register {
     }
 
     fn ask_again(&self, concerns: impl Fn(&Entry) -> bool) {
-        self.each(concerns, |entry| {
-            entry.told.fetch_add(1, Ordering::SeqCst);
-            entry.outbox.hold_if(|| true);
-            entry.recheck.notify_one();
-        });
+        self.each(concerns, Entry::hear_of_all);
     }
 }
 
 impl Entry {
-    /// Whether access may have changed since it was asked for.
-    fn is_in_doubt(&self) -> bool {
-        self.asked.load(Ordering::SeqCst) < self.told.load(Ordering::SeqCst)
+    fn hear(&self, document: Option<DocumentId>) {
+        self.outbox.hear(document);
+        self.recheck.notify_one();
+    }
+
+    /// What somebody may do has changed, maybe with all that they have open.
+    fn hear_of_all(self: &Arc<Self>) {
+        let mut heard = locked(&self.heard);
+        let now = Instant::now();
+        let Some(next) = heard.last.map(|last| last + TOGETHER).filter(|next| *next > now) else {
+            heard.last = Some(now);
+            return self.hear(None);
+        };
+        if std::mem::replace(&mut heard.is_next, true) {
+            return;
+        }
+        let entry = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(next).await;
+            if let Some(entry) = entry.upgrade() {
+                *locked(&entry.heard) = Heard { last: Some(next), is_next: false };
+                entry.hear(None);
+            }
+        });
     }
 
     fn speaks_for(&self, concerns: impl Fn(&Caller) -> bool) -> bool {
@@ -243,7 +249,8 @@ pub(crate) async fn watch(node: Arc<Node>, mut changes: Box<dyn AccessChanges>) 
                 node.sockets.ask_again(|entry| entry.speaks_for(|caller| caller.user == user));
             }
             Ok(AccessChange::DocumentChanged(id)) => {
-                node.sockets.ask_again(|entry| locked(&entry.documents).contains(&id));
+                let has = |entry: &Entry| locked(&entry.documents).contains(&id);
+                node.sockets.each(has, |entry| entry.hear(Some(id)));
             }
             Err(Lagged) => node.sockets.ask_again(|_| true),
             // Not waited for: a document that is busy keeps nobody else's change back.

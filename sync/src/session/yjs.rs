@@ -129,7 +129,7 @@ impl Attached {
     }
 
     async fn take(&mut self, frames: &mut Vec<Bytes>) -> Option<()> {
-        if self.registered.has_slept() {
+        if self.registered.has_slept() || self.outbox.is_in_doubt() {
             self.stays().await?;
         }
         self.pass_on(frames).await
@@ -158,6 +158,7 @@ impl Attached {
     }
 
     async fn recheck(&mut self) -> Result<(), Close> {
+        let since = self.outbox.heard();
         let permission = match permission(&self.node, self.caller, self.seat.document.id).await {
             Ok(Permission::None) => return Err(Close::Removed),
             Ok(permission) => permission,
@@ -170,7 +171,8 @@ impl Attached {
             self.permission = permission;
             self.seat.tell(Mail::Permission(self.seat.peer, permission)).await?;
         }
-        self.registered.rechecked();
+        self.outbox.asked(self.seat.peer, since);
+        self.outbox.settle(since);
         Ok(())
     }
 }
