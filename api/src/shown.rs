@@ -18,7 +18,6 @@ use studyhall_schema::{
     Timestamp,
     access::Caller,
     clock::Clock,
-    document::DocumentId,
     ids::{LoginId, UserId},
     note_version::NoteVersion,
 };
@@ -243,17 +242,14 @@ impl ShownTexts {
         if !is_settled {
             bases.find(&held, texts, (text, &hash), made);
         }
+        let known = note.known(&held);
         // While Redis is away, nobody knows.
         if found.complete_for > Duration::ZERO {
             held.forgets(&bases.gone);
         }
         let mut values = Vec::new();
-        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
-        if has_forgotten_base
-            && !was_shown
-            && (!self.is_forgotten(login, note, &found) || self.is_only_theirs(user, note).await)
-        {
+        if has_forgotten_base && self.is_as_shown((login, user), note, (&held, known), &found).await {
             let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());
@@ -308,29 +304,58 @@ impl ShownTexts {
     /// Whether anything came into it after what is held, and until then: it may have been put and forgotten. Where
     /// a log does not say when, what came last counts: of two, nobody's words go.
     async fn has_come(&self, note: Written<'_>, held: &Held, until: Timestamp) -> bool {
-        let log = self.store.log();
-        match note.at {
-            At::Note(id, now, changed) => {
-                let Some(seq) = held.newest_seq() else { return true };
-                if now <= seq {
-                    return false;
-                }
-                let since = log.read(DocumentId::Note(id), seq + 1, 1).await;
+        let known = note.known(held);
+        if known.is_some_and(|known| note.seq() <= known) {
+            return false;
+        }
+        match (note.at, known) {
+            (At::Note(.., changed), Some(seq)) => {
+                let since = self.store.log().read(note.document(), seq + 1, 1).await;
                 since.map_or(true, |since| {
                     let next = since.first().filter(|next| next.seq <= seq + 1);
                     next.map_or(changed, |next| next.at) <= until
                 })
             }
-            At::List { list, seq, .. } => {
-                if held.newest_in(list).is_some_and(|known| seq <= known) {
-                    return false;
-                }
-                let last = log.read(list, seq, 1).await;
-                last.map_or(true, |last| {
-                    last.first().is_some_and(|last| last.seq <= seq && last.at <= until)
-                })
-            }
+            (At::Note(..), None) => true,
+            (At::List { .. }, _) => self.changed_at(note).await.is_some_and(|at| at <= until),
         }
+    }
+
+    /// Whether what the sign-in may have been shown and is forgotten is no other text than there is now, but for
+    /// their own words: nobody else wrote within the hour, and nothing came that they were not shown, as by another
+    /// device of theirs.
+    async fn is_as_shown(
+        &self,
+        (login, user): (LoginId, UserId),
+        note: Written<'_>,
+        (held, known): (&Held, Option<u64>),
+        found: &Found,
+    ) -> bool {
+        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
+        if was_shown {
+            return false;
+        }
+        if !self.is_forgotten(login, note, found) {
+            return true;
+        }
+        let is_seen = match known {
+            Some(known) => note.seq() <= known,
+            None => {
+                let lost = self.clock.now() - found.complete_for;
+                self.changed_at(note).await.is_some_and(|at| at <= lost)
+            }
+        };
+        is_seen && self.is_only_theirs(user, note).await
+    }
+
+    /// When it was changed last, as far as that is known.
+    async fn changed_at(&self, note: Written<'_>) -> Option<Timestamp> {
+        if let At::Note(.., at) = note.at {
+            return Some(at);
+        }
+        let seq = note.seq();
+        let last = self.store.log().read(note.document(), seq, 1).await.ok()?;
+        last.first().filter(|last| last.seq <= seq).map(|last| last.at)
     }
 
     /// What a sign-in holds, as it is kept from now on.

@@ -62,6 +62,29 @@ impl<'a> From<&'a Todo> for Written<'a> {
 }
 
 impl Written<'_> {
+    /// What its text is a part of.
+    pub(super) fn document(&self) -> DocumentId {
+        match self.at {
+            At::Note(id, ..) => DocumentId::Note(id),
+            At::List { list, .. } => list,
+        }
+    }
+
+    /// The last update of that which changed it.
+    pub(super) fn seq(&self) -> u64 {
+        match self.at {
+            At::Note(_, seq, _) | At::List { seq, .. } => seq,
+        }
+    }
+
+    /// Up to which update somebody who holds this has seen it.
+    pub(super) fn known(&self, held: &Held) -> Option<u64> {
+        match self.at {
+            At::Note(..) => held.newest_seq(),
+            At::List { list, .. } => held.newest_in(list),
+        }
+    }
+
     /// A todo was in its list so.
     pub(super) fn place(&self, held: &mut Held) {
         if let At::List { list, seq, .. } = self.at {

@@ -134,3 +134,29 @@ async fn after_a_restart_nobodys_words_are_taken() {
     let both = put(&hall, &ada, &path, "Urgent: buy milk").await;
     assert!(both.contains("Urgent") && both.contains("honey"), "{both}");
 }
+
+#[tokio::test]
+async fn after_a_restart_a_box_takes_nothing_of_what_its_writer_wrote_elsewhere_since() {
+    let (hall, [ada]) = Hall::with(["ada"]).await;
+    let mut boxes = Vec::new();
+    for kind in ["notes", "todos"] {
+        for _ in 0..3 {
+            let posted = ada.post(&hall, &format!("/{kind}"), json!({ "text": "buy milk" })).await;
+            boxes.push(format!("/{kind}/{}", posted.is(201).text("id")));
+        }
+    }
+    hall.advance(60);
+    let hall = hall.restarted(|_| ());
+    hall.advance(60);
+    let phone = hall.login("ada").await;
+    for three in boxes.chunks(3) {
+        writes_on(&hall, &phone, &three[0], " and eggs").await;
+        writes_on(&hall, &phone, &three[1], " and eggs").await;
+        // What the phone had no hand in is as it is put.
+        assert_eq!(put(&hall, &ada, &three[2], "buy bread").await, "buy bread");
+        assert_eq!(put(&hall, &ada, &three[2], "bread").await, "bread");
+        assert_eq!(put(&hall, &ada, &three[0], "buy milk").await, "buy milk and eggs");
+        let both = put(&hall, &ada, &three[1], "buy bread").await;
+        assert!(both.contains("bread") && both.contains("eggs"), "{both}");
+    }
+}
