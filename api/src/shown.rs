@@ -249,7 +249,8 @@ impl ShownTexts {
         }
         let mut values = Vec::new();
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
-        if has_forgotten_base && self.is_as_shown((login, user), note, (&held, known), &found).await {
+        if has_forgotten_base && self.is_as_shown((login, user), note, (&held, known), &found).await
+        {
             let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());

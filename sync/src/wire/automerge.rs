@@ -167,8 +167,17 @@ impl SyncMessage {
 
     /// The message without what it brings, for the library.
     pub fn without_changes(&self) -> Vec<u8> {
-        let mut to = begin(VERSION_1, &self.heads, &self.need, self.have.len() + 1);
-        to.put_slice(&self.have);
+        self.having(&self.have)
+    }
+
+    /// The same, and its sender has nothing beyond the heads that both had: a filter only guesses.
+    pub fn without_filter(&self) -> Vec<u8> {
+        self.having(&have_only(&self.shared))
+    }
+
+    fn having(&self, have: &[u8]) -> Vec<u8> {
+        let mut to = begin(VERSION_1, &self.heads, &self.need, have.len() + 1);
+        to.put_slice(have);
         to.put_u8(0);
         to.into()
     }

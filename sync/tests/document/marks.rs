@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use automerge::{AutoCommit, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{AutoCommit, ChangeHash, ROOT, ReadDoc, transaction::Transactable};
 use bytes::Bytes;
 use studyhall_schema::access::Permission;
 use studyhall_sync::document::{Applied, Automerge, Effect, Input, Limits, Refusal};
@@ -108,4 +108,51 @@ fn who_formats_more_than_can_be_tried_out_now_waits_and_is_not_sent_away() {
     stage.stored();
     assert!(marks_of(&mut stage) > 0);
     assert!(!stage.core.wants_tick().0 && !stage.core.is_unsaved());
+}
+
+/// What a phone says that has these heads in common with the server, and a filter that guesses that it has all.
+fn guesses(heads: &[ChangeHash]) -> Bytes {
+    let hashes = |to: &mut Vec<u8>| {
+        to.push(u8::try_from(heads.len()).unwrap());
+        heads.iter().for_each(|hash| to.extend(hash.0));
+    };
+    let mut message = vec![0x42];
+    hashes(&mut message);
+    message.extend([0, 1]);
+    hashes(&mut message);
+    message.extend([5, 1, 10, 7, 0xff, 0xff, 0]);
+    message.into()
+}
+
+#[test]
+fn who_may_lack_the_mark_that_an_undo_stands_behind_is_sent_it() {
+    for has_undone in [false, true] {
+        let (mut stage, mut ada, mut ben) = cast();
+        ada.types("Hello, world");
+        let told = then(stage.hears(&mut ada), stage.stored());
+        stage.tells(&mut ada, &told);
+        stage.tells(&mut ben, &told);
+        let both = ben.doc.get_heads();
+        stage.input(Input::Leave { peer: ben.peer });
+        ada.marks(0, 5);
+        if has_undone {
+            ada.writes_at(&both, "U");
+        }
+        let told = then(stage.hears(&mut ada), stage.stored());
+        stage.tells(&mut ada, &told);
+        assert!(ada.is_saved());
+        // Ben comes back, and by chance his filter says that he has everything.
+        let (peer, user) = (ben.peer, ben.user);
+        stage.input(Input::Join { peer, user, permission: Permission::Write });
+        ben.reconnects();
+        ben.says().expect("he says what he has");
+        let answer = stage.takes(&ben, &guesses(&both));
+        stage.tells(&mut ben, &answer);
+        let expected = if has_undone { ada.doc.get_heads() } else { both };
+        assert_eq!(
+            ben.doc.get_heads(),
+            expected,
+            "without such an undo he is believed, and asks later"
+        );
+    }
 }

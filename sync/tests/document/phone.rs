@@ -57,6 +57,15 @@ impl Phone {
         self.doc.commit();
     }
 
+    /// Writes at the beginning of the text as it was at these heads, as an undo does.
+    pub(crate) fn writes_at(&mut self, heads: &[automerge::ChangeHash], words: &str) {
+        self.doc.isolate(heads);
+        let (_, content) = self.doc.get(ROOT, "content").unwrap().expect("there is a text");
+        self.doc.splice_text(&content, 0, 0, words).expect("a text is edited");
+        self.doc.integrate();
+        self.doc.commit();
+    }
+
     /// Deletes the first characters.
     pub(crate) fn deletes(&mut self, count: isize) {
         let (_, content) = self.doc.get(ROOT, "content").unwrap().expect("there is a text");

@@ -75,6 +75,8 @@ pub(super) struct Graph {
     gaps: u64,
     pub(super) chains: Chains,
     pub(super) hasher: RandomState,
+    /// Some change refers to what it does not stand on (a mark, see `shape`).
+    pub(super) is_loose: bool,
 }
 
 /// Counters that a document's changes may leave out, each of its own: who loads it keeps a place in memory
@@ -297,7 +299,8 @@ impl Graph {
             self.authors.push(Author { name, owner: by, nodes: Vec::new(), runs: Vec::new() });
             author
         });
-        let runs = self.shape(scan, author);
+        let (runs, is_loose) = self.shape(scan, author, &deps);
+        self.is_loose |= is_loose;
         let gap = scan.start.saturating_sub(self.end(&deps));
         let top = self.top();
         let mut floor = 0;

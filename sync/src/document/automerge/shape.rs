@@ -98,17 +98,22 @@ impl Graph {
             .all(|(op, counter)| op.is_ok_and(|op| look.takes(&op, counter).is_some()))
     }
 
-    /// What a change makes, as runs.
-    pub(super) fn shape(&self, scan: &Scan, author: u32) -> Vec<Run> {
+    /// What a change makes, as runs, and whether it writes behind a mark that it does not stand on.
+    pub(super) fn shape(&self, scan: &Scan, author: u32, deps: &[Place]) -> (Vec<Run>, bool) {
         let others = scan.actors[1..].iter().map(|name| self.author(name).unwrap_or(u32::MAX));
         let authors = std::iter::once(author).chain(others).collect();
-        let mut look = Look::new(self, authors, scan.start, &[]);
+        let mut look = Look::new(self, authors, scan.start, deps);
+        let mut is_loose = false;
         for (op, counter) in scan.operations().zip(scan.start..) {
             let Ok(op) = op else { break };
+            if let (true, OpKey::Element(id)) = (op.insert, op.key) {
+                let (id, object) = (look.id(id), look.id_of(op.object));
+                is_loose |= look.is_mark(id, object) && !look.is_before(id, counter);
+            }
             let depth = look.object(look.id_of(op.object)).map_or(0, |(_, depth)| depth);
             look.record(&op, counter, depth);
         }
-        look.own
+        (look.own, is_loose)
     }
 }
 
@@ -221,7 +226,8 @@ impl<'a> Look<'a> {
 
     /// Whether it is where a mark begins or ends, which need not be behind the change: who writes into an older
     /// version (`changeAt`) writes behind what was marked since, since the library looks at all marks for it.
-    /// The log has the mark first, so whoever hears of both hears of it first.
+    /// The log has the mark first, so whoever hears of both hears of it first: a guess of what somebody has
+    /// (a Bloom filter) leaves nothing out in such a document.
     fn is_mark(&self, id: Id, object: Id) -> bool {
         self.run(id).is_some_and(|run| run.made == Made::Mark && run.object == object)
     }

@@ -241,7 +241,9 @@ impl State {
             return encode(self.graph.heads(), &[], [].into_iter());
         }
         self.catch_up();
-        let Ok(message) = Message::decode(&asked.without_changes()) else {
+        let question =
+            if self.graph.is_loose { asked.without_filter() } else { asked.without_changes() };
+        let Ok(message) = Message::decode(&question) else {
             return self.after(&asked.heads);
         };
         let known = asked.heads.iter().copied().filter(|hash| self.has(hash)).collect::<Vec<_>>();
