@@ -249,13 +249,16 @@ impl ShownTexts {
         }
         let mut values = Vec::new();
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
-        if has_forgotten_base && self.is_as_shown((login, user), note, (&held, known), &found).await
-        {
+        let is_as_it_is = is_settled
+            || (has_forgotten_base
+                && self.is_as_shown((login, user), note, (&held, known), &found).await);
+        if is_as_it_is {
             let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());
             note.place(&mut held);
             let base = Base { text: note.text.to_owned(), ..Base::default() };
+            // What others write from here on was not in it.
             bases.found.insert(0, (now, base));
             has_forgotten_base = false;
         }

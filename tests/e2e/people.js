@@ -85,12 +85,16 @@ export class Person {
 
   async signUp() {
     await this.page.goto("/sign-up");
+    await this.fillsSignUp();
+    await this.page.getByRole("heading", { name: "Rooms", level: 1 }).waitFor();
+  }
+
+  async fillsSignUp() {
     await this.page.getByLabel("Email").fill(this.email);
     await this.page.getByLabel("Username").fill(this.username);
     await this.page.getByLabel("Name that others see").fill(this.name);
     await this.page.getByLabel("Password", { exact: true }).fill(this.password);
     await this.page.getByRole("button", { name: "Create account" }).click();
-    await this.page.getByRole("heading", { name: "Rooms", level: 1 }).waitFor();
   }
 
   async signIn() {

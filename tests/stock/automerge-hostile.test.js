@@ -162,7 +162,10 @@ test("what a message grows to when it is inflated is bounded, also of what is ke
   for (let n = 0; n < 30; n++) one.brings(puts(4 * MiB));
   await goesOn();
   assert.equal(one.code, null);
-  assert.ok(memory(hall) - before <= 32 * MiB, `memory grew by ${memory(hall) - before}`);
+  // What was freed goes back to the system within seconds.
+  const grown = () => memory(hall) - before;
+  assert.ok(grown() <= 48 * MiB, `memory grew by ${grown()}`);
+  await until(() => grown() <= 32 * MiB, () => `memory grew by ${grown()}`);
 });
 
 test("what is asked is not kept with all that came with it, and names are short", async (t) => {

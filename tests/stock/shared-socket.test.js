@@ -47,6 +47,30 @@ for (const { name, HocuspocusProvider, HocuspocusProviderWebsocket } of versions
     await second.reads("second goes on!");
   });
 
+  test(`${name}: a note that is closed and opened again while offline is saved when the network is back`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    const socket = line(t, ada);
+    const note = await ada.note();
+    const before = attach(t, ada, socket, note);
+    const other = sit(t, ada, note);
+    before.write("seen");
+    await other.reads("seen");
+    socket.disconnect();
+    await until(() => socket.status === "disconnected", "offline");
+    // What an app does that changes its screens: the same document in a new provider.
+    const { document } = before.provider;
+    before.provider.destroy();
+    const again = attach(t, ada, socket, note, { document });
+    again.write(" offline");
+    socket.connect();
+    await again.synced();
+    again.write(" and on");
+    await other.reads("seen offline and on");
+    await again.saved();
+    other.write("!");
+    await again.reads("seen offline and on!");
+  });
+
   test(`${name}: a refused note leaves the others on its socket alone`, async (t) => {
     const { ada } = await cast(t, ["ada"]);
     const socket = line(t, ada);

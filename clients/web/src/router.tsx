@@ -10,6 +10,7 @@ import { NotFoundScreen } from "./screens/NotFoundScreen";
 import { NotesScreen } from "./screens/NotesScreen";
 import { RoomScreen } from "./screens/RoomScreen";
 import { RoomsScreen } from "./screens/RoomsScreen";
+import { SignedUpScreen } from "./screens/SignUpScreen";
 import { TodosScreen } from "./screens/TodosScreen";
 import { TrashScreen } from "./screens/TrashScreen";
 import { App } from "./shell/App";
@@ -25,11 +26,7 @@ const screens = [
     },
   }),
   // Reached by somebody signed in: the sign-up screen has done its work.
-  createRoute({
-    getParentRoute: () => root,
-    path: "/sign-up",
-    component: RoomsScreen,
-  }),
+  createRoute({ getParentRoute: () => root, path: "/sign-up", component: SignedUpScreen }),
   createRoute({ getParentRoute: () => root, path: "/rooms", component: RoomsScreen }),
   createRoute({ getParentRoute: () => root, path: "/rooms/$roomId", component: RoomScreen }),
   createRoute({ getParentRoute: () => root, path: "/join/$code", component: JoinScreen }),
@@ -56,6 +53,10 @@ export function newRouter() {
 }
 
 declare module "@tanstack/react-router" {
+  interface HistoryState {
+    /** Where somebody was on their way to when they were asked to sign up. */
+    next?: string;
+  }
   interface Register {
     router: ReturnType<typeof newRouter>;
   }

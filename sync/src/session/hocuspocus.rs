@@ -31,9 +31,11 @@ use crate::{
     wire::hocuspocus::{Address, Frame, Message, PONG_FRAME, Scope},
 };
 
-/// Refused addresses that are remembered.
-const REFUSED: usize = 1024;
+/// Addresses that are remembered, of each kind.
+const REMEMBERED: usize = 1024;
 const QUEUED_FOR: Duration = Duration::from_mins(1);
+/// Content for an address that the client has closed waits so long for a token.
+const REOPENED: Duration = Duration::from_secs(2);
 /// A client is asked for a fresh token so long before its token ends, or at half of what is left.
 const ASK_BEFORE: Duration = Duration::from_secs(30);
 
@@ -47,6 +49,7 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
         outbox: outbox.clone(),
         places: HashMap::new(),
         refused: HashSet::new(),
+        closed: HashSet::new(),
         due: None,
     };
     run(connection, outbox, |reader| session.read(reader)).await;
@@ -60,6 +63,9 @@ struct Session {
     places: HashMap<Arc<str>, Place>,
     /// Addresses that were refused, so that what a client had sent before it heard is dropped.
     refused: HashSet<Arc<str>>,
+    /// Addresses that the client has closed. One that was closed and opened again while the socket was away says so
+    /// in the wrong order, and never comes back to it by itself.
+    closed: HashSet<Arc<str>>,
     /// Opens when somebody is let in.
     gate: Arc<Gate>,
     /// When some place has to be looked at.
@@ -213,7 +219,8 @@ impl Session {
         if let Err(why) = self.node.strangers.add(socket, outbox, size) {
             return self.close(why);
         }
-        let until = Instant::now() + QUEUED_FOR;
+        let waits = if self.closed.contains(address) { REOPENED } else { QUEUED_FOR };
+        let until = Instant::now() + waits;
         match self.places.get_mut(address) {
             Some(Place::Waiting { inbound, bytes, .. }) => {
                 inbound.extend(more);
@@ -243,6 +250,7 @@ impl Session {
             Message::Token { token, .. } => self.token(address, token).await,
             Message::Close(_) => {
                 self.leave(address.0);
+                remember(&mut self.closed, address.0);
                 Some(())
             }
             // Stateless messages of applications have no meaning here.
@@ -267,10 +275,7 @@ impl Session {
             Ok((caller, id, permission)) => self.attach(address, caller, id, permission).await,
             Err(Refused::Denied(reason)) => {
                 self.leave(address.0);
-                if self.refused.len() >= REFUSED {
-                    self.refused.clear();
-                }
-                self.refused.insert(Arc::from(address.0));
+                remember(&mut self.refused, address.0);
                 self.say(address.0, &Message::PermissionDenied(reason));
                 Some(())
             }
@@ -309,6 +314,7 @@ impl Session {
         permission: Permission,
     ) -> Option<()> {
         self.refused.remove(address.0);
+        self.closed.remove(address.0);
         self.gate.open(caller.user);
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
@@ -383,8 +389,12 @@ impl Session {
 
     fn expire(&mut self, address: &Arc<str>) {
         match self.places.remove(address) {
-            Some(Place::Waiting { bytes, .. }) => {
+            Some(Place::Waiting { inbound, bytes, .. }) => {
                 self.no_longer_waits(bytes);
+                let is_content = |one: &Inbound| matches!(one, Inbound::Update { .. });
+                if self.closed.contains(address) && inbound.iter().any(is_content) {
+                    self.outbox.close(Close::Restart); // it begins anew, with all that is not saved
+                }
                 self.say(address, &Message::PermissionDenied("no-token"));
             }
             Some(Place::Attached(attached)) => {
@@ -436,6 +446,14 @@ impl Session {
         }
         Some(())
     }
+}
+
+/// Keeps an address in mind, and not very many.
+fn remember(addresses: &mut HashSet<Arc<str>>, address: &str) {
+    if addresses.len() >= REMEMBERED {
+        addresses.clear();
+    }
+    addresses.insert(Arc::from(address));
 }
 
 fn scope(permission: Permission) -> Scope {

@@ -4,6 +4,7 @@ import type { NoteSummary } from "@studyhall/client";
 import { IconPlus } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { useRef } from "react";
 import { useHall } from "../hall";
 import { useNotes } from "../queries";
 import { Empty, Failure, Loading, Stale } from "./Message";
@@ -19,8 +20,10 @@ export function NoteList({ heading, level, room }: Props) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const notes = useNotes(room);
+  const making = useRef(false);
   const create = useMutation({
     mutationFn: () => hall.notes.create({ room }),
+    onError: () => (making.current = false),
     onSuccess: async (noteId) => {
       void queries.invalidateQueries({ queryKey: ["notes"] });
       await navigate({ to: "/notes/$noteId", params: { noteId } });
@@ -35,8 +38,12 @@ export function NoteList({ heading, level, room }: Props) {
         <Button
           variant={level === 1 ? "filled" : "light"}
           leftSection={<IconPlus size={16} />}
-          loading={create.isPending}
-          onClick={() => create.mutate()}
+          loading={create.isPending || create.isSuccess}
+          onClick={() => {
+            // The second click of two comes before the button shows that it was clicked.
+            if (!making.current) create.mutate();
+            making.current = true;
+          }}
         >
           New note
         </Button>

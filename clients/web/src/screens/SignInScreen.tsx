@@ -1,6 +1,6 @@
 /** Signing in, for the first time on this device or again after a login has ended. */
 import { Stack, Text, Title } from "@mantine/core";
-import { Link } from "@tanstack/react-router";
+import { Link, useRouterState } from "@tanstack/react-router";
 import { useHall, useWho } from "../hall";
 import { AuthForm } from "../parts/AuthForm";
 import { Notice } from "../parts/Notice";
@@ -8,6 +8,7 @@ import { Notice } from "../parts/Notice";
 export function SignInScreen() {
   const hall = useHall();
   const { person, over } = useWho();
+  const next = useRouterState({ select: ({ location }) => location.href });
   return (
     <Stack>
       <Title order={1} size="h2">
@@ -28,7 +29,7 @@ export function SignInScreen() {
       >
         <Text ta="center" size="sm">
           New here?{" "}
-          <Link to="/sign-up" className="text-link">
+          <Link to="/sign-up" state={{ next }} className="text-link">
             Create an account
           </Link>
         </Text>

@@ -1,6 +1,7 @@
-/** Making an account; whoever made one is signed in. */
+/** Making an account; whoever made one is signed in, and goes on to where they were on their way to. */
 import { Text, Title } from "@mantine/core";
-import { Link } from "@tanstack/react-router";
+import { Link, useRouter, useRouterState } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { useHall } from "../hall";
 import { AuthForm, type Field } from "../parts/AuthForm";
 
@@ -30,6 +31,7 @@ const FIELDS: Field[] = [
 
 export function SignUpScreen() {
   const hall = useHall();
+  const next = useNext();
   return (
     <>
       <Title order={1} size="h2" mb="md">
@@ -44,11 +46,22 @@ export function SignUpScreen() {
       >
         <Text ta="center" size="sm">
           Been here before?{" "}
-          <Link to="/rooms" className="text-link">
+          <Link to={next} className="text-link">
             Sign in
           </Link>
         </Text>
       </AuthForm>
     </>
   );
+}
+
+function useNext(): string {
+  return useRouterState({ select: ({ location }) => location.state.next ?? "/rooms" });
+}
+
+export function SignedUpScreen() {
+  const { history } = useRouter();
+  const next = useNext();
+  useEffect(() => history.replace(next), [history, next]);
+  return null;
 }
