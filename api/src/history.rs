@@ -87,7 +87,8 @@ pub(crate) async fn restore(
     }
     let version = show(api, caller, id, version).await?;
     let text = version.text.ok_or(Fault::NotFound)?;
-    let put = PutText { text, title: version.title, ..PutText::default() };
+    let login = Some(caller.login);
+    let put = PutText { text, title: version.title, login, ..PutText::default() };
     let note = notes::look_at(api, caller.user, id).await?;
     expected.check(note.rev)?;
     if expected.is_some() {

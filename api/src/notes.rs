@@ -193,7 +193,8 @@ pub(crate) async fn put_into(
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
         let PutText { text, title, .. } = put.clone();
-        let put = PutText { text, title, only_at: Some(seq), ..PutText::default() };
+        let (only_at, login) = (Some(seq), Some(caller.login));
+        let put = PutText { text, title, only_at, login, ..PutText::default() };
         match api.documents.put_text(DocumentId::Note(note.id), caller.user, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {

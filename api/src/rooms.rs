@@ -251,7 +251,11 @@ pub(crate) async fn join(
     if room.role(user).is_some() {
         return Ok(room);
     }
-    invites::redeem(api, &invite, now).await?;
+    if let Err(fault) = invites::redeem(api, &invite, now).await {
+        // Its uses may be taken for a moment by others who find the room full.
+        let is_full = open_room(api, invite.room_id).await?.is_full();
+        return Err(if is_full { RoomFault::Full.into() } else { fault });
+    }
     let joined = admit(api, user, room.id).await;
     if joined.as_ref().is_err_and(|fault| *fault != Fault::Unavailable) {
         invites::give_back(api, &invite).await;

@@ -4,6 +4,7 @@
 //! `docs/decisions/put-merges-what-was-shown.md`.
 
 mod bases;
+mod doubt;
 mod held;
 mod portion;
 mod putting;
@@ -15,14 +16,13 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
-    Timestamp,
     access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
     note_version::NoteVersion,
 };
 use studyhall_store::{
-    Page, Records, Store,
+    Records, Store,
     cache::{Bounds, Found, Recent},
 };
 use studyhall_sync::{Base, Made, PutText};
@@ -33,7 +33,7 @@ use self::{
     bases::Bases,
     held::{Entry, Held, How, Outcome, Text},
     portion::Portion,
-    written::{At, Thing},
+    written::Thing,
 };
 pub(crate) use self::{putting::to_its_end, written::Written};
 use crate::secrets::sha256;
@@ -49,9 +49,6 @@ const OF_A_PERSON: usize = 8 << 20;
 
 /// People of whom it is known how much that was.
 const PEOPLE: u64 = 100_000;
-
-/// More versions than anybody makes within the hour, one in five minutes.
-const WITHIN_THE_HOUR: usize = 20;
 
 /// Puts of this node whose outcome is not known, so many at once.
 const UNDER_WAY: u64 = 10_000;
@@ -271,95 +268,9 @@ impl ShownTexts {
         self.recent.leave(values).await;
         let (texts, bases) = bases.found.into_iter().unzip();
         let text = text.to_owned();
-        let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
+        let login = Some(login);
+        let put = PutText { text, bases, has_forgotten_base, made, login, ..PutText::default() };
         Putting { put, texts }
-    }
-
-    /// Whether the note as it is is what the sign-in has made of it, though that is not among what is held: a put
-    /// of theirs at a node that died; or what may have been put while Redis was away, where nobody else wrote
-    /// within the hour.
-    async fn settles(
-        &self,
-        (login, user): (LoginId, UserId),
-        note: Written<'_>,
-        held: &mut Held,
-    ) -> bool {
-        let reader = Reader(login, note.id);
-        let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let unknown = held.unknown(is_under_way);
-        let keys: Vec<_> = unknown.map(|hash| text_key(note.id, &Text::Put(hash))).collect();
-        // A put of which nobody knows what came of it has come to this, if the text is just so.
-        let was_put = self.recent.find_fixed(&keys).await;
-        let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
-        let lacks = match held.lacks_until() {
-            Some(until) => self.has_come(note, held, until).await,
-            None => false,
-        };
-        if !lacks {
-            held.is_complete();
-        }
-        let settles = was_put || (lacks && self.is_only_theirs(user, note).await);
-        if settles {
-            *held = Held::default();
-        }
-        settles
-    }
-
-    /// Whether anything came into it after what is held, and until then: it may have been put and forgotten. Where
-    /// a log does not say when, what came last counts: of two, nobody's words go.
-    async fn has_come(&self, note: Written<'_>, held: &Held, until: Timestamp) -> bool {
-        let known = note.known(held);
-        if known.is_some_and(|known| note.seq() <= known) {
-            return false;
-        }
-        match (note.at, known) {
-            (At::Note(.., changed), Some(seq)) => {
-                let since = self.store.log().read(note.document(), seq + 1, 1).await;
-                since.map_or(true, |since| {
-                    let next = since.first().filter(|next| next.seq <= seq + 1);
-                    next.map_or(changed, |next| next.at) <= until
-                })
-            }
-            (At::Note(..), None) => true,
-            (At::List { .. }, _) => self.changed_at(note).await.is_some_and(|at| at <= until),
-        }
-    }
-
-    /// Whether what the sign-in may have been shown and is forgotten is no other text than there is now, but for
-    /// their own words: nobody else wrote within the hour, and nothing came that they were not shown, as by another
-    /// device of theirs.
-    async fn is_as_shown(
-        &self,
-        (login, user): (LoginId, UserId),
-        note: Written<'_>,
-        (held, known): (&Held, Option<u64>),
-        found: &Found,
-    ) -> bool {
-        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
-        if was_shown {
-            return false;
-        }
-        if !self.is_forgotten(login, note, found) {
-            return true;
-        }
-        let is_seen = match known {
-            Some(known) => note.seq() <= known,
-            None => {
-                let lost = self.clock.now() - found.complete_for;
-                self.changed_at(note).await.is_some_and(|at| at <= lost)
-            }
-        };
-        is_seen && self.is_only_theirs(user, note).await
-    }
-
-    /// When it was changed last, as far as that is known.
-    async fn changed_at(&self, note: Written<'_>) -> Option<Timestamp> {
-        if let At::Note(.., at) = note.at {
-            return Some(at);
-        }
-        let seq = note.seq();
-        let last = self.store.log().read(note.document(), seq, 1).await.ok()?;
-        last.first().filter(|last| last.seq <= seq).map(|last| last.at)
     }
 
     /// What a sign-in holds, as it is kept from now on.
@@ -402,41 +313,5 @@ impl ShownTexts {
             String::from_utf8(found?.into()).ok()
         };
         found.into_iter().zip(held.entries()).map(text).collect()
-    }
-
-    /// Whether the sign-in may have been shown something, within the hour and before the note changed, that
-    /// the nodes have lost.
-    fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
-        let now = self.clock.now();
-        found.complete_for < BOUNDS.kept_for.min(now.since(login.made_at()))
-            && match note.at {
-                At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
-                At::List { .. } => true,
-            }
-    }
-
-    /// Whether nobody else wrote into it within the hour: whatever was forgotten, no words of others can be
-    /// missing from what they held.
-    async fn is_only_theirs(&self, user: UserId, note: Written<'_>) -> bool {
-        let since = self.clock.now() - BOUNDS.kept_for;
-        let id = match note.at {
-            At::Note(id, ..) => id,
-            At::List { is_own: true, .. } => return true,
-            At::List { list, seq, .. } => {
-                // Of a list no versions are kept: when it was changed last is known.
-                let since_then = self.store.log().read(list, seq, 1).await;
-                return since_then.is_ok_and(|it| it.first().is_some_and(|it| it.at < since));
-            }
-        };
-        let page = Page::of("note").equal(id).descending().limit(WITHIN_THE_HOUR);
-        let page = match self.versions.page(page).await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(note = %id, %error, "who wrote a note is not known now");
-                return false;
-            }
-        };
-        let lately = page.items.iter().filter(|version| version.at >= since);
-        lately.flat_map(|version| &version.by).all(|by| *by == user)
     }
 }

@@ -185,6 +185,11 @@ impl Room {
         self.participants.iter().find(|one| one.user_id == user).map(|one| one.role)
     }
 
+    /// Whether nobody more can come in.
+    pub fn is_full(&self) -> bool {
+        self.participants.len() >= self.max_participants as usize
+    }
+
     /// Lets `user` in; one who is in stays as they are. Returns whether they were not in before.
     pub fn join(&mut self, user: UserId, now: Timestamp) -> Result<bool, RoomFault> {
         if !self.is_active {
@@ -193,7 +198,7 @@ impl Room {
         if self.role(user).is_some() {
             return Ok(false);
         }
-        if self.participants.len() >= self.max_participants as usize {
+        if self.is_full() {
             return Err(RoomFault::Full);
         }
         self.participants.push(Participant {

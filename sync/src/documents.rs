@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
-    ids::{NoteId, UserId},
+    ids::{LoginId, NoteId, UserId},
 };
 use studyhall_store::StoreError;
 use tokio::sync::oneshot;
@@ -46,6 +46,8 @@ pub struct PutText {
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
+    /// Under which sign-in it is put.
+    pub login: Option<LoginId>,
 }
 
 /// What a new note's log begins with: an Automerge document with what all of its kind begin with.
@@ -169,7 +171,7 @@ impl Documents {
     ) -> Result<Option<usize>, SyncFault> {
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let (title, only_at) = (put.title.clone(), put.only_at);
+        let (title, only_at, login) = (put.title.clone(), put.only_at, put.login);
         Self::shows(&put.text)?;
         let mut rewrite = self.rewrite(by, put).await?;
         let begun = rewrite.begun();
@@ -194,7 +196,7 @@ impl Documents {
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
-        self.edit(document, by, change).await?;
+        self.edit_under(document, (by, login), change).await?;
         self.project(document).await?;
         Ok(begun.number())
     }
@@ -249,7 +251,17 @@ impl Documents {
     }
 
     async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {
-        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, change, reply }))).await
+        self.edit_under(id, (by, None), change).await
+    }
+
+    /// The log tells under which sign-in a text was put.
+    async fn edit_under(
+        &self,
+        id: DocumentId,
+        (by, login): (UserId, Option<LoginId>),
+        change: Change,
+    ) -> Result<u64, SyncFault> {
+        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, login, change, reply }))).await
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {

@@ -4,7 +4,10 @@
 //! Bytes on the bus, from nodes of one installation. Must not know the bus.
 
 use bytes::{Bytes, BytesMut};
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{
+    Timestamp,
+    ids::{LoginId, UserId},
+};
 use studyhall_store::log::{Entry, LoggedUpdate};
 
 use crate::{
@@ -103,6 +106,7 @@ fn put_entry(to: &mut BytesMut, entry: &Entry) {
     to.put_var_uint(entry.updates.len() as u64);
     for logged in &entry.updates {
         to.extend_from_slice(&logged.by.bytes());
+        to.put_var_bytes(logged.login.map(LoginId::bytes).as_ref().map_or(&[], |id| &id[..]));
         to.put_var_bytes(&logged.data);
     }
 }
@@ -111,11 +115,15 @@ fn entry(reader: &mut Reader<'_>) -> Result<Entry, Malformed> {
     let seq = reader.var_uint()?;
     let batch = u64::from_le_bytes(fixed(reader)?);
     let at = Timestamp::from_millis(i64::from_le_bytes(fixed(reader)?));
-    let count = reader.count(13)?;
+    let count = reader.count(14)?;
     let mut updates = Vec::with_capacity(count);
     for _ in 0..count {
         let by = UserId::from_bytes(fixed(reader)?);
-        updates.push(LoggedUpdate { by, data: Bytes::copy_from_slice(reader.bytes()?) });
+        let login = match reader.bytes()? {
+            [] => None,
+            id => Some(LoginId::from_bytes(id.try_into().map_err(|_| Malformed::Size)?)),
+        };
+        updates.push(LoggedUpdate { by, login, data: Bytes::copy_from_slice(reader.bytes()?) });
     }
     if updates.is_empty() { Err(Malformed::Size) } else { Ok(Entry { seq, batch, at, updates }) }
 }
@@ -133,6 +141,7 @@ mod tests {
 
     fn an_entry(length: usize) -> Entry {
         let logged = |by: u8, data: Vec<u8>| LoggedUpdate {
+            login: (by == 2).then(|| LoginId::from_bytes([8; 12])),
             by: UserId::from_bytes([by; 12]),
             data: data.into(),
         };

@@ -162,6 +162,14 @@ export class Person {
     return Object.assign(new Person(hall, this.name), { ...this, hall });
   }
 
+  /** The same person on another device: a sign-in of its own. */
+  async signsInAgain() {
+    const other = new Person(this.hall, this.name);
+    const password = `seven geese over the ${this.name} lake`;
+    other.signedIn(await other.send("POST", "/auth/login", { email: `${this.name}@example.org`, password }));
+    return other;
+  }
+
   signedIn({ user, access_token, refresh_token }) {
     this.id = user?.id ?? this.id;
     this.access = access_token;

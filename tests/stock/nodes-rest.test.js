@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { clients } from "./clients.js";
-import { installation } from "./installation.js";
+import { installation, installationOverLines } from "./installation.js";
 import { until } from "./until.js";
 
 /** Ada at both nodes, with a note, a todo and a room's timer that both have open, while Redis is away. */
@@ -53,6 +53,62 @@ test("Redis is away: a tag that a node has given is the note's there", async (t)
   };
   const put = await fetch(url, { method: "PUT", headers, body: JSON.stringify({ text: "milk and butter" }) });
   assert.deepEqual([put.status, (await put.json()).text], [200, "milk and butter"]);
+});
+
+test("who writes alone is answered what they put, though one node cannot tell the other, or is killed in a put", async (t) => {
+  const { here, there, ada, lines } = await installationOverLines(t);
+  const each = [ada, ada.at(there)];
+  const words = ["Name: Ada", "Name: Ada Lovelace", "Name: Ada King", "Name: Countess of Lovelace", "Born in London", "Mathematician"];
+  for (const at of [1, 2, 3]) {
+    const { id } = await each[0].send("POST", "/notes", { text: "Name:" });
+    for (const [step, text] of words.entries()) {
+      if (step === at) {
+        lines.bus.hold();
+        lines.bus.cut();
+        await new Promise((resolve) => setTimeout(resolve, 800)); // the node is to see that Redis is away
+      }
+      if (step === at + 2) lines.bus.release();
+      const person = each[(step + at) % 2];
+      await until(async () => (await person.ask("GET", "/auth/me")).ok, "the node answers");
+      assert.equal((await person.send("PUT", `/notes/${id}`, { text })).text, text);
+    }
+  }
+  const { id } = await each[0].send("POST", "/notes", { text: "Sunday: rest" });
+  await each[1].send("GET", `/notes/${id}`);
+  for (const [day, pause] of ["Monday: bread", "Tuesday: apples", "Wednesday: pears"].map((text, n) => [text, n * 8])) {
+    const cut = each[0].ask("PUT", `/notes/${id}`, { text: day }).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    await here.kill();
+    await cut;
+    const next = `${day} again, and more`;
+    assert.equal((await each[1].send("PUT", `/notes/${id}`, { text: next })).text, next);
+    await here.start();
+  }
+});
+
+test("what somebody's phone wrote while Redis was away, or since, stays when an old text box of theirs is saved", async (t) => {
+  const { bus, there, ada } = await installation(t);
+  const laptop = ada.at(there);
+  const paths = [];
+  for (const kind of ["notes", "todos"]) {
+    const { id } = await ada.send("POST", `/${kind}`, { text: "To buy: milk" });
+    paths.push(`/${kind}/${id}`);
+    await laptop.send("GET", paths.at(-1));
+  }
+  const phone = await ada.signsInAgain();
+  const adds = async (path, words) => {
+    const { text } = await phone.send("GET", path);
+    await phone.send("PUT", path, { text: `${text}${words}` });
+  };
+  await bus.kill();
+  await adds(paths[0], " and eggs");
+  await bus.start();
+  await until(async () => (await laptop.ask("GET", "/auth/me")).ok, "all is well");
+  await new Promise((resolve) => setTimeout(resolve, 1500)); // nodes look twice a second what Redis has lost
+  await adds(paths[1], " and eggs");
+  for (const path of paths) {
+    assert.equal((await laptop.send("PUT", path, { text: "To buy: milk" })).text, "To buy: milk and eggs", path);
+  }
 });
 
 for (const client of clients) {

@@ -14,7 +14,7 @@ use studyhall_schema::{
     Timestamp,
     clock::Clock,
     document::{DocumentId, DocumentRecord},
-    ids::UserId,
+    ids::{LoginId, UserId},
 };
 
 use crate::{Records, StoreError, backend::Backend};
@@ -30,6 +30,8 @@ pub const MAX_PIECE: usize = 4 << 20;
 pub struct LoggedUpdate {
     /// Who sent it.
     pub by: UserId,
+    /// Under which sign-in a text was put by this, over REST.
+    pub login: Option<LoginId>,
     /// The bytes, as the CRDT library made them.
     pub data: Bytes,
 }
@@ -37,7 +39,7 @@ pub struct LoggedUpdate {
 impl LoggedUpdate {
     /// What is left of an update whose entry was quarantined: its number.
     pub(crate) fn nothing() -> Self {
-        Self { by: UserId::from_bytes([0; 12]), data: Bytes::new() }
+        Self { by: UserId::from_bytes([0; 12]), login: None, data: Bytes::new() }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What is sent to a document's actor. A mailbox keeps room for 32 mails, so what is large is in a box.
 
-use studyhall_schema::{access::Permission, ids::UserId};
+use studyhall_schema::{
+    access::Permission,
+    ids::{LoginId, UserId},
+};
 use tokio::sync::oneshot;
 
 use super::Outlet;
@@ -49,6 +52,8 @@ pub(crate) struct Frames {
 /// A REST edit.
 pub(crate) struct Edit {
     pub(crate) by: UserId,
+    /// Under which sign-in it puts a text.
+    pub(crate) login: Option<LoginId>,
     pub(crate) change: Change,
     pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
 }

@@ -359,9 +359,10 @@ impl<E: Engine> Actor<E> {
             Mail::Drained(peer) => self.drained(peer),
             Mail::Edit(edit) => {
                 let id = self.next_edit();
-                self.edits.insert(id, edit.reply);
                 self.upkeep.touched(self.outlets.is_empty());
-                self.feed(Input::Edit { edit: id, by: edit.by, change: edit.change });
+                let Edit { by, login, change, reply } = *edit;
+                self.edits.insert(id, reply);
+                self.feed(Input::Edit { edit: id, by, login, change });
             }
             Mail::Project(reply) => self.project_for(reply),
             Mail::CatchUp(reply) => self.catch_up_for(reply),

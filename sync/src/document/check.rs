@@ -300,6 +300,7 @@ impl<E: Engine> Document<E> {
         self.waiting_bytes += update.len();
         self.waiting_memory += E::memory(&scan);
         let (ordinal, asked) = (self.ordinal, self.reads.asked);
-        self.waiting.push(Waiting { by, peer, ordinal, data: update, scan, asked, decoded });
+        let login = None;
+        self.waiting.push(Waiting { by, login, peer, ordinal, data: update, scan, asked, decoded });
     }
 }

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use rand::Rng;
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{
+    Timestamp,
+    ids::{LoginId, UserId},
+};
 use studyhall_store::{
     StoreError,
     log::{Append, Entry, LoggedUpdate, Outcome},
@@ -16,6 +19,8 @@ use super::{
 /// An accepted update.
 pub struct Waiting<E: Engine> {
     pub(super) by: UserId,
+    /// Under which sign-in its text was put.
+    pub(super) login: Option<LoginId>,
     pub(super) peer: Option<PeerId>,
     pub(super) ordinal: u64,
     pub(super) data: Bytes,
@@ -35,7 +40,7 @@ pub(super) struct Flight<E: Engine> {
 
 impl<E: Engine> Waiting<E> {
     pub(super) fn logged(&self) -> LoggedUpdate {
-        LoggedUpdate { by: self.by, data: self.data.clone() }
+        LoggedUpdate { by: self.by, login: self.login, data: self.data.clone() }
     }
 }
 

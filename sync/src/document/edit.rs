@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use rand::Rng;
-use studyhall_schema::ids::UserId;
+use studyhall_schema::ids::{LoginId, UserId};
 
 use super::{
     Document, Effect, Refusal, View,
@@ -34,6 +34,7 @@ pub enum EditFailure {
 struct Wanted {
     edit: EditId,
     by: UserId,
+    login: Option<LoginId>,
     change: Change,
     /// How many reads of the log had been asked for when it came: one that was asked for later has all that
     /// was in the log then.
@@ -90,13 +91,14 @@ impl<E: Engine> Document<E> {
     pub(super) fn edit(
         &mut self,
         edit: EditId,
-        by: UserId,
+        (by, login): (UserId, Option<LoginId>),
         change: Change,
         effects: &mut Vec<Effect>,
     ) {
         if self.edits.queue.len() < self.limits.edits {
             let came = self.reads.asked;
-            self.edits.queue.push_back(Wanted { edit, by, change, came, in_doubt: false });
+            let wanted = Wanted { edit, by, login, change, came, in_doubt: false };
+            self.edits.queue.push_back(wanted);
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
         }
@@ -116,7 +118,7 @@ impl<E: Engine> Document<E> {
         let made = (wanted.change)(E::view(&mut self.state), client);
         let made = made.and_then(|update| match update {
             None => Ok(Made::Nothing),
-            Some(update) => self.accept_edit(by, update, effects),
+            Some(update) => self.accept_edit((by, wanted.login), update, effects),
         });
         let is_in_doubt = match &made {
             Ok(Made::Nothing) => true,
@@ -143,7 +145,7 @@ impl<E: Engine> Document<E> {
     /// Takes an edit's operations; those that are there already need not be made durable.
     fn accept_edit(
         &mut self,
-        by: UserId,
+        (by, login): (UserId, Option<LoginId>),
         update: Vec<u8>,
         effects: &mut Vec<Effect>,
     ) -> Result<Made, Refusal> {
@@ -164,6 +166,9 @@ impl<E: Engine> Document<E> {
             return Err(reason);
         }
         self.accept(by, None, update, scan, decoded);
+        if let Some(accepted) = self.waiting.last_mut() {
+            accepted.login = login;
+        }
         Ok(Made::Accepted)
     }
 

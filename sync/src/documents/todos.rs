@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use studyhall_schema::{
     document::DocumentId,
-    ids::{TodoId, UserId},
+    ids::{LoginId, TodoId, UserId},
     todo::{Item, Todo},
 };
 
@@ -45,6 +45,7 @@ impl Documents {
         (id, change): (TodoId, TodoChange),
         put: PutText,
     ) -> Result<(Item, Option<usize>), SyncFault> {
+        let login = put.login;
         let mut rewrite = self.rewrite(by, put).await?;
         let begun = rewrite.begun();
         let change = |result: mpsc::Sender<Item>| -> Change {
@@ -60,7 +61,7 @@ impl Documents {
                 })
             })
         };
-        let item = self.told(list, by, change).await?;
+        let item = self.told(list, (by, login), change).await?;
         self.project(list).await?;
         Ok((item, begun.number()))
     }
@@ -114,7 +115,7 @@ impl Documents {
         by: UserId,
         mut change: ListChange<T>,
     ) -> Result<T, SyncFault> {
-        self.told(list, by, |result| {
+        self.told(list, (by, None), |result| {
             Box::new(move |view, client| {
                 contents::edit(view, client, |maps| {
                     let value = change(&mut TodoList::of(maps))?;
@@ -130,11 +131,11 @@ impl Documents {
     async fn told<T>(
         &self,
         list: DocumentId,
-        by: UserId,
+        by: (UserId, Option<LoginId>),
         change: impl FnOnce(mpsc::Sender<T>) -> Change,
     ) -> Result<T, SyncFault> {
         let (result, changed) = mpsc::channel();
-        self.edit(list, by, change(result)).await?;
+        self.edit_under(list, by, change(result)).await?;
         changed.try_iter().last().ok_or(SyncFault::Unavailable) // it may have been made more than once
     }
 }

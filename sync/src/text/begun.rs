@@ -25,13 +25,15 @@ pub struct Since {
     gone: HashMap<u64, usize>,
     /// Whether something of it is left, or there was nothing.
     is_kept: bool,
+    /// Whether it was that already, to the last sign.
+    is_same: bool,
 }
 
 impl Since {
     /// From one text to another.
     pub fn between(base: &str, text: &str) -> Self {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let mut since = Self::default();
+        let mut since = Self { is_same: base == text, ..Self::default() };
         let (head, old, new) = differing(base, text);
         for change in changes(old, new) {
             since.changed.push(head + change.start..head + change.end);
@@ -156,8 +158,8 @@ impl<'a> Newer<'a> {
     fn is_left_for(&mut self, older: usize) -> bool {
         let (this, that) = (self.candidates[self.at], self.candidates[older]);
         let is_nearer = that.since.size() < this.since.size();
-        if this.since.size() == 0 || that.since.size() == 0 {
-            return is_nearer;
+        if this.since.is_same || that.since.is_same {
+            return !this.since.is_same;
         }
         if that.is_far() {
             return false;

@@ -129,7 +129,7 @@ impl Stage {
             seq,
             batch: seq,
             at: NOW,
-            updates: vec![LoggedUpdate { by: person.user, data: data.clone() }],
+            updates: vec![LoggedUpdate { login: None, by: person.user, data: data.clone() }],
         };
         let entries = (self.core.state().seq() + 1..).zip(entries).map(entry).collect();
         self.input(Input::Missed { entries, all: false })

@@ -114,7 +114,7 @@ fn who_formats_more_than_can_be_tried_out_now_waits_and_is_not_sent_away() {
 fn guesses(heads: &[ChangeHash]) -> Bytes {
     let hashes = |to: &mut Vec<u8>| {
         to.push(u8::try_from(heads.len()).unwrap());
-        heads.iter().for_each(|hash| to.extend(hash.0));
+        to.extend(heads.iter().flat_map(|hash| hash.0));
     };
     let mut message = vec![0x42];
     hashes(&mut message);

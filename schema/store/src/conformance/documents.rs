@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
-    ids::{NoteId, UserId},
+    ids::{LoginId, NoteId, UserId},
 };
 
 use crate::{
@@ -35,7 +35,11 @@ async fn note(store: &Store) -> DocumentId {
 /// An append of these texts by one person.
 fn append(store: &Store, document: DocumentId, seq: u64, texts: &[&str]) -> Append {
     let by = UserId::from_bytes([7; 12]);
-    let logged = |text: &&str| LoggedUpdate { by, data: Bytes::copy_from_slice(text.as_bytes()) };
+    let logged = |text: &&str| LoggedUpdate {
+        by,
+        login: (*text == "e").then(|| LoginId::from_bytes([8; 12])),
+        data: Bytes::copy_from_slice(text.as_bytes()),
+    };
     Append {
         document,
         seq,

@@ -434,7 +434,7 @@ mod tests {
             seq: 1,
             batch: 2,
             at: Timestamp::default(),
-            updates: vec![LoggedUpdate { by: UserId::from_bytes([3; 12]), data }],
+            updates: vec![LoggedUpdate { login: None, by: UserId::from_bytes([3; 12]), data }],
         };
         Job::new(place, append).unwrap()
     }

@@ -8,7 +8,10 @@ use bson::{
     spec::BinarySubtype,
 };
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, ids::UserId};
+use studyhall_schema::{
+    Timestamp,
+    ids::{LoginId, UserId},
+};
 
 use super::{fault::corrupt, rows::number};
 use crate::{
@@ -28,6 +31,9 @@ pub(super) fn sealed(d: &str, entry: &Entry) -> RawDocumentBuf {
     for update in &entry.updates {
         let mut one = RawDocumentBuf::new();
         one.append(cstr!("by"), ObjectId::from_bytes(update.by.bytes()));
+        if let Some(login) = update.login {
+            one.append(cstr!("login"), ObjectId::from_bytes(login.bytes()));
+        }
         one.append(cstr!("data"), binary(&update.data));
         updates.push(one);
     }
@@ -109,7 +115,9 @@ fn open(d: &str, document: &RawDocument, bytes: &Bytes) -> Option<Entry> {
                 let update = update.ok()?.as_document()?;
                 let by = UserId::from_bytes(update.get_object_id("by").ok()?.bytes());
                 let data = update.get_binary("data").ok()?.bytes;
-                Some(LoggedUpdate { by, data: bytes.slice_ref(data) })
+                let login = update.get_object_id("login").ok();
+                let login = login.map(|login| LoginId::from_bytes(login.bytes()));
+                Some(LoggedUpdate { by, login, data: bytes.slice_ref(data) })
             })
             .collect::<Option<Vec<_>>>()?
     };
@@ -137,6 +145,7 @@ mod tests {
 
     fn entry() -> Entry {
         let update = |by, data: &'static [u8]| LoggedUpdate {
+            login: None,
             by: UserId::from_bytes([by; 12]),
             data: Bytes::from_static(data),
         };
@@ -144,7 +153,11 @@ mod tests {
             seq: 9,
             batch: u64::MAX - 3,
             at: Timestamp::from_millis(1_700_000_000_123),
-            updates: vec![update(1, b"one"), update(2, b""), update(1, b"three")],
+            updates: vec![
+                update(1, b"one"),
+                update(2, b""),
+                LoggedUpdate { login: Some(LoginId::from_bytes([9; 12])), ..update(1, b"three") },
+            ],
         }
     }
 

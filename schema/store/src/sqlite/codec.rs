@@ -2,74 +2,91 @@
 //!
 //! The form: 1, the number of people, each person's id (12 bytes), then each update as the
 //! person's place among them, its length, its bytes. Numbers are LEB128. An entry whose content
-//! was quarantined is the single byte 2.
+//! was quarantined is the single byte 2. Where texts were put over REST the form begins with 3, and each
+//! person's place is followed by that of the sign-in, counted from 1; 0 where there is none.
 
 use bytes::{Buf, Bytes};
-use studyhall_schema::ids::UserId;
+use studyhall_schema::ids::{LoginId, UserId};
 
 use crate::log::LoggedUpdate;
 
 const UPDATES: u8 = 1;
 const QUARANTINED: u8 = 2;
+const WITH_LOGINS: u8 = 3;
+
+/// The id of a person or a sign-in.
+type Id = [u8; 12];
 
 /// The blob of a quarantined entry.
 pub(super) const MARKER: &[u8] = &[QUARANTINED];
 
 /// Writes updates.
 pub(super) fn encode(updates: &[LoggedUpdate]) -> Vec<u8> {
-    let mut people: Vec<UserId> = Vec::new();
-    let places: Vec<usize> = updates.iter().map(|update| place(&mut people, update.by)).collect();
+    let mut ids: Vec<Id> = Vec::new();
+    let places = |update: &LoggedUpdate| {
+        let login = update.login.map_or(0, |login| place(&mut ids, login.bytes()) + 1);
+        (place(&mut ids, update.by.bytes()), login)
+    };
+    let places: Vec<_> = updates.iter().map(places).collect();
+    let has_logins = updates.iter().any(|update| update.login.is_some());
     let size: usize = updates.iter().map(|update| update.data.len() + 8).sum();
-    let mut blob = Vec::with_capacity(12 + people.len() * 12 + size);
-    blob.push(UPDATES);
-    put_number(&mut blob, people.len());
-    for person in &people {
-        blob.extend_from_slice(&person.bytes());
-    }
-    for (update, place) in updates.iter().zip(places) {
-        put_number(&mut blob, place);
+    let mut blob = Vec::with_capacity(12 + ids.len() * 12 + size);
+    blob.push(if has_logins { WITH_LOGINS } else { UPDATES });
+    put_number(&mut blob, ids.len());
+    blob.extend(ids.iter().flatten());
+    for (update, (by, login)) in updates.iter().zip(places) {
+        put_number(&mut blob, by);
+        if has_logins {
+            put_number(&mut blob, login);
+        }
         put_number(&mut blob, update.data.len());
         blob.extend_from_slice(&update.data);
     }
     blob
 }
 
-/// The person's place; people who write come in runs, so the last is looked at first.
-fn place(people: &mut Vec<UserId>, by: UserId) -> usize {
-    people.iter().rposition(|person| *person == by).unwrap_or_else(|| {
-        people.push(by);
-        people.len() - 1
+/// The id's place; people who write come in runs, so the last is looked at first.
+fn place(ids: &mut Vec<Id>, id: Id) -> usize {
+    ids.iter().rposition(|known| *known == id).unwrap_or_else(|| {
+        ids.push(id);
+        ids.len() - 1
     })
 }
 
 /// Reads `count` updates. `None` when the blob is no such thing.
 pub(super) fn decode(mut blob: Bytes, count: usize) -> Option<Vec<LoggedUpdate>> {
-    match blob.try_get_u8().ok()? {
-        UPDATES => {}
+    let has_logins = match blob.try_get_u8().ok()? {
+        UPDATES => false,
+        WITH_LOGINS => true,
         QUARANTINED if blob.is_empty() => {
             return Some(vec![LoggedUpdate::nothing(); count]);
         }
         _ => return None,
-    }
-    let people = get_number(&mut blob)?;
-    if blob.len() / 12 < people {
+    };
+    let ids = get_number(&mut blob)?;
+    if blob.len() / 12 < ids {
         return None;
     }
-    let people: Vec<UserId> = (0..people)
+    let ids: Vec<Id> = (0..ids)
         .map(|_| {
             let mut id = [0; 12];
             blob.copy_to_slice(&mut id);
-            UserId::from_bytes(id)
+            id
         })
         .collect();
     let mut updates = Vec::with_capacity(count.min(blob.len()));
     while !blob.is_empty() {
-        let by = *people.get(get_number(&mut blob)?)?;
+        let by = UserId::from_bytes(*ids.get(get_number(&mut blob)?)?);
+        let login = if has_logins { get_number(&mut blob)? } else { 0 };
+        let login = match login.checked_sub(1) {
+            Some(place) => Some(LoginId::from_bytes(*ids.get(place)?)),
+            None => None,
+        };
         let length = get_number(&mut blob)?;
         if blob.len() < length {
             return None;
         }
-        updates.push(LoggedUpdate { by, data: blob.split_to(length) });
+        updates.push(LoggedUpdate { by, login, data: blob.split_to(length) });
     }
     (updates.len() == count).then_some(updates)
 }
@@ -101,9 +118,11 @@ mod tests {
     use super::*;
 
     fn updates() -> impl Strategy<Value = Vec<LoggedUpdate>> {
-        let update = (0..3_u8, proptest::collection::vec(any::<u8>(), 0..200));
+        let data = proptest::collection::vec(any::<u8>(), 0..200);
+        let update = (0..3_u8, proptest::option::weighted(0.1, 0..3_u8), data);
         proptest::collection::vec(update, 1..50).prop_map(|updates| {
-            let logged = |(by, data)| LoggedUpdate {
+            let logged = |(by, login, data): (u8, Option<u8>, _)| LoggedUpdate {
+                login: login.map(|login| LoginId::from_bytes([login; 12])),
                 by: UserId::from_bytes([by; 12]),
                 data: Bytes::from_owner::<Vec<u8>>(data),
             };

@@ -1,0 +1,157 @@
+//! What came into a note, or a todo, that a sign-in was not shown, as far as the log and the note's versions tell:
+//! where it is forgotten what they hold, their own words must not count as somebody else's, nor anybody's as
+//! deleted.
+
+use studyhall_schema::{
+    Timestamp,
+    ids::{LoginId, UserId},
+};
+use studyhall_store::{Page, cache::Found, log::Entry};
+
+use super::{
+    BOUNDS, Reader, ShownTexts, Written,
+    held::{Held, How, Outcome, Text},
+    text_key,
+    written::At,
+};
+
+/// More versions than anybody makes within the hour, one in five minutes.
+const WITHIN_THE_HOUR: usize = 20;
+
+/// Read at once from a log.
+const READ_BYTES: usize = 64 << 10;
+
+impl ShownTexts {
+    /// Whether the note as it is is what the sign-in has made of it, though that is not among what is held: a put
+    /// of theirs at a node that died, or could not tell the others; and nobody else wrote within the hour.
+    pub(super) async fn settles(
+        &self,
+        (login, user): (LoginId, UserId),
+        note: Written<'_>,
+        held: &mut Held,
+    ) -> bool {
+        let reader = Reader(login, note.id);
+        let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
+        let unknown = held.unknown(is_under_way);
+        let keys: Vec<_> = unknown.map(|hash| text_key(note.id, &Text::Put(hash))).collect();
+        // A put of which nobody knows what came of it has come to this, if the text is just so.
+        let was_put = self.recent.find_fixed(&keys).await;
+        let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
+        let is_theirs = match note.known(held) {
+            Some(known) => self.is_put_under(login, note, known).await,
+            None => false,
+        };
+        let lacks = match held.lacks_until() {
+            Some(until) => self.has_come(note, held, until).await,
+            None => false,
+        };
+        if !lacks {
+            held.is_complete();
+        }
+        let settles = was_put || ((is_theirs || lacks) && self.is_only_theirs(user, note).await);
+        if settles {
+            *held = Held::default();
+        }
+        settles
+    }
+
+    /// Whether something came into it since, and all of that is what this sign-in has put, as the log tells.
+    async fn is_put_under(&self, login: LoginId, note: Written<'_>, known: u64) -> bool {
+        let through = note.seq();
+        let mut next = known + 1;
+        while next <= through {
+            let read = self.store.log().read(note.document(), next, READ_BYTES).await;
+            let entries = read.unwrap_or_default();
+            if entries.first().is_none_or(|first| first.seq > next) {
+                return false; // a compaction has taken it
+            }
+            let updates = entries.iter().flat_map(|entry| (entry.seq..).zip(&entry.updates));
+            let mut since = updates.filter(|(seq, _)| (next..=through).contains(seq));
+            if since.any(|(_, update)| update.login != Some(login)) {
+                return false;
+            }
+            next = entries.last().map_or(u64::MAX, Entry::next_seq);
+        }
+        known < through
+    }
+
+    /// Whether anything came into a list after what is held, and until then: it may have been put and forgotten. Where
+    /// the log does not say when, nobody's words go. (A note's log tells what was put.)
+    async fn has_come(&self, note: Written<'_>, held: &Held, until: Timestamp) -> bool {
+        let is_list = matches!(note.at, At::List { .. });
+        let is_seen = note.known(held).is_some_and(|known| note.seq() <= known);
+        is_list && !is_seen && self.changed_at(note).await.is_some_and(|at| at <= until)
+    }
+
+    /// Whether what the sign-in may have been shown and is forgotten is no other text than there is now, but for
+    /// their own words: nobody else wrote within the hour, and nothing came that they were not shown, as by another
+    /// device of theirs.
+    pub(super) async fn is_as_shown(
+        &self,
+        (login, user): (LoginId, UserId),
+        note: Written<'_>,
+        (held, known): (&Held, Option<u64>),
+        found: &Found,
+    ) -> bool {
+        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
+        if was_shown {
+            return false;
+        }
+        if !self.is_forgotten(login, note, found) {
+            return true;
+        }
+        let is_seen = if let Some(known) = known {
+            note.seq() <= known
+        } else {
+            let lost = self.clock.now() - found.complete_for;
+            self.changed_at(note).await.is_some_and(|at| at <= lost)
+        };
+        is_seen && self.is_only_theirs(user, note).await
+    }
+
+    /// When it was changed last, as far as that is known.
+    async fn changed_at(&self, note: Written<'_>) -> Option<Timestamp> {
+        if let At::Note(.., at) = note.at {
+            return Some(at);
+        }
+        let seq = note.seq();
+        let last = self.store.log().read(note.document(), seq, 1).await.ok()?;
+        last.first().filter(|last| last.seq <= seq).map(|last| last.at)
+    }
+
+    /// Whether the sign-in may have been shown something, within the hour and before the note changed, that
+    /// the nodes have lost.
+    fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
+        let now = self.clock.now();
+        found.complete_for < BOUNDS.kept_for.min(now.since(login.made_at()))
+            && match note.at {
+                At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
+                At::List { .. } => true,
+            }
+    }
+
+    /// Whether nobody else wrote into it within the hour: whatever was forgotten, no words of others can be
+    /// missing from what they held.
+    async fn is_only_theirs(&self, user: UserId, note: Written<'_>) -> bool {
+        let since = self.clock.now() - BOUNDS.kept_for;
+        let id = match note.at {
+            At::Note(id, ..) => id,
+            At::List { is_own: true, .. } => return true,
+            At::List { list, seq, .. } => {
+                // Of a list no versions are kept: when it was changed last is known.
+                let since_then = self.store.log().read(list, seq, 1).await;
+                return since_then.is_ok_and(|it| it.first().is_some_and(|it| it.at < since));
+            }
+        };
+        let page = Page::of("note").equal(id).descending().limit(WITHIN_THE_HOUR);
+        let page = match self.versions.page(page).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(note = %id, %error, "who wrote a note is not known now");
+                return false;
+            }
+        };
+        let lately = page.items.iter().filter(|version| version.at >= since);
+        lately.flat_map(|version| &version.by).all(|by| *by == user)
+    }
+}
