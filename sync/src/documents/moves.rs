@@ -307,6 +307,8 @@ impl Documents {
                         match carried {
                             Carried::Over => over.push(late),
                             Carried::Passed => {}
+                            // It has come back to where this was written.
+                            Carried::On { to, .. } if to == since.0 => over.push(late),
                             Carried::On { to, by } => on.push(((to, by), late)),
                         }
                     }

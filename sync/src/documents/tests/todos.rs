@@ -231,6 +231,37 @@ async fn what_a_phone_does_goes_after_a_todo_that_was_moved_more_than_once() {
 }
 
 #[tokio::test]
+async fn what_is_on_its_way_after_a_todo_that_has_come_back_is_there_once() {
+    let desk = rooms_desk().await;
+    let make =
+        |list: &mut contents::TodoList<'_, dyn MapsMut + '_>| list.make(todo(1), &new("buy milk"));
+    desk.documents.edit_todos(list(7), ada(), make).await.unwrap();
+    desk.moves(1, list(7), list(8), ada()).await;
+    let key = todo(1).to_string();
+    let words: Change = Box::new(move |view, client| {
+        contents::edit(view, client, |maps| {
+            maps.set_text("todos", &key, "text", "buy milk [ben]");
+            Ok(())
+        })
+    });
+    desk.documents.edit(list(7), ben(), words).await.unwrap();
+    let late = desk.documents.change_list(list(7), ben(), Box::new(|list| Ok(list.late())));
+    let late = late.await.unwrap();
+    assert_eq!(late.len(), 1);
+    desk.shows(list(8), 1, |todo| todo.text == "buy milk [ben]").await;
+    desk.moves(1, list(8), list(7), ada()).await;
+    let key = todo(1).to_string();
+    desk.writes(list(7), ada(), move |maps| {
+        maps.set_text("todos", &key, "text", "buy milk [ben] [ada]");
+    })
+    .await;
+    // A node that has looked before comes to it only now.
+    desk.documents.carry_over((list(7), 9), late).await;
+    desk.documents.project(list(7)).await.unwrap();
+    assert_eq!(desk.row(list(7), 1).await.unwrap().text, "buy milk [ben] [ada]");
+}
+
+#[tokio::test]
 async fn a_todo_that_is_said_to_go_in_a_circle_is_followed_for_a_while() {
     let desk = rooms_desk().await;
     for (from, to) in [(7, 8), (8, 9), (9, 7)] {
