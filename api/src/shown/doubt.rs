@@ -2,6 +2,8 @@
 //! where it is forgotten what they hold, their own words must not count as somebody else's, nor anybody's as
 //! deleted.
 
+use std::time::Duration;
+
 use studyhall_schema::{
     Timestamp,
     ids::{LoginId, UserId},
@@ -123,7 +125,9 @@ impl ShownTexts {
     /// the nodes have lost.
     fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
         let now = self.clock.now();
-        found.complete_for < BOUNDS.kept_for.min(now.since(login.made_at()))
+        // An id tells the second in which it was made, and both began in one when neither is known to be first.
+        let known_for = now.since(login.made_at()) + Duration::from_secs(1);
+        found.complete_for < BOUNDS.kept_for.min(known_for)
             && match note.at {
                 At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
                 At::List { .. } => true,

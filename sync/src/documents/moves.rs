@@ -49,7 +49,7 @@ impl Documents {
             Box::new(move |list| list.receive(to, (&item, &completed), Some(&takes)));
         let received = self.change_list(to, by, receive).await?;
         self.project(to).await?;
-        match self.mark_moved(id, from, to, by, Some(came.was.clone())).await? {
+        match self.mark_left(id, from, to, by, came.clone()).await? {
             Whereabouts::At(at) if at == to => Ok(()),
             Whereabouts::At(at) => match self.look_for(id, at, by).await? {
                 Some(at) if at == to => Ok(()),
@@ -107,6 +107,31 @@ impl Documents {
             let was = was.clone().unwrap_or_else(|| list.taken_along(id));
             Ok(list.moved(id, to, &was))
         });
+        self.mark(from, by, mark).await
+    }
+
+    /// The same of one that has just been taken to the other list.
+    async fn mark_left(
+        &self,
+        id: TodoId,
+        from: DocumentId,
+        to: DocumentId,
+        by: UserId,
+        came: Came,
+    ) -> Result<Whereabouts, SyncFault> {
+        let mark: ListChange<_> = Box::new(move |list| {
+            let was = list.taken_to(id, to, &came);
+            Ok(list.moved(id, to, &was))
+        });
+        self.mark(from, by, mark).await
+    }
+
+    async fn mark(
+        &self,
+        from: DocumentId,
+        by: UserId,
+        mark: ListChange<Whereabouts>,
+    ) -> Result<Whereabouts, SyncFault> {
         let is = self.change_list(from, by, mark).await?;
         self.project(from).await?;
         Ok(is)

@@ -20,7 +20,7 @@ use super::{
     ASSIGNEE, COMPLETED, DUE, Maps, MapsMut, NewTodo, TEXT, TODOS, TodoList, canonical, completion,
     parsed, short_text,
 };
-use crate::document::Refusal;
+use crate::{document::Refusal, text};
 
 /// The list that a todo was moved to: here it is not shown any more.
 const MOVED_TO: &str = "moved_to";
@@ -196,6 +196,25 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     /// What of a todo goes with it to another list.
     pub fn taken_along(&self, id: TodoId) -> Value {
         self.carried(&id.to_string())
+    }
+
+    /// The same as it was when it was taken to another list, with what was carried over from there since: that
+    /// is in there, and is nothing that was changed here.
+    pub fn taken_to(&self, id: TodoId, to: DocumentId, came: &Came) -> Value {
+        let (to, mut was) = (to.to_string(), came.was.clone());
+        let took = self.field(&id.to_string(), TOOK).unwrap_or_default();
+        let Some(last) = took.get(&to) else { return was };
+        let before = came.took.get(&to).map_or(&last[WAS][0], |before| &before[NOW]);
+        for field in CARRIED {
+            match (before[field].as_str(), last[NOW][field].as_str(), was[field].as_str()) {
+                (Some(before), Some(now), Some(is)) if field == TEXT => {
+                    was[field] = text::merged(before, now, is).into();
+                }
+                _ if was[field] == before[field] => was[field] = last[NOW][field].clone(),
+                _ => {}
+            }
+        }
+        was
     }
 
     /// What the list that a todo of this one goes to is told of that.
