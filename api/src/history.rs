@@ -87,14 +87,13 @@ pub(crate) async fn restore(
     }
     let version = show(api, caller, id, version).await?;
     let text = version.text.ok_or(Fault::NotFound)?;
-    let login = Some(caller.login);
-    let put = PutText { text, title: version.title, login, ..PutText::default() };
+    let put = PutText { text, title: version.title, ..PutText::default() };
     let note = notes::look_at(api, caller.user, id).await?;
     expected.check(note.rev)?;
     if expected.is_some() {
         notes::put_into(api, caller, &note, put).await?;
     } else {
-        api.documents.put_text(DocumentId::Note(id), caller.user, put).await?;
+        api.documents.put_text(DocumentId::Note(id), caller, put).await?;
     }
     notes::show(api, caller, id).await
 }

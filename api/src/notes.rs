@@ -107,7 +107,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
         snapshot_seq: 0,
         bytes: 0,
     };
-    let is_new = api.documents.create(record, by, new.title.as_deref(), &new.text).await?;
+    let is_new = api.documents.create(record, caller, new.title.as_deref(), &new.text).await?;
     api.accounts.announce(AccessChange::DocumentChanged(document));
     let note = api.documents.note(new.id).await?.ok_or(Fault::NotFound)?;
     api.shown.opens(caller, &note.value).await;
@@ -175,7 +175,7 @@ pub(crate) async fn revise(
     let api = api.clone();
     to_its_end(move |hears| async move {
         let put = async |put| {
-            let base = api.documents.put_text(document, user, put).await?;
+            let base = api.documents.put_text(document, caller, put).await?;
             Ok((look_at(&api, user, id).await?, base))
         };
         api.shown.put_of(caller, (&note.value).into(), (&text, &hears), put).await
@@ -193,9 +193,8 @@ pub(crate) async fn put_into(
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
         let PutText { text, title, .. } = put.clone();
-        let (only_at, login) = (Some(seq), Some(caller.login));
-        let put = PutText { text, title, only_at, login, ..PutText::default() };
-        match api.documents.put_text(DocumentId::Note(note.id), caller.user, put).await {
+        let put = PutText { text, title, only_at: Some(seq), ..PutText::default() };
+        match api.documents.put_text(DocumentId::Note(note.id), caller, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {
                 let now = look_at(api, caller.user, note.id).await?;

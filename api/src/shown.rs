@@ -247,8 +247,7 @@ impl ShownTexts {
         let mut values = Vec::new();
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
         let is_as_it_is = is_settled
-            || (has_forgotten_base
-                && self.is_as_shown((login, user), note, (&held, known), &found).await);
+            || (has_forgotten_base && self.is_as_shown(login, note, (&held, known), &found).await);
         if is_as_it_is {
             let now = note.name();
             values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
@@ -268,8 +267,7 @@ impl ShownTexts {
         self.recent.leave(values).await;
         let (texts, bases) = bases.found.into_iter().unzip();
         let text = text.to_owned();
-        let login = Some(login);
-        let put = PutText { text, bases, has_forgotten_base, made, login, ..PutText::default() };
+        let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
         Putting { put, texts }
     }
 

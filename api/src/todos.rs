@@ -110,12 +110,13 @@ fn wanted_room(place: Place, now: Option<RoomId>) -> Result<Option<RoomId>, Faul
 /// Makes a todo. The same request again gets the same todo; of one that its list has already, only what
 /// is missing is set.
 pub(crate) async fn create(api: &Api, caller: Caller, draft: Draft) -> Result<Created, Fault> {
-    let created = create_unseen(api, caller.user, draft).await?;
+    let created = create_unseen(api, caller, draft).await?;
     api.shown.opens(caller, &created.todo.value).await;
     Ok(created)
 }
 
-async fn create_unseen(api: &Api, user: UserId, draft: Draft) -> Result<Created, Fault> {
+async fn create_unseen(api: &Api, caller: Caller, draft: Draft) -> Result<Created, Fault> {
+    let user = caller.user;
     let place = Place { is_shared: draft.is_shared, room: draft.room };
     let room = wanted_room(place, None)?;
     let list = list_of(user, room);
@@ -144,7 +145,7 @@ async fn create_unseen(api: &Api, user: UserId, draft: Draft) -> Result<Created,
         created_at: api.accounts.clock().now(),
     };
     let id = draft.id;
-    api.documents.edit_todos(list, user, move |todos| todos.make(id, &new)).await?;
+    api.documents.edit_todos(list, caller, move |todos| todos.make(id, &new)).await?;
     // The list may have one that it does not show: it was moved from there.
     let todo = rows(api).get(&Todo::key(list, id)).await?.ok_or_else(taken)?;
     Ok(Created { todo, is_new: true })
@@ -384,12 +385,12 @@ async fn revise_once(
     let change = change.clone();
     if let Some(put) = put {
         let make = async |put| {
-            let (item, base) = api.documents.put_todo(list, user, (id, change), put).await?;
+            let (item, base) = api.documents.put_todo(list, caller, (id, change), put).await?;
             Ok((shown_after(api, user, (list, row.clone()), item).await?, base))
         };
         return api.shown.put_of(caller, (&row.value).into(), put, make).await;
     }
-    let edit = api.documents.edit_todos(list, user, move |todos| {
+    let edit = api.documents.edit_todos(list, caller, move |todos| {
         todos.check(id, seen.as_ref())?;
         todos.revise(id, &change)?;
         Ok(todos.item(id))
@@ -409,7 +410,7 @@ pub(crate) async fn act(
     let mut tries = 0..FOLLOWED;
     loop {
         tries.next();
-        match act_once(api, caller.user, id, expected, act).await {
+        match act_once(api, caller, id, expected, act).await {
             Err(Fault::NotFound) if !tries.is_empty() => {
                 look_at(api, caller.user, id).await.map(drop)?;
             }
@@ -425,17 +426,18 @@ pub(crate) async fn act(
 
 async fn act_once(
     api: &Api,
-    user: UserId,
+    caller: Caller,
     id: TodoId,
     expected: &IfMatch,
     act: Act,
 ) -> Result<Option<Versioned<Todo>>, Fault> {
+    let user = caller.user;
     let row = look_at(api, user, id).await?;
     writable(api, user, row.list).await?;
     expected.check(row.rev)?;
     let (list, now) = (row.list, api.accounts.clock().now());
     let seen = expected.is_some().then(|| row.value.clone());
-    let edit = api.documents.edit_todos(list, user, move |todos| {
+    let edit = api.documents.edit_todos(list, caller, move |todos| {
         todos.check(id, seen.as_ref())?;
         match act {
             Act::Complete => todos.complete(id, user, now)?,

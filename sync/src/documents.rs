@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
-    ids::{LoginId, NoteId, UserId},
+    ids::NoteId,
 };
 use studyhall_store::StoreError;
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::{
     SyncFault,
     actor::{Edit, Mail},
-    document::{Change, Refusal},
+    document::{Author, Change, Refusal},
     heavy, load,
     node::Node,
     outbox::Close,
@@ -46,8 +46,6 @@ pub struct PutText {
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
-    /// Under which sign-in it is put.
-    pub login: Option<LoginId>,
 }
 
 /// What a new note's log begins with: an Automerge document with what all of its kind begin with.
@@ -93,11 +91,11 @@ impl Documents {
     pub async fn create(
         &self,
         record: DocumentRecord,
-        by: UserId,
+        by: impl Into<Author>,
         title: Option<&str>,
         text: &str,
     ) -> Result<bool, SyncFault> {
-        let id = record.id;
+        let (id, by) = (record.id, by.into());
         let DocumentId::Note(note) = id else { return Err(SyncFault::NotFound) };
         Self::shows(text)?;
         let records = self.node.store.records::<DocumentRecord>();
@@ -108,7 +106,7 @@ impl Documents {
             Err(StoreError::Duplicate { .. }) => {
                 let known = records.get(&id).await?.ok_or(SyncFault::Unavailable)?;
                 let is_same = known.kind == kind && known.engine == engine;
-                if known.owner != by || known.deleted_at.is_some() || !is_same {
+                if known.owner != by.user || known.deleted_at.is_some() || !is_same {
                     return Err(SyncFault::Exists);
                 }
                 false
@@ -166,14 +164,15 @@ impl Documents {
     pub async fn put_text(
         &self,
         document: DocumentId,
-        by: UserId,
+        by: impl Into<Author>,
         put: PutText,
     ) -> Result<Option<usize>, SyncFault> {
+        let by = by.into();
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let (title, only_at, login) = (put.title.clone(), put.only_at, put.login);
+        let (title, only_at) = (put.title.clone(), put.only_at);
         Self::shows(&put.text)?;
-        let mut rewrite = self.rewrite(by, put).await?;
+        let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
         let change: Change = Box::new(move |view, client| {
             let mut note = NoteText::of(view, format);
@@ -196,7 +195,7 @@ impl Documents {
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
-        self.edit_under(document, (by, login), change).await?;
+        self.edit(document, by, change).await?;
         self.project(document).await?;
         Ok(begun.number())
     }
@@ -250,18 +249,14 @@ impl Documents {
         Ok(Some(()))
     }
 
-    async fn edit(&self, id: DocumentId, by: UserId, change: Change) -> Result<u64, SyncFault> {
-        self.edit_under(id, (by, None), change).await
-    }
-
-    /// The log tells under which sign-in a text was put.
-    async fn edit_under(
+    async fn edit(
         &self,
         id: DocumentId,
-        (by, login): (UserId, Option<LoginId>),
+        by: impl Into<Author>,
         change: Change,
     ) -> Result<u64, SyncFault> {
-        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, login, change, reply }))).await
+        let by = by.into();
+        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, change, reply }))).await
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {

@@ -20,8 +20,9 @@ use super::{
 /// More versions than anybody makes within the hour, one in five minutes.
 const WITHIN_THE_HOUR: usize = 20;
 
-/// Read at once from a log.
+/// Read at once from a log, and in all.
 const READ_BYTES: usize = 64 << 10;
+const READ_IN_ALL: usize = 1 << 20;
 
 impl ShownTexts {
     /// Whether the note as it is is what the sign-in has made of it, though that is not among what is held: a put
@@ -40,7 +41,7 @@ impl ShownTexts {
         let was_put = self.recent.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
         let is_theirs = match note.known(held) {
-            Some(known) => self.is_put_under(login, note, known).await,
+            Some(known) => known < note.seq() && self.is_put_under(login, note, Some(known)).await,
             None => false,
         };
         let lacks = match held.lacks_until() {
@@ -57,24 +58,31 @@ impl ShownTexts {
         settles
     }
 
-    /// Whether something came into it since, and all of that is what this sign-in has put, as the log tells.
-    async fn is_put_under(&self, login: LoginId, note: Written<'_>, known: u64) -> bool {
-        let through = note.seq();
-        let mut next = known + 1;
+    /// Whether all that came into it since, or within the hour, was put under this sign-in, as the log tells.
+    async fn is_put_under(&self, login: LoginId, note: Written<'_>, known: Option<u64>) -> bool {
+        let (through, lately) = (note.seq(), self.clock.now() - BOUNDS.kept_for);
+        let concerns = |at| known.is_some() || at >= lately;
+        let (mut next, mut room) = (known.map_or(1, |known| known + 1), READ_IN_ALL);
         while next <= through {
             let read = self.store.log().read(note.document(), next, READ_BYTES).await;
             let entries = read.unwrap_or_default();
-            if entries.first().is_none_or(|first| first.seq > next) {
-                return false; // a compaction has taken it
+            let Some(first) = entries.first() else { return false };
+            if first.seq > next && concerns(first.at) {
+                return false; // a compaction has taken what came before
             }
-            let updates = entries.iter().flat_map(|entry| (entry.seq..).zip(&entry.updates));
-            let mut since = updates.filter(|(seq, _)| (next..=through).contains(seq));
-            if since.any(|(_, update)| update.login != Some(login)) {
-                return false;
+            for entry in entries.iter().filter(|entry| concerns(entry.at)) {
+                let updates = (entry.seq..).zip(&entry.updates);
+                let mut since = updates.filter(|(seq, _)| (next..=through).contains(seq));
+                if since.any(|(_, update)| update.login != Some(login)) {
+                    return false;
+                }
             }
-            next = entries.last().map_or(u64::MAX, Entry::next_seq);
+            let sizes = entries.iter().flat_map(|entry| &entry.updates);
+            let size: usize = sizes.map(|update| update.data.len()).sum();
+            let Some(left) = room.checked_sub(size) else { return false };
+            (next, room) = (entries.last().map_or(u64::MAX, Entry::next_seq), left);
         }
-        known < through
+        true
     }
 
     /// Whether anything came into a list after what is held, and until then: it may have been put and forgotten. Where
@@ -86,11 +94,10 @@ impl ShownTexts {
     }
 
     /// Whether what the sign-in may have been shown and is forgotten is no other text than there is now, but for
-    /// their own words: nobody else wrote within the hour, and nothing came that they were not shown, as by another
-    /// device of theirs.
+    /// what it has put itself: nothing else came, be it of somebody else or of another device of theirs.
     pub(super) async fn is_as_shown(
         &self,
-        (login, user): (LoginId, UserId),
+        login: LoginId,
         note: Written<'_>,
         (held, known): (&Held, Option<u64>),
         found: &Found,
@@ -102,13 +109,10 @@ impl ShownTexts {
         if !self.is_forgotten(login, note, found) {
             return true;
         }
-        let is_seen = if let Some(known) = known {
-            note.seq() <= known
-        } else {
-            let lost = self.clock.now() - found.complete_for;
-            self.changed_at(note).await.is_some_and(|at| at <= lost)
-        };
-        is_seen && self.is_only_theirs(user, note).await
+        match known {
+            Some(known) => note.seq() <= known,
+            None => self.is_put_under(login, note, None).await,
+        }
     }
 
     /// When it was changed last, as far as that is known.

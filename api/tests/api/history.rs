@@ -134,7 +134,10 @@ async fn a_title_goes_back_with_the_text() {
         let put =
             PutText { text: "one".into(), title: Some("Second".into()), ..PutText::default() };
         let document = DocumentId::Note(id.parse().unwrap());
-        hall.documents.put_text(document, ada.id.parse().unwrap(), put).await.unwrap();
+        hall.documents
+            .put_text(document, ada.id.parse::<studyhall_schema::ids::UserId>().unwrap(), put)
+            .await
+            .unwrap();
         assert_eq!(ada.get(&hall, &path).await.is(200).body["title"], "Second");
         hall.advance(6 * 60);
         let ada = hall.login("ada").await;

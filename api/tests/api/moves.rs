@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use studyhall_schema::{document::DocumentId, ids::TodoId};
+use studyhall_schema::{
+    document::DocumentId,
+    ids::{TodoId, UserId},
+};
 
 use crate::hall::Hall;
 
@@ -36,7 +39,7 @@ async fn who_does_something_beside_a_move_is_answered_as_it_was_done() {
         moved.is(200);
         let mut says = String::new();
         for list in lists {
-            let by = ada.id.parse().unwrap();
+            let by: UserId = ada.id.parse().unwrap();
             let look = hall
                 .documents
                 .edit_todos(list, by, move |todos| Ok(todos.taken_along(id).to_string()));

@@ -2,7 +2,12 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::{access::Permission, document::DocumentId, ids::TodoId, todo::Todo};
+use studyhall_schema::{
+    access::Permission,
+    document::DocumentId,
+    ids::{TodoId, UserId},
+    todo::Todo,
+};
 
 use crate::{
     hall::{Answer, Hall, Person},
@@ -397,7 +402,7 @@ async fn a_rooms_timer_in_automerge_is_a_timer_and_all_rows_can_be_made_again() 
 
 /// What a node does of a move before it is killed.
 async fn begins_to_move(hall: &Hall, who: &Person, id: &str, from: DocumentId, to: DocumentId) {
-    let (id, by): (TodoId, _) = (id.parse().unwrap(), who.id.parse().unwrap());
+    let (id, by): (TodoId, UserId) = (id.parse().unwrap(), who.id.parse().unwrap());
     let row = hall.store.records::<Todo>().get(&Todo::key(from, id)).await.unwrap().unwrap();
     let (came, told) = std::sync::mpsc::channel();
     let look = hall.documents.edit_todos(from, by, move |todos| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use studyhall_schema::{
     clock::Clock,
     document::{DocumentId, DocumentRecord},
-    ids::TodoId,
+    ids::{TodoId, UserId},
     note::Note,
     note_version::NoteVersion,
     todo::Todo,
@@ -219,7 +219,7 @@ async fn a_todo_that_two_lists_have_lost_is_in_the_trash_once() {
 
 /// What a client of `who` may write into `from`: that a todo is in `to`.
 async fn says_it_moved(hall: &Hall, who: &Person, id: TodoId, from: DocumentId, to: DocumentId) {
-    let moved = hall.documents.edit_todos(from, who.id.parse().unwrap(), move |todos| {
+    let moved = hall.documents.edit_todos(from, who.id.parse::<UserId>().unwrap(), move |todos| {
         todos.moved(id, to, &todos.taken_along(id));
         Ok(())
     });
@@ -242,7 +242,7 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
     for copies in [false, true] {
         if copies {
             let item = row.item();
-            let by = mallory.id.parse().unwrap();
+            let by: UserId = mallory.id.parse().unwrap();
             let copy = hall.documents.edit_todos(mallorys, by, move |todos| {
                 todos.receive(mallorys, (&item, &Value::Null), None).map(drop)
             });
@@ -264,7 +264,7 @@ async fn what_somebody_hides_from_all_is_in_the_trash_and_what_moves_is_not() {
     ada.post(&hall, "/todos", json!({ "text": "mine" })).await.is(201);
     says_it_moved(&hall, &ada, id, ours, adas).await;
     let item = row.item();
-    let moved = hall.documents.edit_todos(adas, ada.id.parse().unwrap(), move |todos| {
+    let moved = hall.documents.edit_todos(adas, ada.id.parse::<UserId>().unwrap(), move |todos| {
         todos.receive(adas, (&item, &Value::Null), None).map(drop)
     });
     moved.await.unwrap();

@@ -30,7 +30,7 @@ pub const MAX_PIECE: usize = 4 << 20;
 pub struct LoggedUpdate {
     /// Who sent it.
     pub by: UserId,
-    /// Under which sign-in a text was put by this, over REST.
+    /// Under which sign-in it was made, over REST.
     pub login: Option<LoginId>,
     /// The bytes, as the CRDT library made them.
     pub data: Bytes,

@@ -1,15 +1,12 @@
 //! What is sent to a document's actor. A mailbox keeps room for 32 mails, so what is large is in a box.
 
-use studyhall_schema::{
-    access::Permission,
-    ids::{LoginId, UserId},
-};
+use studyhall_schema::access::Permission;
 use tokio::sync::oneshot;
 
 use super::Outlet;
 use crate::{
     SyncFault,
-    document::{Change, Inbound, PeerId},
+    document::{Author, Change, Inbound, PeerId},
     outbox::Close,
     people::Taken,
 };
@@ -51,9 +48,7 @@ pub(crate) struct Frames {
 
 /// A REST edit.
 pub(crate) struct Edit {
-    pub(crate) by: UserId,
-    /// Under which sign-in it puts a text.
-    pub(crate) login: Option<LoginId>,
+    pub(crate) by: Author,
     pub(crate) change: Change,
     pub(crate) reply: oneshot::Sender<Result<u64, SyncFault>>,
 }

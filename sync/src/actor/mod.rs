@@ -360,9 +360,9 @@ impl<E: Engine> Actor<E> {
             Mail::Edit(edit) => {
                 let id = self.next_edit();
                 self.upkeep.touched(self.outlets.is_empty());
-                let Edit { by, login, change, reply } = *edit;
+                let Edit { by, change, reply } = *edit;
                 self.edits.insert(id, reply);
-                self.feed(Input::Edit { edit: id, by, login, change });
+                self.feed(Input::Edit { edit: id, by, change });
             }
             Mail::Project(reply) => self.project_for(reply),
             Mail::CatchUp(reply) => self.catch_up_for(reply),

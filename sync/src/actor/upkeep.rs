@@ -189,7 +189,7 @@ impl<E: Engine> Actor<E> {
         };
         let edit = self.next_edit();
         let change: Change = Box::new(move |_, _| Ok(Some(first.clone())));
-        self.feed(Input::Edit { edit, by: record.owner, login: None, change });
+        self.feed(Input::Edit { edit, by: record.owner.into(), change });
     }
 
     pub(super) fn upkeep(&mut self, now: Instant, quiet: bool) {

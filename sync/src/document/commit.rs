@@ -19,7 +19,7 @@ use super::{
 /// An accepted update.
 pub struct Waiting<E: Engine> {
     pub(super) by: UserId,
-    /// Under which sign-in its text was put.
+    /// Under which sign-in it was made, over REST.
     pub(super) login: Option<LoginId>,
     pub(super) peer: Option<PeerId>,
     pub(super) ordinal: u64,

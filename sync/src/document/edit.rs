@@ -5,7 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use rand::Rng;
-use studyhall_schema::ids::{LoginId, UserId};
+use studyhall_schema::{
+    access::Caller,
+    ids::{LoginId, UserId},
+};
 
 use super::{
     Document, Effect, Refusal, View,
@@ -16,6 +19,27 @@ use super::{
 /// An edit's number, unique in this document while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EditId(pub u64);
+
+/// Who makes an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    /// The person.
+    pub user: UserId,
+    /// Their sign-in, which the log keeps.
+    pub login: Option<LoginId>,
+}
+
+impl From<UserId> for Author {
+    fn from(user: UserId) -> Self {
+        Self { user, login: None }
+    }
+}
+
+impl From<Caller> for Author {
+    fn from(Caller { user, login, .. }: Caller) -> Self {
+        Self { user, login: Some(login) }
+    }
+}
 
 /// Makes an update from the applied state, under the given client id; `None` when nothing changes. Made once
 /// more when another node's updates came before it: what it looked at may be otherwise now.
@@ -33,8 +57,7 @@ pub enum EditFailure {
 /// An edit that is to be made.
 struct Wanted {
     edit: EditId,
-    by: UserId,
-    login: Option<LoginId>,
+    by: Author,
     change: Change,
     /// How many reads of the log had been asked for when it came: one that was asked for later has all that
     /// was in the log then.
@@ -91,13 +114,13 @@ impl<E: Engine> Document<E> {
     pub(super) fn edit(
         &mut self,
         edit: EditId,
-        (by, login): (UserId, Option<LoginId>),
+        by: Author,
         change: Change,
         effects: &mut Vec<Effect>,
     ) {
         if self.edits.queue.len() < self.limits.edits {
             let came = self.reads.asked;
-            let wanted = Wanted { edit, by, login, change, came, in_doubt: false };
+            let wanted = Wanted { edit, by, change, came, in_doubt: false };
             self.edits.queue.push_back(wanted);
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
@@ -114,11 +137,11 @@ impl<E: Engine> Document<E> {
         let Some(mut wanted) = self.edits.queue.pop_front() else { return };
         let (edit, by) = (wanted.edit, wanted.by);
         let fresh = u64::from(self.random.random::<u32>());
-        let client = *self.edits.clients.entry(by).or_insert(fresh);
+        let client = *self.edits.clients.entry(by.user).or_insert(fresh);
         let made = (wanted.change)(E::view(&mut self.state), client);
         let made = made.and_then(|update| match update {
             None => Ok(Made::Nothing),
-            Some(update) => self.accept_edit((by, wanted.login), update, effects),
+            Some(update) => self.accept_edit(by, update, effects),
         });
         let is_in_doubt = match &made {
             Ok(Made::Nothing) => true,
@@ -145,7 +168,7 @@ impl<E: Engine> Document<E> {
     /// Takes an edit's operations; those that are there already need not be made durable.
     fn accept_edit(
         &mut self,
-        (by, login): (UserId, Option<LoginId>),
+        Author { user: by, login }: Author,
         update: Vec<u8>,
         effects: &mut Vec<Effect>,
     ) -> Result<Made, Refusal> {

@@ -21,18 +21,13 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
 use rand::{SeedableRng, rngs::SmallRng};
-use studyhall_schema::{
-    Timestamp,
-    access::Permission,
-    document::DocumentId,
-    ids::{LoginId, UserId},
-};
+use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
 pub use automerge::{Automerge, Behind};
 pub use check::Verdict;
 pub use commit::Waiting;
-pub use edit::{Change, EditFailure, EditId};
+pub use edit::{Author, Change, EditFailure, EditId};
 pub use engine::{Applied, Engine, Unreadable, View};
 pub use inbound::Inbound;
 pub use peer::Aside;
@@ -73,7 +68,7 @@ pub enum Input<E: Engine = Yjs> {
     /// Another node asks who is here.
     WhoIsHere,
     /// The REST API changes the document.
-    Edit { edit: EditId, by: UserId, login: Option<LoginId>, change: Change },
+    Edit { edit: EditId, by: Author, change: Change },
     /// What became of the append in flight.
     Outcome(Outcome),
     /// Entries from `applied + 1` on that are in the log. `all` when they reach to its end as it was
@@ -303,9 +298,7 @@ impl<E: Engine> Document<E> {
             }
             Input::Leave { peer } => self.leave(now, peer, effects),
             Input::Permission { peer, permission } => self.permit(peer, permission, effects),
-            Input::Edit { edit, by, login, change } => {
-                self.edit(edit, (by, login), change, effects);
-            }
+            Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed { entries, all } => {
                 self.missed(entries, all, effects);

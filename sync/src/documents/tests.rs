@@ -14,6 +14,7 @@ use studyhall_schema::{
     },
     clock::TestClock,
     document::{DocumentKind, Engine},
+    ids::UserId,
     note::{Format, Note},
     timestamp::Timestamp,
 };

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use studyhall_schema::{
     document::DocumentId,
-    ids::{LoginId, TodoId, UserId},
+    ids::{TodoId, UserId},
     todo::{Item, Todo},
 };
 
@@ -15,7 +15,7 @@ use super::{Documents, PutText, late::LOOKED_AT};
 use crate::{
     SyncFault,
     contents::{self, MapsMut, TodoChange, TodoList},
-    document::{Change, Refusal},
+    document::{Author, Change, Refusal},
     projection,
 };
 
@@ -28,7 +28,7 @@ impl Documents {
     pub async fn edit_todos<T: Send + 'static>(
         &self,
         list: DocumentId,
-        by: UserId,
+        by: impl Into<Author>,
         change: impl FnMut(&mut TodoList<'_, dyn MapsMut + '_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, SyncFault> {
         let changed = self.change_list(list, by, Box::new(change)).await?;
@@ -41,12 +41,12 @@ impl Documents {
     pub async fn put_todo(
         &self,
         list: DocumentId,
-        by: UserId,
+        by: impl Into<Author>,
         (id, change): (TodoId, TodoChange),
         put: PutText,
     ) -> Result<(Item, Option<usize>), SyncFault> {
-        let login = put.login;
-        let mut rewrite = self.rewrite(by, put).await?;
+        let by = by.into();
+        let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
         let change = |result: mpsc::Sender<Item>| -> Change {
             Box::new(move |view, client| {
@@ -61,7 +61,7 @@ impl Documents {
                 })
             })
         };
-        let item = self.told(list, (by, login), change).await?;
+        let item = self.told(list, by, change).await?;
         self.project(list).await?;
         Ok((item, begun.number()))
     }
@@ -112,10 +112,10 @@ impl Documents {
     pub(super) async fn change_list<T: Send + 'static>(
         &self,
         list: DocumentId,
-        by: UserId,
+        by: impl Into<Author>,
         mut change: ListChange<T>,
     ) -> Result<T, SyncFault> {
-        self.told(list, (by, None), |result| {
+        self.told(list, by.into(), |result| {
             Box::new(move |view, client| {
                 contents::edit(view, client, |maps| {
                     let value = change(&mut TodoList::of(maps))?;
@@ -131,11 +131,11 @@ impl Documents {
     async fn told<T>(
         &self,
         list: DocumentId,
-        by: (UserId, Option<LoginId>),
+        by: Author,
         change: impl FnOnce(mpsc::Sender<T>) -> Change,
     ) -> Result<T, SyncFault> {
         let (result, changed) = mpsc::channel();
-        self.edit_under(list, by, change(result)).await?;
+        self.edit(list, by, change(result)).await?;
         changed.try_iter().last().ok_or(SyncFault::Unavailable) // it may have been made more than once
     }
 }

@@ -346,7 +346,7 @@ fn a_rest_edit_merges_into_what_others_type() {
         let mut note = NoteText::of(view, Format::Plain);
         Ok(note.diff(client, "Hello 😀 new world").expect("a text is edited"))
     });
-    told.extend(stage.input(Input::Edit { login: None, edit: EditId(1), by: ben.user, change }));
+    told.extend(stage.input(Input::Edit { edit: EditId(1), by: ben.user.into(), change }));
     assert!(!told.iter().any(|effect| matches!(effect, Effect::EditDone { .. })));
     ada.types("!");
     told.extend(stage.hears(&mut ada));

@@ -16,7 +16,7 @@ fn a_rest_edit_waits_for_its_commit_and_keeps_what_others_type() {
     stage.stored();
     stage.sends(&ada, ada.types("!"));
     let change = puts("Hello new world");
-    let asked = stage.input(Input::Edit { login: None, edit: EditId(1), by: ada.user, change });
+    let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user.into(), change });
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::EditDone { .. })));
     stage.stored();
     let stored = stage.stored();
@@ -50,8 +50,7 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     let asks = |effects: &[Effect]| {
         effects.iter().filter(|effect| matches!(effect, Effect::ReadLog)).count()
     };
-    let asked =
-        stage.input(Input::Edit { login: None, edit: EditId(1), by: ada.user, change: puts("") });
+    let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user.into(), change: puts("") });
     assert_eq!((done(&asked), asks(&asked)), (None, 1), "here it is empty already");
     assert!(stage.core.is_unsaved() && !stage.core.has_next_edit(), "it waits for the log");
     let told = stage.input(Input::Missed { entries: vec![entry(1)], all: true });
@@ -59,12 +58,10 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     assert_eq!(done(&stage.stored()), Some(Ok(2)));
     assert_eq!(text_of(stage.core.state().doc()), "");
     // What looks refused is so after a read that began after it came.
-    let waits =
-        stage.input(Input::Edit { login: None, edit: EditId(2), by: ada.user, change: puts("") });
+    let waits = stage.input(Input::Edit { edit: EditId(2), by: ada.user.into(), change: puts("") });
     assert_eq!((done(&waits), asks(&waits)), (None, 1));
     let absent: Change = Box::new(|_, _| Err(Refusal::Absent));
-    let queued =
-        stage.input(Input::Edit { login: None, edit: EditId(3), by: ada.user, change: absent });
+    let queued = stage.input(Input::Edit { edit: EditId(3), by: ada.user.into(), change: absent });
     assert_eq!((done(&queued), asks(&queued)), (None, 0));
     let told = stage.input(Input::Missed { entries: vec![], all: true });
     assert_eq!((done(&told), asks(&told)), (Some(Ok(2)), 0), "it changes nothing");
@@ -90,9 +87,8 @@ fn edits_that_wait_for_the_log_share_a_read_of_it() {
     let mut came = Vec::new();
     for edit in 1..=20 {
         came.extend(stage.input(Input::Edit {
-            login: None,
             edit: EditId(edit),
-            by: ada.user,
+            by: ada.user.into(),
             change: puts(""),
         }));
     }

@@ -2,7 +2,7 @@
 //!
 //! The form: 1, the number of people, each person's id (12 bytes), then each update as the
 //! person's place among them, its length, its bytes. Numbers are LEB128. An entry whose content
-//! was quarantined is the single byte 2. Where texts were put over REST the form begins with 3, and each
+//! was quarantined is the single byte 2. Where something was edited over REST the form begins with 3, and each
 //! person's place is followed by that of the sign-in, counted from 1; 0 where there is none.
 
 use bytes::{Buf, Bytes};

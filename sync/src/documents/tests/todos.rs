@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use studyhall_schema::{
-    ids::{RoomId, TodoId},
+    ids::{RoomId, TodoId, UserId},
     todo::{Todo, nobody},
     trash::Trashed,
 };
