@@ -16,6 +16,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use studyhall_schema::{
+    Timestamp,
     access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
@@ -79,6 +80,9 @@ pub(crate) struct ShownTexts {
     /// Puts of one sign-in into one note, one after the other: the next may have been made from this.
     putting: Cache<Reader, Arc<Mutex<()>>>,
     portions: Cache<UserId, Arc<Portion>>,
+    began: Timestamp,
+    /// Sign-ins of the second in which this process began, and after it did.
+    first: Cache<LoginId, ()>,
 }
 
 /// A put, and which texts its bases are.
@@ -128,7 +132,16 @@ impl ShownTexts {
             under_way: under_way.build(),
             turns: [const { Mutex::const_new(()) }; AT_ONCE],
             putting: Cache::builder().max_capacity(UNDER_WAY).time_to_idle(IDLE).build(),
+            began: store.clock().now(),
+            first: Cache::builder().max_capacity(UNDER_WAY).build(),
             portions: Cache::builder().max_capacity(PEOPLE).time_to_idle(BOUNDS.kept_for).build(),
+        }
+    }
+
+    /// Somebody has signed in here.
+    pub(crate) fn begins(&self, login: LoginId) {
+        if login.made_at() <= self.began {
+            self.first.insert(login, ());
         }
     }
 

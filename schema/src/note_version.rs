@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    ids::{NoteId, UserId},
+    ids::{LoginId, NoteId, UserId},
     record::{Index, Record},
 };
 
@@ -34,10 +34,18 @@ pub struct NoteVersion {
     pub at: Timestamp,
     /// Who wrote in this stretch, by the log.
     pub by: BTreeSet<UserId>,
+    /// Under which sign-ins, over REST; what came over a socket is [`live`].
+    #[serde(default)]
+    pub logins: BTreeSet<LoginId>,
     /// The title. Missing, as the text, in the newest version: there it is the note's own.
     pub title: Option<String>,
     /// The text, as the note's row had it.
     pub text: Option<String>,
+}
+
+/// Nobody's sign-in: a socket's.
+pub fn live() -> LoginId {
+    LoginId::from_bytes([0; 12])
 }
 
 impl NoteVersion {
@@ -50,6 +58,7 @@ impl NoteVersion {
             seq: from,
             at,
             by: BTreeSet::new(),
+            logins: BTreeSet::new(),
             title: None,
             text: None,
         }

@@ -6,13 +6,16 @@ use std::{collections::BTreeSet, convert::Infallible};
 use studyhall_schema::{
     Timestamp,
     document::DocumentId,
-    ids::{NoteId, UserId},
+    ids::{LoginId, NoteId, UserId},
     note::Note,
-    note_version::{NoteVersion, superfluous},
+    note_version::{NoteVersion, live, superfluous},
 };
-use studyhall_store::{Page, Store, StoreError, log::Entry};
+use studyhall_store::{
+    Page, Store, StoreError,
+    log::{Entry, LoggedUpdate},
+};
 
-use crate::SyncFault;
+use crate::{SyncFault, text::automerge::is_first_change};
 
 /// Read at once from the log.
 const READ_BYTES: usize = 1 << 20;
@@ -48,8 +51,9 @@ pub(crate) async fn keep(
             for (seq, update) in (entry.seq..).zip(&entry.updates) {
                 if seq <= shown {
                     version.by.insert(update.by);
+                    version.logins.extend(hand(update));
                 } else if seq >= next {
-                    unshown.add(&version, seq, update.by);
+                    unshown.add(&version, seq, update);
                 }
             }
             version.at = version.at.max(entry.at);
@@ -61,10 +65,17 @@ pub(crate) async fn keep(
     match latest {
         Some(mut version) => {
             version.by.append(&mut unshown.by);
+            version.logins.append(&mut unshown.logins);
             write(store, version).await
         }
         None => Ok(()),
     }
+}
+
+/// Under which sign-in somebody wrote; what each document of a kind begins with, nobody did.
+fn hand(update: &LoggedUpdate) -> Option<LoginId> {
+    let is_written = !is_first_change(&update.data);
+    is_written.then(|| update.login.unwrap_or_else(live))
 }
 
 /// What of a version no row has shown yet: when it ends, that is in the text of the next one only, and who
@@ -72,13 +83,15 @@ pub(crate) async fn keep(
 #[derive(Default)]
 struct Unshown {
     by: BTreeSet<UserId>,
+    logins: BTreeSet<LoginId>,
     /// The first of these updates, and when the one before it came.
     first: Option<(u64, Timestamp)>,
 }
 
 impl Unshown {
-    fn add(&mut self, version: &NoteVersion, seq: u64, by: UserId) {
-        self.by.insert(by);
+    fn add(&mut self, version: &NoteVersion, seq: u64, update: &LoggedUpdate) {
+        self.by.insert(update.by);
+        self.logins.extend(hand(update));
         self.first.get_or_insert((seq, version.at));
     }
 }
@@ -102,7 +115,7 @@ async fn follow(
     let versions = store.records::<NoteVersion>();
     let from = unshown.first.map_or(entry.seq, |(seq, _)| seq);
     let mut next = NoteVersion::new(ended.note_id, from, entry.at);
-    next.by = unshown.by;
+    (next.by, next.logins) = (unshown.by, unshown.logins);
     let shown = row.filter(|row| ended.is_shown_at(row.projected_seq));
     if let Some(row) = shown {
         let (id, note) = (ended.id.clone(), ended.note_id);
@@ -122,6 +135,7 @@ async fn follow(
         versions.delete(&ended.id).await?;
         next.from = ended.from;
         next.by.append(&mut ended.by);
+        next.logins.append(&mut ended.logins);
     }
     Ok(next)
 }
@@ -132,6 +146,7 @@ async fn write(store: &Store, version: NoteVersion) -> Result<(), SyncFault> {
     for _ in 0..TRIES {
         let updated = versions.update(&version.id, |known| {
             known.by.extend(&version.by);
+            known.logins.extend(&version.logins);
             known.seq = known.seq.max(version.seq);
             known.at = known.at.max(version.at);
             Ok::<_, Infallible>(())

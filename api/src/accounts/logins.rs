@@ -111,7 +111,7 @@ impl Accounts {
         refresh_token: String,
     ) -> Result<SignedIn, Fault> {
         let access_token = self.sign_access(user.id, login).await?;
-        Ok(SignedIn { rev: user.rev, user: user.value, access_token, refresh_token })
+        Ok(SignedIn { login, rev: user.rev, user: user.value, access_token, refresh_token })
     }
 
     /// Rotates a refresh token. One that was rotated before ends its login. Beside the answer, what is to be

@@ -96,6 +96,7 @@ impl Planned {
 /// Somebody who has just signed in, or again.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
+    pub(crate) login: LoginId,
     pub(crate) user: User,
     pub(crate) rev: u64,
     pub(crate) access_token: String,

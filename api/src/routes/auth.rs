@@ -102,7 +102,7 @@ async fn welcome(
     signed_in: SignedIn,
     delivery: Delivery,
 ) -> Result<Response, Fault> {
-    let SignedIn { user, rev, access_token, refresh_token } = signed_in;
+    let SignedIn { user, rev, access_token, refresh_token, .. } = signed_in;
     let to_body = delivery == Delivery::Body;
     let view = SignedInView {
         user: MeView::of(api, user, rev).await?,
@@ -130,6 +130,7 @@ pub(super) async fn register(
     let Register { email, username, password, display_name } = body;
     let new = NewUser { email, username, password, display_name };
     let signed_in = api.accounts.register(new, &client.origin).await?;
+    api.shown.begins(signed_in.login);
     welcome(&api, StatusCode::CREATED, signed_in, client.delivery).await
 }
 
@@ -143,6 +144,7 @@ pub(super) async fn login(
     Json(body): Json<Login>,
 ) -> Result<Response, Fault> {
     let signed_in = api.accounts.login(&body.email, body.password, &client.origin).await?;
+    api.shown.begins(signed_in.login);
     welcome(&api, StatusCode::OK, signed_in, client.delivery).await
 }
 

@@ -6,9 +6,15 @@ use std::time::Duration;
 
 use studyhall_schema::{
     Timestamp,
-    ids::{LoginId, UserId},
+    ids::{LoginId, NoteId, UserId},
+    note_version::NoteVersion,
 };
-use studyhall_store::{Page, cache::Found, log::Entry};
+use studyhall_store::{
+    Page,
+    cache::Found,
+    log::{Entry, LoggedUpdate},
+};
+use studyhall_sync::text::automerge::is_first_change;
 
 use super::{
     BOUNDS, Reader, ShownTexts, Written,
@@ -19,6 +25,8 @@ use super::{
 
 /// More versions than anybody makes within the hour, one in five minutes.
 const WITHIN_THE_HOUR: usize = 20;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Read at once from a log, and in all.
 const READ_BYTES: usize = 64 << 10;
@@ -40,10 +48,8 @@ impl ShownTexts {
         // A put of which nobody knows what came of it has come to this, if the text is just so.
         let was_put = self.recent.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
-        let is_theirs = match note.known(held) {
-            Some(known) => known < note.seq() && self.is_put_under(login, note, Some(known)).await,
-            None => false,
-        };
+        let has_grown = note.known(held).is_some_and(|known| known < note.seq());
+        let is_theirs = has_grown && self.is_put_under(login, note, held.oldest_seq()).await;
         let lacks = match held.lacks_until() {
             Some(until) => self.has_come(note, held, until).await,
             None => false,
@@ -51,29 +57,33 @@ impl ShownTexts {
         if !lacks {
             held.is_complete();
         }
-        let settles = was_put || ((is_theirs || lacks) && self.is_only_theirs(user, note).await);
+        let settles = was_put || is_theirs || (lacks && self.is_only_theirs(user, note).await);
         if settles {
             *held = Held::default();
         }
         settles
     }
 
-    /// Whether all that came into it since, or within the hour, was put under this sign-in, as the log tells.
+    /// Whether all that came into it since, or within the hour, was written under this sign-in over REST, as the log
+    /// tells; of what a compaction has taken, the note's versions.
     async fn is_put_under(&self, login: LoginId, note: Written<'_>, known: Option<u64>) -> bool {
         let (through, lately) = (note.seq(), self.clock.now() - BOUNDS.kept_for);
         let concerns = |at| known.is_some() || at >= lately;
+        let is_anothers =
+            |update: &LoggedUpdate| update.login != Some(login) && !is_first_change(&update.data);
         let (mut next, mut room) = (known.map_or(1, |known| known + 1), READ_IN_ALL);
         while next <= through {
             let read = self.store.log().read(note.document(), next, READ_BYTES).await;
-            let entries = read.unwrap_or_default();
-            let Some(first) = entries.first() else { return false };
-            if first.seq > next && concerns(first.at) {
-                return false; // a compaction has taken what came before
+            let Ok(entries) = read else { return false };
+            let first = entries.first().filter(|first| first.seq <= next || !concerns(first.at));
+            let taken = first.is_none();
+            if taken && (known.is_some() || !self.was_put_under(login, note, lately).await) {
+                return false;
             }
             for entry in entries.iter().filter(|entry| concerns(entry.at)) {
                 let updates = (entry.seq..).zip(&entry.updates);
                 let mut since = updates.filter(|(seq, _)| (next..=through).contains(seq));
-                if since.any(|(_, update)| update.login != Some(login)) {
+                if since.any(|(_, update)| is_anothers(update)) {
                     return false;
                 }
             }
@@ -83,6 +93,31 @@ impl ShownTexts {
             (next, room) = (entries.last().map_or(u64::MAX, Entry::next_seq), left);
         }
         true
+    }
+
+    /// The same of what a log has no more. Of a list nothing is known but whose it is.
+    async fn was_put_under(&self, login: LoginId, note: Written<'_>, lately: Timestamp) -> bool {
+        match note.at {
+            At::Note(id, ..) => self.versions_since(id, lately).await.is_some_and(|versions| {
+                versions.iter().all(|version| version.logins.iter().all(|one| *one == login))
+            }),
+            At::List { is_own, .. } => is_own,
+        }
+    }
+
+    /// The versions of a note that have come since then, if that is known now.
+    async fn versions_since(&self, note: NoteId, since: Timestamp) -> Option<Vec<NoteVersion>> {
+        let page = Page::of("note").equal(note).descending().limit(WITHIN_THE_HOUR);
+        match self.versions.page(page).await {
+            Ok(page) => {
+                let versions = page.items.into_iter().map(|version| version.value);
+                Some(versions.filter(|version| version.at >= since).collect())
+            }
+            Err(error) => {
+                tracing::warn!(%note, %error, "who wrote a note is not known now");
+                None
+            }
+        }
     }
 
     /// Whether anything came into a list after what is held, and until then: it may have been put and forgotten. Where
@@ -129,8 +164,10 @@ impl ShownTexts {
     /// the nodes have lost.
     fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
         let now = self.clock.now();
-        // An id tells the second in which it was made, and both began in one when neither is known to be first.
-        let known_for = now.since(login.made_at()) + Duration::from_secs(1);
+        // An id tells the second in which it was made: of one in the second of the start, whether it came after it
+        // is known here.
+        let doubt = if self.first.contains_key(&login) { Duration::ZERO } else { SECOND };
+        let known_for = now.since(login.made_at()) + doubt;
         found.complete_for < BOUNDS.kept_for.min(known_for)
             && match note.at {
                 At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
@@ -151,15 +188,9 @@ impl ShownTexts {
                 return since_then.is_ok_and(|it| it.first().is_some_and(|it| it.at < since));
             }
         };
-        let page = Page::of("note").equal(id).descending().limit(WITHIN_THE_HOUR);
-        let page = match self.versions.page(page).await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(note = %id, %error, "who wrote a note is not known now");
-                return false;
-            }
-        };
-        let lately = page.items.iter().filter(|version| version.at >= since);
-        lately.flat_map(|version| &version.by).all(|by| *by == user)
+        let versions = self.versions_since(id, since).await;
+        versions.is_some_and(|versions| {
+            versions.iter().flat_map(|version| &version.by).all(|by| *by == user)
+        })
     }
 }

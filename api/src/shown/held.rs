@@ -163,13 +163,21 @@ impl Held {
         self.2 = None;
     }
 
+    /// The first update of its note after which any text is held.
+    pub(super) fn oldest_seq(&self) -> Option<u64> {
+        self.seqs().min()
+    }
+
     /// Up to which update of its note it is known.
     pub(super) fn newest_seq(&self) -> Option<u64> {
-        let seq = |one: &Entry| match one.text {
+        self.seqs().max()
+    }
+
+    fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().filter_map(|one| match one.text {
             Text::After(seq) => Some(seq),
             _ => None,
-        };
-        self.0.iter().filter_map(seq).max()
+        })
     }
 
     /// The todo was shown as it was in this list after this update.

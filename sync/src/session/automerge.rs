@@ -323,7 +323,11 @@ impl Session {
             self.unavailable(document);
             return Ok(None);
         }
-        self.lost.remove(document);
+        if was_lost {
+            self.lost.remove(document);
+            self.sit_again(document.into(), id, permission).await?;
+            return Ok(Some(document.into()));
+        }
         Ok(self.sit(document.into(), id, permission).await)
     }
 
@@ -419,14 +423,25 @@ impl Session {
             }
             let (name, id) = (question.place, question.document);
             self.lost.remove(&name);
-            self.sit(name.clone(), id, Permission::None).await;
-            if let Some(place) = self.places.get_mut(&name) {
-                place.permission = now;
+            self.sit_again(name.clone(), id, now).await?;
+            if let Some(place) = self.places.get(&name) {
                 self.outbox.asked(place.seat.peer, since);
-                place.seat.tell(Mail::Permission(place.seat.peer, now)).await?;
             }
         }
         Ok(())
+    }
+
+    /// Takes a place in what the client believes to have open: what it sent meanwhile is to come again.
+    async fn sit_again(
+        &mut self,
+        name: Arc<str>,
+        id: DocumentId,
+        permission: Permission,
+    ) -> Result<(), Close> {
+        self.sit(name.clone(), id, Permission::None).await;
+        let Some(place) = self.places.get_mut(&name) else { return Ok(()) };
+        place.permission = permission;
+        place.seat.tell(Mail::Permission(place.seat.peer, permission)).await
     }
 }
 

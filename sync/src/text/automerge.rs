@@ -45,6 +45,12 @@ pub fn first_change(kind: DocumentKind) -> Vec<u8> {
     last_change(&mut doc).unwrap_or_default()
 }
 
+/// Whether it is what documents of some kind begin with: nobody wrote that.
+pub fn is_first_change(update: &[u8]) -> bool {
+    use DocumentKind::{PlainNote, Room, Todos};
+    [PlainNote, Todos, Room].into_iter().any(|kind| first_change(kind) == update)
+}
+
 /// The change that gives a new note its first content, after [`first_change`]: the same bytes for the
 /// same note.
 pub fn initial_change(note: NoteId, title: Option<&str>, text: &str) -> Option<Vec<u8>> {
