@@ -1,7 +1,7 @@
 //! Todos that go from list to list: what a list says of one that is elsewhere, and what goes after it.
 //!
-//! One that was moved away is still there, with `moved_to`, and beside the todos is `moved: id → {was}`, by
-//! who moved it. One that came from another list says so, `came: {from, was, moves}`: when a move was cut off
+//! One that was moved away is still there, with `moved_to`, and beside the todos is `moved: id → {was, first}`,
+//! by who moved it. One that came from another list says so, `came: {from, was, moves}`: when a move was cut off
 //! before the list that it left said so, it can be told which of the two is the older. And it says what of
 //! each list that it went from has been carried over, `carried: list → {seq, was: […], now}`, and how that list
 //! may still say that it was: nothing is carried over twice.
@@ -27,6 +27,8 @@ const MOVED_TO: &str = "moved_to";
 /// Beside the todos: who moved which, and what they were then, `id → {was}`.
 const MOVED: &str = "moved";
 const WAS: &str = "was";
+/// The same when they were moved, where something was carried over since.
+const FIRST: &str = "first";
 /// The list that a todo came from, and what it was there.
 const CAME: &str = "came";
 const FROM: &str = "from";
@@ -281,10 +283,10 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             DUE: item.due,
             COMPLETED: completion(Some(completed.clone())),
         });
-        let (is, mut was) = (self.carried(key), self.0.field(MOVED, key, WAS).unwrap_or_default());
-        if let Some(now) = took.and_then(|took| taken(took, &was)) {
-            was = now.clone(); // that is in what comes
-        }
+        // What comes has what was carried over by the time that it was looked at, and nothing that was since.
+        let first = || self.0.field(MOVED, key, FIRST).or_else(|| self.0.field(MOVED, key, WAS));
+        let was = took.and_then(|took| took.get(NOW).cloned()).or_else(first).unwrap_or_default();
+        let is = self.carried(key);
         for field in CARRIED {
             if was.get(field) == Some(&comes[field]) || is[field] == comes[field] {
                 continue;
@@ -367,6 +369,9 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     pub fn carried_over(&mut self, late: &Late) {
         let key = late.id.to_string();
         if self.0.field(MOVED, &key, WAS).as_ref() == Some(&late.was) {
+            if self.0.field(MOVED, &key, FIRST).is_none() {
+                self.0.set_field(MOVED, &key, FIRST, &late.was);
+            }
             self.0.set_field(MOVED, &key, WAS, &late.now);
         }
     }
