@@ -258,6 +258,13 @@ impl ShownTexts {
             held.forgets(&bases.gone);
         }
         let mut values = Vec::new();
+        // Who had it open before that was lost, and has only been shown a list since, holds what they had.
+        if held.is_only_listed()
+            && self.is_forgotten(login, note, &found)
+            && !self.is_put_under(login, note, None).await
+        {
+            bases.found.clear();
+        }
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
         let is_as_it_is = is_settled
             || (has_forgotten_base && self.is_as_shown(login, note, (&held, known), &found).await);

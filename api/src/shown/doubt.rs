@@ -66,7 +66,12 @@ impl ShownTexts {
 
     /// Whether all that came into it since, or within the hour, was written under this sign-in over REST, as the log
     /// tells; of what a compaction has taken, the note's versions.
-    async fn is_put_under(&self, login: LoginId, note: Written<'_>, known: Option<u64>) -> bool {
+    pub(super) async fn is_put_under(
+        &self,
+        login: LoginId,
+        note: Written<'_>,
+        known: Option<u64>,
+    ) -> bool {
         let (through, lately) = (note.seq(), self.clock.now() - BOUNDS.kept_for);
         let concerns = |at| known.is_some() || at >= lately;
         let is_anothers =
@@ -162,7 +167,7 @@ impl ShownTexts {
 
     /// Whether the sign-in may have been shown something, within the hour and before the note changed, that
     /// the nodes have lost.
-    fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
+    pub(super) fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
         let now = self.clock.now();
         // An id tells the second in which it was made: of one in the second of the start, whether it came after it
         // is known here.

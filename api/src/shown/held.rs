@@ -163,6 +163,11 @@ impl Held {
         self.2 = None;
     }
 
+    /// Whether nothing of it was asked for, or put: maybe nobody looked at it.
+    pub(super) fn is_only_listed(&self) -> bool {
+        self.0.iter().all(|one| one.how == How::Listed)
+    }
+
     /// The first update of its note after which any text is held.
     pub(super) fn oldest_seq(&self) -> Option<u64> {
         self.seqs().min()

@@ -385,7 +385,9 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.projected_seq = Some(seq);
                 self.upkeep.kept.written(seq);
                 let poll = self.upkeep.poll.filter(|_| self.upkeep.kind == DocumentKind::Todos);
-                if let Some(poll) = poll.filter(|_| !has_compared) {
+                if let Some(poll) =
+                    poll.filter(|_| !has_compared && self.upkeep.compare == Compare::No)
+                {
                     self.upkeep.compare = Compare::At(Instant::now() + poll * COMPARED_AFTER);
                 }
             }
