@@ -66,6 +66,8 @@ export class Studyhall {
   private readonly channel: BroadcastChannel | null;
   private signedIn: SignedIn | null = null;
   private paying: Promise<void> | null = null;
+  /** The server was not told of a logout yet. */
+  private owes = false;
 
   private constructor(private readonly options: Options) {
     const inBrowser = typeof document !== "undefined";
@@ -182,7 +184,8 @@ export class Studyhall {
 
   private async enter(answer: LoginAnswer): Promise<Person> {
     // What was left to do of a logout would end this login, and take what is written from now on.
-    await this.options.storage.delete(LOGOUT_OWED);
+    if (this.owes) await this.options.storage.delete(LOGOUT_OWED);
+    this.owes = false;
     await this.tokens.keep(answer);
     await putJson(this.options.storage, PERSON, answer.user);
     await this.follow();
@@ -238,7 +241,8 @@ export class Studyhall {
     try {
       await this.rest.logout((await this.tokens.current()).refresh);
     } catch (error) {
-      if (!(error instanceof Problem) || error.passing) return;
+      this.owes = !(error instanceof Problem) || error.passing;
+      if (this.owes) return;
     }
     await this.tokens.forget();
     await this.options.storage.delete(LOGOUT_OWED);
