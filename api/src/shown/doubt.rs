@@ -169,9 +169,10 @@ impl ShownTexts {
     /// the nodes have lost.
     pub(super) fn is_forgotten(&self, login: LoginId, note: Written<'_>, found: &Found) -> bool {
         let now = self.clock.now();
-        // An id tells the second in which it was made: of one in the second of the start, whether it came after it
-        // is known here.
-        let doubt = if self.first.contains_key(&login) { Duration::ZERO } else { SECOND };
+        // An id tells the second in which it was made: of one in the second in which a process by itself began,
+        // that process knows whether it came after that.
+        let is_known = self.recent.is_shared() || self.first.contains_key(&login);
+        let doubt = if is_known { Duration::ZERO } else { SECOND };
         let known_for = now.since(login.made_at()) + doubt;
         found.complete_for < BOUNDS.kept_for.min(known_for)
             && match note.at {

@@ -142,6 +142,11 @@ impl Recent {
         })
     }
 
+    /// Whether several processes keep this together.
+    pub fn is_shared(&self) -> bool {
+        self.remote.is_some()
+    }
+
     /// The newest of what any node left under these keys. While Redis is away: what this node knows.
     pub async fn find(&self, keys: &[String]) -> Found {
         let own = |key: &String| self.own.get(key).map(|left| left.value);
