@@ -61,6 +61,9 @@ struct Reader(LoginId, Thing);
 /// So long a put waits for the one before it: no longer than that one's own outcome is waited for.
 const WAITS: Duration = Duration::from_secs(5);
 
+/// Ids tell when they were made to the second: who signed in so long before something was lost did so for certain.
+const BEFORE: Duration = Duration::from_secs(1);
+
 /// When nobody can wait any more.
 const IDLE: Duration = Duration::from_mins(1);
 
@@ -261,6 +264,7 @@ impl ShownTexts {
         // Who had it open before that was lost, and has only been shown a list since, holds what they had.
         if held.is_only_listed()
             && self.is_forgotten(login, note, &found)
+            && found.complete_for + BEFORE < self.clock.now().since(login.made_at())
             && !self.is_put_under(login, note, None).await
         {
             bases.found.clear();
