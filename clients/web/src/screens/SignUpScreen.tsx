@@ -1,7 +1,7 @@
 /** Making an account; whoever made one is signed in, and goes on to where they were on their way to. */
 import { Text, Title } from "@mantine/core";
 import { Link, useRouter, useRouterState } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { useHall } from "../hall";
 import { AuthForm, type Field } from "../parts/AuthForm";
 
@@ -61,7 +61,8 @@ function useNext(): string {
 
 export function SignedUpScreen() {
   const { history } = useRouter();
-  const next = useNext();
-  useEffect(() => history.replace(next), [history, next]);
+  // Where that is is said by the address that this screen was reached at, and not by the next one.
+  const next = useRef(useNext());
+  useEffect(() => history.replace(next.current), [history]);
   return null;
 }
