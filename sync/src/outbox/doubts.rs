@@ -27,6 +27,7 @@ impl Doubts {
         } else {
             self.of_all = self.heard;
             self.of_one.clear();
+            self.asked.clear(); // all of that was asked before
         }
     }
 
