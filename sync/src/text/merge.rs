@@ -387,7 +387,8 @@ fn said(base: &str, group: &Group, line: &str) -> String {
     let after = after.split('\n').next().unwrap_or_default();
     // Where all of a line is changed, each has a line, with the signs that stay at its edges.
     if begins_words(before) && begins_words(line) && after.chars().all(is_mark) {
-        return format!("{theirs}{after}\n{line}{mine}");
+        let space = if is_glued(line, &mine) { " " } else { "" };
+        return format!("{theirs}{after}\n{line}{space}{mine}");
     }
     let is_line = theirs.contains('\n') || mine.contains('\n');
     let between = between(&theirs, &mine, is_line);

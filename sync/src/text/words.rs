@@ -261,8 +261,13 @@ impl<'a> Tokens<'a> {
         (pairs, rest)
     }
 
-    /// How many words are others in these parts.
+    /// How many words are others in these parts. The signs that lists are made of are in many lines.
     fn changed(&self, other: &Self, parts: &[Hunk]) -> usize {
+        let words = |text| {
+            let mut words = words(text);
+            words.retain(|word| word.contains(|sign: char| !sign.is_ascii_punctuation()));
+            words
+        };
         let changed = |(a, b): &Hunk| -> usize {
             let (left, right) = (words(&self.text[a.clone()]), words(&other.text[b.clone()]));
             let size = |(a, b): &Hunk| a.len() + b.len();

@@ -34,6 +34,12 @@ pub(super) const REWRITTEN: &[Scene] = &[
         "* kaa kab\n\nzag zah zai zaj\nqak qal\n",
     ),
     (
+        "- [ ] kaa kab\nkac kad\n\n",
+        "qaa qab\nqac qad\n\n",
+        "zaa zab\n- [ ] kac kad\n\n",
+        "zaa zab\nqaa qab\n- [ ] qac qad\n\n",
+    ),
+    (
         "kaa kab\n* kac kad kae kaf\n",
         "kaa kab\n* qak qal qam\n",
         "kaa kab\n* zag zah zai zaj\n",
