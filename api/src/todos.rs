@@ -375,11 +375,9 @@ async fn revise_once(
     if list != row.list {
         api.documents.move_todo(&row, expected.is_some(), list, user).await?;
         (*expected, *place) = (IfMatch::any(), Place::default()); // it was so when it was moved
-    } else if moves {
+    } else if moves && !others.is_empty() {
         // An earlier move was cut off.
-        for other in others {
-            api.documents.mark_moved(id, other, list, user, None).await?;
-        }
+        api.documents.finish_moves(id, others, list, user).await?;
     }
     let seen = expected.is_some().then(|| row.value.clone());
     let change = change.clone();

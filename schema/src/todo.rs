@@ -231,3 +231,35 @@ impl Record for MovedAway {
         &[Index { name: "age", keys: &["at", "_id"], unique: false }]
     }
 }
+
+/// Who moves a todo, or carries over what was changed of it, alone: one node at a time, until it is over or
+/// the node is taken for dead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveLease {
+    /// `<who moves it>:<todo>`: nobody waits for somebody else who has taken the same id.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// When another may take it.
+    pub until: Timestamp,
+}
+
+impl MoveLease {
+    /// So long nobody else moves a todo that a node which was killed was about to move.
+    pub const LASTS: Duration = Duration::from_secs(5);
+
+    /// A lease from now on.
+    pub fn new(by: UserId, todo: TodoId, now: Timestamp) -> Self {
+        Self { id: format!("{by}:{todo}"), until: now + Self::LASTS }
+    }
+}
+
+impl Record for MoveLease {
+    const COLLECTION: &'static str = "move_leases";
+    type Id = String;
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+    fn indexes() -> &'static [Index] {
+        &[Index { name: "age", keys: &["until", "_id"], unique: false }]
+    }
+}

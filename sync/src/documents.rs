@@ -2,7 +2,9 @@
 //! the same actor and journal as what clients send.
 
 mod bases;
+mod carrying;
 mod late;
+mod leases;
 mod moves;
 mod notes;
 mod rooms;

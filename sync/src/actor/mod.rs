@@ -70,7 +70,7 @@ enum Done<E: Engine> {
     Missed(Result<Missed<E>, LoadFailure>),
     Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
-    Carried,
+    Carried(bool),
 }
 
 /// What an open document takes, about.
@@ -411,7 +411,7 @@ impl<E: Engine> Actor<E> {
             Done::Missed(missed) => self.missed(missed),
             Done::Projected(result) => self.projected(result),
             Done::Compacted(result) => self.compacted(result),
-            Done::Carried => self.carried(),
+            Done::Carried(again) => self.carried(again),
         }
     }
 

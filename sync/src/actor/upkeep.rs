@@ -288,7 +288,7 @@ impl<E: Engine> Actor<E> {
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let view = E::view(self.document.state_mut());
         let mut content = projection::read(self.upkeep.kind, view, &mut self.upkeep.kept);
-        self.carry_over(seq, content.as_mut().map(Content::take_late).unwrap_or_default());
+        self.carry_over(content.as_mut().map(Content::take_late).unwrap_or_default());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });
         let written =
@@ -297,7 +297,7 @@ impl<E: Engine> Actor<E> {
     }
 
     /// What was changed of todos after they were moved goes after them, one carrying at a time.
-    fn carry_over(&mut self, seq: u64, late: Vec<Late>) {
+    fn carry_over(&mut self, late: Vec<Late>) {
         if late.is_empty() {
             return;
         }
@@ -306,16 +306,16 @@ impl<E: Engine> Actor<E> {
             return;
         }
         self.upkeep.carrying = Carrying::Once;
-        let (documents, since) = (Documents::new(self.node.clone()), (self.me.id, seq));
+        let (documents, id) = (Documents::new(self.node.clone()), self.me.id);
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
-        let carrying = tokio::spawn(async move { documents.carry_over(since, late).await });
-        self.work.push(carrying.map(|_| Done::Carried).boxed());
+        let carrying = tokio::spawn(async move { documents.carry_over(id, late).await });
+        self.work.push(carrying.map(|again| Done::Carried(again.unwrap_or_default())).boxed());
     }
 
-    /// What there was is carried over. What came meanwhile is looked at again.
-    pub(super) fn carried(&mut self) {
+    /// What there was is carried over. What came meanwhile is looked at again, and what it was another's turn with.
+    pub(super) fn carried(&mut self, again: bool) {
         let carried = std::mem::replace(&mut self.upkeep.carrying, Carrying::No);
-        if carried == Carrying::AndAgain && self.stopping.is_none() {
+        if (again || carried == Carrying::AndAgain) && self.stopping.is_none() {
             self.upkeep.project.get_or_insert_with(|| Instant::now() + PROJECTION);
         }
     }

@@ -2,35 +2,40 @@
 //! and what comes in between is settled: of a todo one is left, wherever a move was cut off or another came
 //! first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use serde_json::Value;
 use studyhall_schema::{
-    access::{Permission, Resource},
     document::DocumentId,
     ids::{TodoId, UserId},
-    todo::{LATE_FOR, MovedAway, Todo},
+    todo::{LATE_FOR, MoveLease, MovedAway, Todo},
     trash::Trashed,
 };
-use studyhall_store::{Page, StoreError};
+use studyhall_store::Page;
 
-use super::{Documents, todos::ListChange};
+use super::{
+    Documents,
+    carrying::{HOPS, groups},
+    todos::ListChange,
+};
 use crate::{
     SyncFault,
-    contents::{Came, Carried, Late, Received, Whereabouts},
+    contents::{Came, Received, Whereabouts},
 };
 
-/// Changes that are carried over at once.
+/// What has left lists that is removed at once.
 const AT_ONCE: usize = 100;
-/// So often a todo is followed to where it was moved on.
-const HOPS: usize = 16;
-
-/// A change on its way, to which list and on whose behalf.
-type Going = ((DocumentId, UserId), Late);
+/// So long a move waits for its turn: longer than a node that was killed has it.
+const WAITS: Duration = MoveLease::LASTS.saturating_add(Duration::from_secs(1));
+/// So long somebody who only looks waits until a move is over.
+const LOOKS: Duration = Duration::from_secs(1);
 
 impl Documents {
-    /// Moves a todo: into the other list first, then it is said here that it is there. When that was
-    /// cut off, the same again goes on with it.
+    /// Moves a todo, when it is its turn: into the other list first, then it is said here that it is there. When
+    /// that was cut off, the same again goes on with it.
     pub async fn move_todo(
         &self,
         row: &Todo,
@@ -39,6 +44,54 @@ impl Documents {
         by: UserId,
     ) -> Result<(), SyncFault> {
         let (id, from, expected) = (row.todo_id, row.list, only_so.then(|| row.clone()));
+        let moved = self.in_turn((by, id), WAITS, move |documents| async move {
+            documents.move_leased((id, expected), from, to, by).await
+        });
+        moved.await?.ok_or(SyncFault::Unavailable)
+    }
+
+    /// Finishes moves to a list that were cut off: of a todo that these others have as well.
+    pub async fn finish_moves(
+        &self,
+        id: TodoId,
+        others: Vec<DocumentId>,
+        list: DocumentId,
+        by: UserId,
+    ) -> Result<(), SyncFault> {
+        let finished = self.in_turn((by, id), WAITS, move |documents| async move {
+            for other in others {
+                documents.mark_moved(id, other, list, by, None).await?;
+            }
+            Ok(())
+        });
+        finished.await?.ok_or(SyncFault::Unavailable)
+    }
+
+    /// Does it when nobody else moves the todo, in a task of its own: a request that ends meanwhile must not
+    /// cut it off half-way. `None` when it was another's turn all the time.
+    async fn in_turn<T: Send + 'static, F: Future<Output = Result<T, SyncFault>> + Send>(
+        &self,
+        todo: (UserId, TodoId),
+        wait: Duration,
+        act: impl FnOnce(Documents) -> F + Send + 'static,
+    ) -> Result<Option<T>, SyncFault> {
+        let documents = self.clone();
+        let done = tokio::spawn(async move {
+            let Some(lease) = documents.lease(todo, wait).await? else { return Ok(None) };
+            let done = act(documents.clone()).await;
+            documents.give_back([lease]).await;
+            done.map(Some)
+        });
+        done.await.unwrap_or(Err(SyncFault::Unavailable))
+    }
+
+    async fn move_leased(
+        &self,
+        (id, expected): (TodoId, Option<Todo>),
+        from: DocumentId,
+        to: DocumentId,
+        by: UserId,
+    ) -> Result<(), SyncFault> {
         let look: ListChange<_> = Box::new(move |list| {
             let item = list.check(id, expected.as_ref())?;
             Ok((item, list.completed(id), list.leaving(id, from)))
@@ -50,7 +103,17 @@ impl Documents {
         let received = self.change_list(to, by, receive).await?;
         self.project(to).await?;
         match self.mark_left(id, from, to, by, came.clone()).await? {
-            Whereabouts::At(at) if at == to => Ok(()),
+            Whereabouts::At(at) if at == to => {
+                // What was done here since goes with it, before it is shown there only.
+                match self.carry_leased(from, vec![id], by).await {
+                    Ok(true) => self.project(to).await?,
+                    Ok(false) => {}
+                    Err(fault) => {
+                        tracing::debug!(document = %from, %fault, "a todo is carried over later");
+                    }
+                }
+                self.project(from).await
+            }
             Whereabouts::At(at) => match self.look_for(id, at, by).await? {
                 Some(at) if at == to => Ok(()),
                 Some(at) => {
@@ -95,7 +158,7 @@ impl Documents {
 
     /// Says in one list that a todo is in another; as it is here, where nobody knows how it was taken there.
     /// Where it is by that list then: another may have said so before, or deleted it.
-    pub async fn mark_moved(
+    pub(super) async fn mark_moved(
         &self,
         id: TodoId,
         from: DocumentId,
@@ -107,7 +170,9 @@ impl Documents {
             let was = was.clone().unwrap_or_else(|| list.taken_along(id));
             Ok(list.moved(id, to, &was))
         });
-        self.mark(from, by, mark).await
+        let is = self.change_list(from, by, mark).await?;
+        self.project(from).await?;
+        Ok(is)
     }
 
     /// The same of one that has just been taken to the other list.
@@ -123,23 +188,25 @@ impl Documents {
             let was = list.taken_to(id, to, &came);
             Ok(list.moved(id, to, &was))
         });
-        self.mark(from, by, mark).await
-    }
-
-    async fn mark(
-        &self,
-        from: DocumentId,
-        by: UserId,
-        mark: ListChange<Whereabouts>,
-    ) -> Result<Whereabouts, SyncFault> {
-        let is = self.change_list(from, by, mark).await?;
-        self.project(from).await?;
-        Ok(is)
+        self.change_list(from, by, mark).await
     }
 
     /// Of a todo that these lists show, since moves of its owner were cut off, one is left: the moves are
     /// finished, the one that its list has noted first, and only where the owner may write.
     pub async fn settle_todo(
+        &self,
+        id: TodoId,
+        lists: &[DocumentId],
+        owner: UserId,
+    ) -> Result<(), SyncFault> {
+        let lists = lists.to_vec();
+        let settled = self.in_turn((owner, id), LOOKS, move |documents| async move {
+            documents.settle_leased(id, &lists, owner).await
+        });
+        settled.await.map(Option::unwrap_or_default)
+    }
+
+    async fn settle_leased(
         &self,
         id: TodoId,
         lists: &[DocumentId],
@@ -213,51 +280,10 @@ impl Documents {
         Ok(None)
     }
 
-    /// Carries over what was changed of todos after they were moved, on behalf of who moved them, while
-    /// they may write where those are. `since` is the list that they were moved from, and its update after
-    /// which it says so.
-    pub(crate) async fn carry_over(&self, since: (DocumentId, u64), late: Vec<Late>) {
-        let (list, _) = since;
-        let mut going = Vec::new();
-        let mut may = HashMap::new();
-        for late in late {
-            // Who may not takes nothing from the others.
-            if going.len() < AT_ONCE
-                && self.may_write(&mut may, late.to, late.moved_by).await
-                && self.is_in_time(list, late.id).await
-            {
-                going.push(((late.to, late.moved_by), late));
-            }
-        }
-        let mut hops = 0;
-        while !going.is_empty() {
-            hops += 1;
-            let (mut over, on) = self.carry(&mut may, since, going).await;
-            going = on;
-            if hops == HOPS {
-                over.extend(going.drain(..).map(|(_, late)| late)); // in a circle, no list has it
-            }
-            self.tick_off(list, over).await;
-        }
-    }
-
-    /// Whether a todo left a list so short ago that somebody may not have heard of it. When nobody has seen
-    /// it leave, as one that was made a moment before, that counts from the first look.
-    async fn is_in_time(&self, list: DocumentId, id: TodoId) -> bool {
-        let (moved, now) = (self.node.store.records::<MovedAway>(), self.node.clock.now());
-        match moved.get(&Todo::key(list, id)).await {
-            Ok(Some(moved)) => !moved.is_over(now),
-            Ok(None) => {
-                let noted = moved.insert(MovedAway::new(list, id, now)).await;
-                matches!(noted, Ok(_) | Err(StoreError::Duplicate { .. }))
-            }
-            Err(_) => false, // nothing can be carried over now
-        }
-    }
-
     /// What lists still have of todos that were moved away so long ago that nothing goes after them any more
     /// is removed, with all that it says. Returns how much it was.
     pub async fn empty_moved(&self) -> Result<u64, SyncFault> {
+        self.sweep_leases(self.node.clock.now()).await?;
         let records = self.node.store.records::<MovedAway>();
         let before = self.node.clock.now() - LATE_FOR;
         let (mut emptied, mut cursor) = (0, None);
@@ -294,81 +320,4 @@ impl Documents {
             Err(fault) => Err(fault),
         }
     }
-
-    async fn tick_off(&self, list: DocumentId, over: Vec<Late>) {
-        for (by, late) in groups(over.into_iter().map(|late| (late.moved_by, late))) {
-            let tick_off = self.edit_todos(list, by, move |list| {
-                for late in &late {
-                    list.carried_over(late);
-                }
-                Ok(())
-            });
-            if let Err(fault) = tick_off.await {
-                tracing::debug!(document = %list, %fault, "todos are carried over once more");
-            }
-        }
-    }
-
-    /// Carries changes one list further: which have come to their ends, and which go on from there, on
-    /// behalf of who moved the todo on. The others wait until somebody may write.
-    async fn carry(
-        &self,
-        may: &mut HashMap<(DocumentId, UserId), bool>,
-        since: (DocumentId, u64),
-        going: Vec<Going>,
-    ) -> (Vec<Late>, Vec<Going>) {
-        let (mut over, mut on) = (Vec::new(), Vec::new());
-        for ((list, by), late) in groups(going) {
-            if !self.may_write(may, list, by).await {
-                continue;
-            }
-            let carries = late.clone();
-            let carry: ListChange<Vec<_>> = Box::new(move |list| {
-                Ok(carries.iter().map(|late| list.carry(late, since)).collect())
-            });
-            match self.change_list(list, by, carry).await {
-                Ok(carried) => {
-                    for (late, carried) in late.into_iter().zip(carried) {
-                        match carried {
-                            Carried::Over => over.push(late),
-                            Carried::Passed => {}
-                            // It has come back to where this was written.
-                            Carried::On { to, .. } if to == since.0 => over.push(late),
-                            Carried::On { to, by } => on.push(((to, by), late)),
-                        }
-                    }
-                }
-                Err(SyncFault::NotFound) => over.extend(late),
-                Err(fault) => {
-                    tracing::debug!(document = %list, %fault, "todos are carried over later");
-                }
-            }
-        }
-        (over, on)
-    }
-
-    /// Whether somebody may write into a list, asked once.
-    async fn may_write(
-        &self,
-        known: &mut HashMap<(DocumentId, UserId), bool>,
-        list: DocumentId,
-        by: UserId,
-    ) -> bool {
-        if let Some(may) = known.get(&(list, by)) {
-            return *may;
-        }
-        let may = self.node.access.permission_of(by, Resource::Document(list)).await;
-        let may = may == Ok(Permission::Write);
-        known.insert((list, by), may);
-        may
-    }
-}
-
-/// What belongs together.
-fn groups<K: Ord, T>(pairs: impl IntoIterator<Item = (K, T)>) -> BTreeMap<K, Vec<T>> {
-    let mut groups = BTreeMap::<_, Vec<_>>::new();
-    for (key, value) in pairs {
-        groups.entry(key).or_default().push(value);
-    }
-    groups
 }

@@ -61,7 +61,7 @@ impl Documents {
                 })
             })
         };
-        let item = self.told(list, by, change).await?;
+        let (item, _) = self.told(list, by, change).await?;
         self.project(list).await?;
         Ok((item, begun.number()))
     }
@@ -113,8 +113,18 @@ impl Documents {
         &self,
         list: DocumentId,
         by: impl Into<Author>,
-        mut change: ListChange<T>,
+        change: ListChange<T>,
     ) -> Result<T, SyncFault> {
+        Ok(self.change_list_at(list, by, change).await?.0)
+    }
+
+    /// The same, with the update of the list after which it is so.
+    pub(super) async fn change_list_at<T: Send + 'static>(
+        &self,
+        list: DocumentId,
+        by: impl Into<Author>,
+        mut change: ListChange<T>,
+    ) -> Result<(T, u64), SyncFault> {
         self.told(list, by.into(), |result| {
             Box::new(move |view, client| {
                 contents::edit(view, client, |maps| {
@@ -127,15 +137,16 @@ impl Documents {
         .await
     }
 
-    /// Makes a change, which tells what comes back.
+    /// Makes a change, which tells what comes back, and the document's last update then.
     async fn told<T>(
         &self,
         list: DocumentId,
         by: Author,
         change: impl FnOnce(mpsc::Sender<T>) -> Change,
-    ) -> Result<T, SyncFault> {
+    ) -> Result<(T, u64), SyncFault> {
         let (result, changed) = mpsc::channel();
-        self.edit(list, by, change(result)).await?;
-        changed.try_iter().last().ok_or(SyncFault::Unavailable) // it may have been made more than once
+        let seq = self.edit(list, by, change(result)).await?;
+        let changed = changed.try_iter().last(); // it may have been made more than once
+        Ok((changed.ok_or(SyncFault::Unavailable)?, seq))
     }
 }

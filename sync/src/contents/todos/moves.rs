@@ -141,6 +141,13 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
         late.into_iter().map(|(_, one)| one).collect()
     }
 
+    /// The same of one.
+    pub fn late_of(&self, id: TodoId) -> Option<Late> {
+        let key = id.to_string();
+        let (to, moved_by) = (self.moved_to(&key)?, self.0.made_by(MOVED, &key)?);
+        self.late_one(&key, to, moved_by, &mut 0)
+    }
+
     fn late_one(
         &self,
         key: &str,

@@ -256,7 +256,7 @@ async fn what_is_on_its_way_after_a_todo_that_has_come_back_is_there_once() {
     })
     .await;
     // A node that has looked before comes to it only now.
-    desk.documents.carry_over((list(7), 9), late).await;
+    desk.documents.carry_over(list(7), late).await;
     desk.documents.project(list(7)).await.unwrap();
     assert_eq!(desk.row(list(7), 1).await.unwrap().text, "buy milk [ben] [ada]");
 }
