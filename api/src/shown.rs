@@ -236,16 +236,11 @@ impl ShownTexts {
 
     /// The sign-in puts a text into this note. What comes back is what it may have been made from. The same
     /// put again changes nothing more: it may be a retry of somebody who never had the answer.
-    pub(crate) async fn puts(
-        &self,
-        (login, user): (LoginId, UserId),
-        note: Written<'_>,
-        text: &str,
-    ) -> Putting {
+    pub(crate) async fn puts(&self, login: LoginId, note: Written<'_>, text: &str) -> Putting {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
-        let is_settled = self.settles((login, user), note, &mut held).await;
+        let is_settled = self.settles(login, note, &mut held).await;
         let texts = if is_settled { Vec::new() } else { self.texts(note, &held).await };
         let mut bases = Bases::default();
         let made = |hash: &str, noted: Option<(u64, u32)>| {
@@ -261,13 +256,13 @@ impl ShownTexts {
             held.forgets(&bases.gone);
         }
         let mut values = Vec::new();
-        // Who had it open before that was lost, and has only been shown a list since, holds what they had.
+        // Who had it open before something was lost, and has only been shown a list since, holds what they had.
         if held.is_only_listed()
             && self.is_forgotten(login, note, &found)
             && found.complete_for + BEFORE < self.clock.now().since(login.made_at())
             && !self.is_put_under(login, note, None).await
         {
-            bases.found.clear();
+            bases.found.retain(|(text, _)| !held.is_listed_since(text));
         }
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
         let is_as_it_is = is_settled

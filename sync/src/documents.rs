@@ -197,7 +197,7 @@ impl Documents {
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
-        self.edit(document, by, change).await?;
+        begun.ended(self.edit(document, by, change).await)?;
         self.project(document).await?;
         Ok(begun.number())
     }

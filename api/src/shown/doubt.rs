@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use studyhall_schema::{
     Timestamp,
-    ids::{LoginId, NoteId, UserId},
+    ids::{LoginId, NoteId},
     note_version::NoteVersion,
 };
 use studyhall_store::{
@@ -35,12 +35,7 @@ const READ_IN_ALL: usize = 1 << 20;
 impl ShownTexts {
     /// Whether the note as it is is what the sign-in has made of it, though that is not among what is held: a put
     /// of theirs at a node that died, or could not tell the others; and nobody else wrote within the hour.
-    pub(super) async fn settles(
-        &self,
-        (login, user): (LoginId, UserId),
-        note: Written<'_>,
-        held: &mut Held,
-    ) -> bool {
+    pub(super) async fn settles(&self, login: LoginId, note: Written<'_>, held: &mut Held) -> bool {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
         let unknown = held.unknown(is_under_way);
@@ -57,7 +52,7 @@ impl ShownTexts {
         if !lacks {
             held.is_complete();
         }
-        let settles = was_put || is_theirs || (lacks && self.is_only_theirs(user, note).await);
+        let settles = was_put || is_theirs || (lacks && self.is_put_under(login, note, None).await);
         if settles {
             *held = Held::default();
         }
@@ -100,13 +95,13 @@ impl ShownTexts {
         true
     }
 
-    /// The same of what a log has no more. Of a list nothing is known but whose it is.
+    /// The same of what a log has no more. Of a list nothing is known then.
     async fn was_put_under(&self, login: LoginId, note: Written<'_>, lately: Timestamp) -> bool {
         match note.at {
             At::Note(id, ..) => self.versions_since(id, lately).await.is_some_and(|versions| {
                 versions.iter().all(|version| version.logins.iter().all(|one| *one == login))
             }),
-            At::List { is_own, .. } => is_own,
+            At::List { .. } => false,
         }
     }
 
@@ -179,24 +174,5 @@ impl ShownTexts {
                 At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
                 At::List { .. } => true,
             }
-    }
-
-    /// Whether nobody else wrote into it within the hour: whatever was forgotten, no words of others can be
-    /// missing from what they held.
-    async fn is_only_theirs(&self, user: UserId, note: Written<'_>) -> bool {
-        let since = self.clock.now() - BOUNDS.kept_for;
-        let id = match note.at {
-            At::Note(id, ..) => id,
-            At::List { is_own: true, .. } => return true,
-            At::List { list, seq, .. } => {
-                // Of a list no versions are kept: when it was changed last is known.
-                let since_then = self.store.log().read(list, seq, 1).await;
-                return since_then.is_ok_and(|it| it.first().is_some_and(|it| it.at < since));
-            }
-        };
-        let versions = self.versions_since(id, since).await;
-        versions.is_some_and(|versions| {
-            versions.iter().flat_map(|version| &version.by).all(|by| *by == user)
-        })
     }
 }

@@ -62,6 +62,9 @@ pub(super) struct Entry {
     pub(super) text: Text,
     pub(super) how: How,
     bytes: usize,
+    /// Whether something may have been forgotten since.
+    #[serde(default)]
+    is_old: bool,
 }
 
 /// The oldest first, when something was added last, until when something may be missing, and, of a todo, in
@@ -150,6 +153,7 @@ impl Held {
     pub(super) fn read_at(&mut self, now: Timestamp, complete_for: Duration) {
         if !self.0.is_empty() && self.1.is_none_or(|at| now.since(at) > complete_for) {
             self.2 = self.2.max(Some(now - complete_for));
+            self.0.iter_mut().for_each(|one| one.is_old = true);
         }
     }
 
@@ -163,9 +167,23 @@ impl Held {
         self.2 = None;
     }
 
-    /// Whether nothing of it was asked for, or put: maybe nobody looked at it.
+    /// Whether nothing of it was asked for, or put, since something may have been forgotten: maybe nobody looked
+    /// at what was shown since, and what they have open is not in here.
     pub(super) fn is_only_listed(&self) -> bool {
+        self.since_a_loss().all(|one| one.how == How::Listed)
+    }
+
+    /// Whether a text was listed since something may have been forgotten, and not shown before; any, where none
+    /// was asked for, or put.
+    pub(super) fn is_listed_since(&self, text: &Text) -> bool {
+        let is_it = |one: &&Entry| one.text == *text;
         self.0.iter().all(|one| one.how == How::Listed)
+            || (self.since_a_loss().any(|one| is_it(&one))
+                && !self.0.iter().filter(|one| one.is_old).any(|one| is_it(&one)))
+    }
+
+    fn since_a_loss(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().filter(|one| !one.is_old)
     }
 
     /// The first update of its note after which any text is held.
@@ -217,7 +235,7 @@ impl Held {
     }
 
     fn adds(&mut self, text: Text, how: How, bytes: usize) {
-        self.0.push(Entry { text, how, bytes });
+        self.0.push(Entry { text, how, bytes, is_old: false });
         let (mut listed, mut opened, mut put, mut left, mut all) = (0, 0, 0, 0, 0);
         let mut keep: Vec<bool> = Vec::with_capacity(self.0.len());
         for one in self.0.iter().rev() {

@@ -44,7 +44,7 @@ impl ShownTexts {
         let Some(_turn) = self.turn_to_put(caller.login, of.id).await else {
             return Err(Fault::Unavailable);
         };
-        let mut putting = self.puts((caller.login, caller.user), of, text).await;
+        let mut putting = self.puts(caller.login, of, text).await;
         let made = make(std::mem::take(&mut putting.put)).await;
         match &made {
             Ok((now, base)) => {

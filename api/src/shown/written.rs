@@ -43,8 +43,8 @@ pub(crate) struct Written<'a> {
 pub(super) enum At {
     /// After this update of the note, at this time.
     Note(NoteId, u64, Timestamp),
-    /// After this update of the list; `is_own` says that nobody else writes into it.
-    List { list: DocumentId, seq: u64, is_own: bool },
+    /// After this update of the list.
+    List { list: DocumentId, seq: u64 },
 }
 
 impl<'a> From<&'a Note> for Written<'a> {
@@ -56,7 +56,7 @@ impl<'a> From<&'a Note> for Written<'a> {
 
 impl<'a> From<&'a Todo> for Written<'a> {
     fn from(todo: &'a Todo) -> Self {
-        let at = At::List { list: todo.list, seq: todo.projected_seq, is_own: !todo.is_shared };
+        let at = At::List { list: todo.list, seq: todo.projected_seq };
         Self { id: Thing::Todo(todo.todo_id), text: &todo.text, at }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use studyhall_schema::ids::UserId;
@@ -31,29 +31,38 @@ pub struct Base {
 
 /// How a put was made, if it was: whether it is in the document can be looked up when its answer was lost.
 #[derive(Debug, Clone, Default)]
-pub struct Made(Arc<OnceLock<(u64, u32)>>);
+pub struct Made(Arc<Mutex<Option<(u64, u32)>>>);
 
 impl From<(u64, u32)> for Made {
     /// What [`Made::noted`] told, maybe on another node.
     fn from(noted: (u64, u32)) -> Self {
-        Self(Arc::new(noted.into()))
+        Self(Arc::new(Mutex::new(Some(noted))))
     }
 }
 
 impl Made {
     /// Under which client id it was made, and how much was written under it before.
     pub fn noted(&self) -> Option<(u64, u32)> {
-        self.0.get().copied()
+        *self.note()
     }
 
     /// Under this client id; `begun` is how much was written under it before.
-    pub(super) fn under(&self, client: u64, begun: u32) {
-        let _ = self.0.set((client, begun)); // a put is made once
+    fn under(&self, client: u64, begun: u32) {
+        self.note().get_or_insert((client, begun)); // where another came first, it is made once more
+    }
+
+    /// It was refused: what else is written under that client id is not this.
+    fn never(&self) {
+        *self.note() = None;
     }
 
     /// Whether a document has it.
     fn is_in(&self, clock: impl Fn(u64) -> u32) -> bool {
-        self.0.get().is_some_and(|(client, begun)| clock(*client) > *begun)
+        self.noted().is_some_and(|(client, begun)| clock(client) > begun)
+    }
+
+    fn note(&self) -> MutexGuard<'_, Option<(u64, u32)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,19 +112,26 @@ pub(super) struct Rewrite {
     pub(super) text: String,
     bases: Bases,
     has_forgotten_base: bool,
-    made: Made,
     begun: Begun,
     /// A long one is compared in its turn.
     pub(super) turn: Option<Taken>,
 }
 
-/// Which of the bases it was taken from, in the end.
+/// Which of the bases it was taken from, in the end, and how it was made.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Begun(Arc<Mutex<Option<usize>>>);
+pub(super) struct Begun(Arc<Mutex<Option<usize>>>, Made);
 
 impl Begun {
     pub(super) fn number(&self) -> Option<usize> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came of the put. Only of one that could not be answered is it not known whether it was made.
+    pub(super) fn ended<T>(&self, put: Result<T, SyncFault>) -> Result<T, SyncFault> {
+        if put.as_ref().is_err_and(|fault| *fault != SyncFault::Unavailable) {
+            self.1.never();
+        }
+        put
     }
 }
 
@@ -135,7 +151,7 @@ impl Documents {
         };
         let compared = || Bases::compared(bases, &text);
         let bases = if is_large { heavy::aside(compared) } else { compared() };
-        Ok(Rewrite { text, bases, has_forgotten_base, made, begun: Begun::default(), turn })
+        Ok(Rewrite { text, bases, has_forgotten_base, begun: Begun(Arc::default(), made), turn })
     }
 }
 
@@ -150,7 +166,7 @@ impl Rewrite {
     pub(super) fn begins(&mut self, client: u64, written: impl Fn(u64) -> u32) {
         let base = self.bases.begun_with(&written).map(|(number, _)| number);
         *self.begun.0.lock().unwrap_or_else(PoisonError::into_inner) = base;
-        self.made.under(client, written(client));
+        self.begun.1.under(client, written(client));
     }
 
     /// What the text comes to be where it is `now`.

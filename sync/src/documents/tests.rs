@@ -209,8 +209,10 @@ async fn a_put_changes_what_its_writer_changed_and_only_where_it_was_looked_at()
     assert_eq!(desk.documents.put_text(id, ada(), late).await, Ok(Some(1)));
     assert_eq!(desk.reads(6).await.1, "ONE two, and Bob's");
     let stale = PutText { only_at: Some(1), ..put("no") };
+    let made = stale.made.clone();
     assert_eq!(desk.documents.put_text(id, ada(), stale).await, Err(SyncFault::Changed));
     assert_eq!(desk.reads(6).await.1, "ONE two, and Bob's");
+    assert_eq!(made.noted(), None, "it was refused: what she writes next is not this");
 }
 
 #[tokio::test]

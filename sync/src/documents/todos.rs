@@ -61,7 +61,7 @@ impl Documents {
                 })
             })
         };
-        let (item, _) = self.told(list, by, change).await?;
+        let (item, _) = begun.ended(self.told(list, by, change).await)?;
         self.project(list).await?;
         Ok((item, begun.number()))
     }

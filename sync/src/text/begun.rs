@@ -2,7 +2,7 @@
 //! deleted, and what others added from one to the next. Must not know documents.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     ops::Range,
 };
@@ -220,8 +220,22 @@ impl<'a> Newer<'a> {
             if parts.is_empty() || !self.candidates[at].is_put() {
                 return parts;
             }
-            within(&parts, self.since(at))
+            let new = within(&parts, self.since(at));
+            let again = self.said_again(&new, self.candidates[at].text);
+            without(&new, &again)
         })
+    }
+
+    /// Lines of these parts that are in a text as well: where it was not known what to take that from, what is there
+    /// already was put beside it once more.
+    fn said_again(&self, parts: &[Range<usize>], put: &str) -> Vec<Range<usize>> {
+        let said: HashSet<&str> = put.lines().map(str::trim).collect();
+        let lines = parts.iter().flat_map(|part| {
+            let whole = &self.candidates[self.at].text[part.clone()];
+            let at = move |line: &str| part.start + line.as_ptr().addr() - whole.as_ptr().addr();
+            whole.split('\n').map(move |line| (at(line)..at(line) + line.len(), line.trim()))
+        });
+        lines.filter(|(_, line)| said.contains(line)).map(|(at, _)| at).collect()
     }
 
     fn since(&mut self, older: usize) -> &[Range<usize>] {

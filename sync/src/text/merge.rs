@@ -279,10 +279,8 @@ impl Merge<'_> {
                     && ((text.starts_with(&one.text) && !is_line) || text.ends_with(&one.text))
                     && *text != one.text
             };
-            let is_of_word =
-                !one.text.contains(char::is_whitespace) && matches!(rank(around, &one.text), 0 | 4);
             let is_space = one.text.trim().is_empty();
-            let is_twice = (is_space || is_of_word) && texts.iter().any(is_mine_too);
+            let is_twice = texts.iter().any(is_mine_too);
             let is_said = is_space && texts.iter().any(is_in);
             !(is_twice || is_said)
         });
