@@ -12,7 +12,14 @@ use studyhall_store::Versioned;
 
 use studyhall_sync::{Documents, PutText, SyncFault};
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, shown::to_its_end, trash};
+use crate::{
+    api::Api,
+    extract::IfMatch,
+    fault::Fault,
+    rooms,
+    shown::{NewText, to_its_end},
+    trash,
+};
 
 /// How often a text is put again when the document grew and its text did not change.
 const TRIES: usize = 8;
@@ -37,6 +44,8 @@ pub(crate) struct Created {
 /// What is to change about a note.
 pub(crate) struct NoteChange {
     pub(crate) text: Option<String>,
+    /// What the text was made from, when its writer says so.
+    pub(crate) base: Option<String>,
     pub(crate) is_shared: Option<bool>,
 }
 
@@ -178,7 +187,8 @@ pub(crate) async fn revise(
             let base = api.documents.put_text(document, caller, put).await?;
             Ok((look_at(&api, user, id).await?, base))
         };
-        api.shown.put_of(caller, (&note.value).into(), (&text, &hears), put).await
+        let new = NewText { text: &text, base: change.base.as_deref() };
+        api.shown.put_of(caller, (&note.value).into(), (new, &hears), put).await
     })
     .await
 }

@@ -26,7 +26,7 @@ use studyhall_store::{
     Records, Store,
     cache::{Bounds, Found, Recent},
 };
-use studyhall_sync::{Base, Made, PutText};
+use studyhall_sync::{Base, Known, Made, PutText};
 
 use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
@@ -86,6 +86,14 @@ pub(crate) struct ShownTexts {
     began: Timestamp,
     /// Sign-ins of the second in which this process began, and after it did.
     first: Cache<LoginId, ()>,
+}
+
+/// A text that is put.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewText<'a> {
+    pub(crate) text: &'a str,
+    /// What its writer says that they made it from.
+    pub(crate) base: Option<&'a str>,
 }
 
 /// A put, and which texts its bases are.
@@ -234,49 +242,27 @@ impl ShownTexts {
         self.recent.leave(values).await;
     }
 
-    /// The sign-in puts a text into this note. What comes back is what it may have been made from. The same
-    /// put again changes nothing more: it may be a retry of somebody who never had the answer.
-    pub(crate) async fn puts(&self, login: LoginId, note: Written<'_>, text: &str) -> Putting {
+    /// The sign-in puts a text into this note. What comes back is what it may have been made from, unless its
+    /// writer says so.
+    pub(crate) async fn puts(
+        &self,
+        login: LoginId,
+        note: Written<'_>,
+        NewText { text, base }: NewText<'_>,
+    ) -> Putting {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
-        let is_settled = self.settles(login, note, &mut held).await;
-        let texts = if is_settled { Vec::new() } else { self.texts(note, &held).await };
-        let mut bases = Bases::default();
-        let made = |hash: &str, noted: Option<(u64, u32)>| {
-            let made = self.under_way.get(&(reader, hash.to_owned()));
-            made.or_else(|| noted.map(Made::from))
-        };
-        if !is_settled {
-            bases.find(&held, texts, (text, &hash), made);
-        }
-        let known = note.known(&held);
-        // While Redis is away, nobody knows.
-        if found.complete_for > Duration::ZERO {
-            held.forgets(&bases.gone);
-        }
         let mut values = Vec::new();
-        // Who had it open before something was lost, and has only been shown a list since, holds what they had.
-        if held.is_only_listed()
-            && self.is_forgotten(login, note, &found)
-            && found.complete_for + BEFORE < self.clock.now().since(login.made_at())
-            && !self.is_put_under(login, note, None).await
-        {
-            bases.found.retain(|(text, _)| !held.is_listed_since(text));
-        }
-        let mut has_forgotten_base = !is_settled && !bases.has_certain();
-        let is_as_it_is = is_settled
-            || (has_forgotten_base && self.is_as_shown(login, note, (&held, known), &found).await);
-        if is_as_it_is {
-            let now = note.name();
-            values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
-            held.shows(now.clone(), How::Listed, note.text.len());
-            note.place(&mut held);
-            let base = Base { text: note.text.to_owned(), ..Base::default() };
-            // What others write from here on was not in it.
-            bases.found.insert(0, (now, base));
-            has_forgotten_base = false;
-        }
+        let (texts, bases, has_forgotten_base) = if let Some(base) = base {
+            let base = Base { text: base.to_owned(), known: Known::Opened, ..Base::default() };
+            (Vec::new(), vec![base], false)
+        } else {
+            let (put, held) = ((text, hash.as_str()), (&mut held, &found));
+            let (found, is_forgotten) = self.bases(reader, note, put, held, &mut values).await;
+            let (texts, bases) = found.into_iter().unzip();
+            (texts, bases, is_forgotten)
+        };
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len());
@@ -284,10 +270,59 @@ impl ShownTexts {
         let key = text_key(note.id, &Text::Put(hash));
         values.push((key, Bytes::copy_from_slice(text.as_bytes())));
         self.recent.leave(values).await;
-        let (texts, bases) = bases.found.into_iter().unzip();
         let text = text.to_owned();
         let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
         Putting { put, texts }
+    }
+
+    /// What a text may have been made from, and whether that may be something that is forgotten. The same put
+    /// again changes nothing more: it may be a retry of somebody who never had the answer.
+    async fn bases(
+        &self,
+        reader: Reader,
+        note: Written<'_>,
+        (text, hash): (&str, &str),
+        (held, found): (&mut Held, &Found),
+        values: &mut Vec<(String, Bytes)>,
+    ) -> (Vec<(Text, Base)>, bool) {
+        let login = reader.0;
+        let is_settled = self.settles(login, note, held).await;
+        let texts = if is_settled { Vec::new() } else { self.texts(note, held).await };
+        let mut bases = Bases::default();
+        let made = |hash: &str, noted: Option<(u64, u32)>| {
+            let made = self.under_way.get(&(reader, hash.to_owned()));
+            made.or_else(|| noted.map(Made::from))
+        };
+        if !is_settled {
+            bases.find(held, texts, (text, hash), made);
+        }
+        let known = note.known(held);
+        // While Redis is away, nobody knows.
+        if found.complete_for > Duration::ZERO {
+            held.forgets(&bases.gone);
+        }
+        // Who had it open before something was lost, and has only been shown a list since, holds what they had.
+        if held.is_only_listed()
+            && self.is_forgotten(login, note, found)
+            && found.complete_for + BEFORE < self.clock.now().since(login.made_at())
+            && !self.is_put_under(login, note, None).await
+        {
+            bases.found.retain(|(text, _)| !held.is_listed_since(text));
+        }
+        let mut has_forgotten_base = !is_settled && !bases.has_certain();
+        let is_as_it_is = is_settled
+            || (has_forgotten_base && self.is_as_shown(login, note, (held, known), found).await);
+        if is_as_it_is {
+            let now = note.name();
+            values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
+            held.shows(now.clone(), How::Listed, note.text.len());
+            note.place(held);
+            let base = Base { text: note.text.to_owned(), ..Base::default() };
+            // What others write from here on was not in it.
+            bases.found.insert(0, (now, base));
+            has_forgotten_base = false;
+        }
+        (bases.found, has_forgotten_base)
     }
 
     /// What a sign-in holds, as it is kept from now on.

@@ -20,7 +20,14 @@ use studyhall_sync::{
     contents::{NewTodo, TodoChange},
 };
 
-use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, shown::to_its_end, trash};
+use crate::{
+    api::Api,
+    extract::IfMatch,
+    fault::Fault,
+    rooms,
+    shown::{NewText, to_its_end},
+    trash,
+};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
@@ -59,6 +66,8 @@ pub(crate) struct Revision {
     pub(crate) expected: IfMatch,
     pub(crate) place: Place,
     pub(crate) change: TodoChange,
+    /// What the text was made from, when its writer says so.
+    pub(crate) base: Option<String>,
 }
 
 /// What somebody does to a todo where it is.
@@ -321,15 +330,16 @@ pub(crate) async fn revise(
         api.shown.opens(caller, &now.value).await;
         return Ok(now);
     };
-    let api = api.clone();
+    let (api, base) = (api.clone(), revision.base.take());
     to_its_end(move |hears| async move {
-        revise_anywhere(&api, caller, id, (revision, Some((&text, &hears)))).await
+        let new = NewText { text: &text, base: base.as_deref() };
+        revise_anywhere(&api, caller, id, (revision, Some((new, &hears)))).await
     })
     .await
 }
 
 /// A text that is put, and for whom.
-type Put<'a> = (&'a str, &'a Weak<()>);
+type Put<'a> = (NewText<'a>, &'a Weak<()>);
 
 /// The same, wherever it is moved meanwhile; its owner decides with whom it is shared.
 async fn revise_anywhere(
@@ -358,7 +368,7 @@ async fn revise_once(
     (revision, put): (&mut Revision, Option<Put<'_>>),
 ) -> Result<Versioned<Todo>, Fault> {
     let user = caller.user;
-    let Revision { expected, place, change } = revision;
+    let Revision { expected, place, change, .. } = revision;
     let Found { row, others } = find(api, user, id).await?.ok_or(Fault::NotFound)?;
     writable(api, user, row.list).await?;
     expected.check(row.rev)?;

@@ -108,6 +108,9 @@ pub struct Todo {
     pub completed_at: Option<Timestamp>,
     /// Its place in the list.
     pub position: f64,
+    /// When its text was seen to be another; not known of older rows.
+    #[serde(default)]
+    pub text_changed_at: Option<Timestamp>,
     /// The list's last update when this row was written; only a higher one replaces it.
     pub projected_seq: u64,
 }

@@ -75,6 +75,11 @@ pub(crate) struct PutNote {
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
+    /// What the text was made from: the note as it was when its writer began. Then just what differs between the
+    /// two is changed, whatever the server remembers of what was shown. Not asked for with `If-Match`.
+    #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
+    #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
+    base: Option<String>,
     /// Whether the room's members may open it.
     #[garde(skip)]
     is_shared: Option<bool>,
@@ -211,7 +216,7 @@ pub(super) async fn put(
     expected: IfMatch,
     Json(body): Json<PutNote>,
 ) -> Result<Shown<NoteView>, Fault> {
-    let change = NoteChange { text: body.text, is_shared: body.is_shared };
+    let change = NoteChange { text: body.text, base: body.base, is_shared: body.is_shared };
     Ok(shown(notes::revise(&api, caller, id, &expected, change).await?))
 }
 

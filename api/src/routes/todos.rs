@@ -62,6 +62,11 @@ pub(crate) struct PutTodo {
     #[garde(inner(length(chars, min = 1, max = LONGEST_TEXT)), inner(custom(validation::text)))]
     #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\x00]*$")]
     text: Option<String>,
+    /// What the text was made from: the todo's as it was when its writer began. Then just what differs between the
+    /// two is changed, whatever the server remembers of what was shown. Not asked for with `If-Match`.
+    #[garde(inner(length(chars, max = LONGEST_TEXT)), inner(custom(validation::text)))]
+    #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
+    base: Option<String>,
     /// Whether it is in a room's list; its owner decides.
     #[garde(skip)]
     is_shared: Option<bool>,
@@ -237,7 +242,7 @@ pub(super) async fn put(
 ) -> Result<Shown<TodoView>, Fault> {
     let place = Place { is_shared: body.is_shared, room: body.room_id };
     let change = TodoChange { text: body.text, assignee: body.assignee_id, due: body.due_date };
-    let revision = Revision { expected, place, change };
+    let revision = Revision { expected, place, change, base: body.base };
     Ok(shown(todos::revise(&api, caller, id, revision).await?))
 }
 

@@ -152,8 +152,8 @@ impl ShownTexts {
 
     /// When it was changed last, as far as that is known.
     async fn changed_at(&self, note: Written<'_>) -> Option<Timestamp> {
-        if let At::Note(.., at) = note.at {
-            return Some(at);
+        if let At::Note(..) = note.at {
+            return note.changed;
         }
         let seq = note.seq();
         let last = self.store.log().read(note.document(), seq, 1).await.ok()?;
@@ -169,10 +169,9 @@ impl ShownTexts {
         let is_known = self.recent.is_shared() || self.first.contains_key(&login);
         let doubt = if is_known { Duration::ZERO } else { SECOND };
         let known_for = now.since(login.made_at()) + doubt;
+        // What was made since, or says the same for long, nobody can hold in an older form.
         found.complete_for < BOUNDS.kept_for.min(known_for)
-            && match note.at {
-                At::Note(.., at) => now.since(at) < BOUNDS.kept_for,
-                At::List { .. } => true,
-            }
+            && now.since(note.made) + SECOND > found.complete_for
+            && note.changed.is_none_or(|at| now.since(at) < BOUNDS.kept_for)
     }
 }

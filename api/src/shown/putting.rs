@@ -10,7 +10,7 @@ use studyhall_store::Versioned;
 use studyhall_sync::PutText;
 use tracing::Instrument;
 
-use super::{ShownTexts, Written};
+use super::{NewText, ShownTexts, Written};
 use crate::fault::Fault;
 
 /// Puts a text to the end, also when its client has gone meanwhile: what it comes to is remembered. As long as
@@ -34,7 +34,7 @@ impl ShownTexts {
         &self,
         caller: Caller,
         of: Written<'_>,
-        (text, hears): (&str, &Weak<()>),
+        (text, hears): (NewText<'_>, &Weak<()>),
         make: impl FnOnce(PutText) -> F,
     ) -> Result<Versioned<T>, Fault>
     where
@@ -50,9 +50,9 @@ impl ShownTexts {
             Ok((now, base)) => {
                 let is_heard = hears.strong_count() > 0;
                 let now = (&now.value).into();
-                self.put(caller.login, now, text, (putting.base(*base), is_heard)).await;
+                self.put(caller.login, now, text.text, (putting.base(*base), is_heard)).await;
             }
-            Err(_) => self.failed(caller.login, of.id, text).await,
+            Err(_) => self.failed(caller.login, of.id, text.text).await,
         }
         made.map(|(now, _)| now)
     }

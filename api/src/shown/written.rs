@@ -36,28 +36,34 @@ pub(crate) struct Written<'a> {
     pub(crate) id: Thing,
     pub(crate) text: &'a str,
     pub(super) at: At,
+    /// When it was made.
+    pub(super) made: Timestamp,
+    /// When it came to say something else; not known of older rows.
+    pub(super) changed: Option<Timestamp>,
 }
 
 /// Of when it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At {
-    /// After this update of the note, at this time.
-    Note(NoteId, u64, Timestamp),
+    /// After this update of the note.
+    Note(NoteId, u64),
     /// After this update of the list.
     List { list: DocumentId, seq: u64 },
 }
 
 impl<'a> From<&'a Note> for Written<'a> {
     fn from(note: &'a Note) -> Self {
-        let at = At::Note(note.id, note.projected_seq, note.updated_at);
-        Self { id: Thing::Note(note.id), text: &note.text, at }
+        let at = At::Note(note.id, note.projected_seq);
+        let (made, changed) = (note.created_at, Some(note.updated_at));
+        Self { id: Thing::Note(note.id), text: &note.text, at, made, changed }
     }
 }
 
 impl<'a> From<&'a Todo> for Written<'a> {
     fn from(todo: &'a Todo) -> Self {
         let at = At::List { list: todo.list, seq: todo.projected_seq };
-        Self { id: Thing::Todo(todo.todo_id), text: &todo.text, at }
+        let (made, changed) = (todo.created_at, todo.text_changed_at);
+        Self { id: Thing::Todo(todo.todo_id), text: &todo.text, at, made, changed }
     }
 }
 
@@ -73,7 +79,7 @@ impl Written<'_> {
     /// The last update of that which changed it.
     pub(super) fn seq(&self) -> u64 {
         match self.at {
-            At::Note(_, seq, _) | At::List { seq, .. } => seq,
+            At::Note(_, seq) | At::List { seq, .. } => seq,
         }
     }
 
@@ -95,7 +101,7 @@ impl Written<'_> {
     /// The name of this text among those of its thing. A todo goes from list to list, and is short.
     pub(super) fn name(&self) -> Text {
         match self.at {
-            At::Note(_, seq, _) => Text::After(seq),
+            At::Note(_, seq) => Text::After(seq),
             At::List { .. } => Text::Says(sha256(self.text.as_bytes())),
         }
     }

@@ -27,6 +27,7 @@ async fn rows(store: &Store) -> Vec<Value> {
     let mut rows: Vec<_> = notes.chain(todos).chain(states).collect();
     for row in &mut rows {
         row.as_object_mut().unwrap().remove("projected_seq");
+        row.as_object_mut().unwrap().remove("text_changed_at"); // when it was seen to be
     }
     rows
 }

@@ -160,3 +160,35 @@ async fn after_a_restart_a_box_takes_nothing_of_what_its_writer_wrote_elsewhere_
         assert!(both.contains("bread") && both.contains("eggs"), "{both}");
     }
 }
+
+#[tokio::test]
+async fn who_says_what_they_began_with_changes_just_what_they_changed() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let todo = todo_of_two(&hall, (&ada, &ben), engine).await;
+        let room = ada.get(&hall, &todo).await.text("room_id");
+        let note = json!({ "text": "buy milk", "room_id": room, "is_shared": true });
+        let note = ada.post(&hall, "/notes", note).await.is(201).text("id");
+        for path in [todo, format!("/notes/{note}")] {
+            writes_on(&hall, &ben, &path, " and honey").await;
+            // Another app of hers, which was shown nothing, and then what she never looks at.
+            let app = hall.login("ada").await;
+            let base = json!({ "text": "buy bread", "base": "buy milk" });
+            for _ in ["once", "again, as who never had the answer"] {
+                let both = app.put(&hall, &path, base.clone()).await.is(200);
+                assert_eq!(both.text("text"), "buy bread and honey", "{engine}");
+            }
+            app.get(&hall, &path).await.is(200);
+            let base = json!({ "text": "buy bread today", "base": "buy bread" });
+            let both = app.put(&hall, &path, base).await.is(200);
+            assert_eq!(both.text("text"), "buy bread and honey today", "{engine}");
+            // What she has seen she may take out, with whatever else.
+            let base = json!({ "text": "bake bread", "base": "buy bread and honey today" });
+            let alone = app.put(&hall, &path, base).await.is(200);
+            assert_eq!(alone.text("text"), "bake bread", "{engine}");
+            let longest = if path.starts_with("/todos") { 2_000 } else { 1_048_576 };
+            let base = json!({ "text": "bake", "base": "x".repeat(longest + 1) });
+            app.put(&hall, &path, base).await.is(422);
+        }
+    }
+}

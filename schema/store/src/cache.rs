@@ -5,10 +5,12 @@
 //! know what a value or a key means.
 
 mod expiring;
+mod kept;
 mod rate;
 mod recent;
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, clock::Clock};
 
-use self::expiring::Expiring;
+use self::{expiring::Expiring, kept::Kept};
 pub use self::{
     rate::{Rate, Standing},
     recent::{Bounds, Found, Recent},
@@ -31,6 +33,8 @@ use crate::{
 pub struct Cache {
     clock: Arc<dyn Clock>,
     own: Arc<Own>,
+    /// Where that is while the process is not there.
+    kept: Option<Arc<Kept>>,
     shared: Option<Arc<Shared>>,
 }
 
@@ -48,7 +52,22 @@ struct Shared {
 
 impl Cache {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, own: Arc::default(), shared: None }
+        Self { clock, own: Arc::default(), kept: None, shared: None }
+    }
+
+    /// The cache of the only process that opens these records.
+    pub(crate) fn beside(records: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self { kept: Some(Arc::new(Kept::beside(records))), ..Self::new(clock) }
+    }
+
+    /// What was left lately is there again when the process that is alone with its records starts again.
+    pub(crate) async fn close(&self) {
+        if let Some(kept) = self.kept.clone() {
+            let written = tokio::task::spawn_blocking(move || kept.write()).await;
+            if let Err(error) = written {
+                tracing::warn!(%error, "what is remembered cannot be kept");
+            }
+        }
     }
 
     pub(crate) async fn on(redis: Redis, clock: Arc<dyn Clock>) -> Self {
@@ -59,7 +78,11 @@ impl Cache {
     /// A place for what was left lately, by a name that nothing else has. Nodes that share a cache
     /// share what is left there.
     pub fn recent(&self, name: &'static str, bounds: Bounds) -> Recent {
-        Recent::new(name, bounds, self.shared.clone(), Arc::clone(&self.clock))
+        let recent = Recent::new(name, bounds, self.shared.clone(), Arc::clone(&self.clock));
+        if let Some(kept) = &self.kept {
+            kept.takes(recent.memory(name), self.clock.now(), bounds.kept_for);
+        }
+        recent
     }
 
     /// Counts one more for `key` where the rate allows it. `Unavailable` when it cannot be counted:

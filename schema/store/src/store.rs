@@ -76,7 +76,7 @@ impl Store {
     pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let backend = open_records(&config.records, &clock).await?;
         let files = Files::open(&config.files, Arc::clone(&clock)).await?;
-        let (bus, cache) = open_bus(&config.bus, &clock).await?;
+        let (bus, cache) = open_bus(config, &clock).await?;
         let shelves = Shelves::default();
         let log = Log::new(
             Arc::clone(&backend),
@@ -136,6 +136,7 @@ impl Store {
 
     /// Writes what waits, then stops taking writes.
     pub async fn close(&self) {
+        self.open.cache.close().await;
         self.open.backend.close().await;
     }
 
@@ -173,9 +174,20 @@ async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backe
 }
 
 /// A Redis that is away does not keep a store from opening: it only delays.
-async fn open_bus(url: &str, clock: &Arc<dyn Clock>) -> Result<(Bus, Cache), StoreError> {
+async fn open_bus(
+    StoreConfig { records, bus: url, .. }: &StoreConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Bus, Cache), StoreError> {
     match url.split_once("://") {
-        None if url == "local" => Ok((Bus::default(), Cache::new(Arc::clone(clock)))),
+        None if url == "local" => {
+            let clock = Arc::clone(clock);
+            // Nobody else opens an SQLite file.
+            let cache = match records.split_once(':') {
+                Some(("sqlite", path)) => Cache::beside(Path::new(path), clock),
+                _ => Cache::new(clock),
+            };
+            Ok((Bus::default(), cache))
+        }
         Some(("redis" | "rediss", _)) => {
             let redis = Redis::at(url)?;
             let bus = Bus::on(redis.clone(), clock.random_u64()).await;

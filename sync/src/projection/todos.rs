@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
+    Timestamp,
     document::{DocumentId, DocumentRecord},
     ids::TodoId,
     room::{Departure, Room},
@@ -137,11 +138,12 @@ async fn difference(
     seq: u64,
     items: &[Item],
 ) -> Result<Difference, SyncFault> {
+    let at = (seq, store.clock().now());
     let items = if record.deleted_at.is_some() { &[] } else { items };
     let mut rows = rows(store, record.id).await?;
     let (mut missing, mut stale, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
-        let row = row(record, seq, item);
+        let row = row(record, at, item);
         match rows.remove(&item.id) {
             Some(known) if is_same(&known, &row) => {}
             Some(known) => {
@@ -164,6 +166,7 @@ async fn since(
     before: &[Item],
     items: &[Item],
 ) -> Result<Difference, SyncFault> {
+    let at = (seq, store.clock().now());
     let mut before: HashMap<_, _> = before.iter().map(|item| (item.id, item)).collect();
     let (mut missing, mut stale, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
@@ -173,9 +176,9 @@ async fn since(
                 if known.made_by != item.made_by {
                     replaced.push(item.id);
                 }
-                stale.push(row(record, seq, item));
+                stale.push(row(record, at, item));
             }
-            None => missing.push(row(record, seq, item)),
+            None => missing.push(row(record, at, item)),
         }
     }
     let gone = rows_of(store, record.id, before.into_keys()).await?;
@@ -335,7 +338,8 @@ async fn rows(
 }
 
 fn is_same(known: &Todo, fresh: &Todo) -> bool {
-    Todo { projected_seq: known.projected_seq, ..fresh.clone() } == *known
+    let Todo { projected_seq, text_changed_at, .. } = *known;
+    Todo { projected_seq, text_changed_at, ..fresh.clone() } == *known
 }
 
 /// Writes a row unless a later one is there. To try first what the rows looked like saves a look.
@@ -353,7 +357,9 @@ async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), Store
         } else {
             let updated = rows.update(&row.id, |known| {
                 if known.projected_seq <= row.projected_seq {
-                    known.clone_from(&row);
+                    let is_text_same = known.text == row.text;
+                    let at = if is_text_same { known.text_changed_at } else { row.text_changed_at };
+                    *known = Todo { text_changed_at: at, ..row.clone() };
                 }
                 Ok::<_, std::convert::Infallible>(())
             });
@@ -385,7 +391,7 @@ async fn follow(store: &Store, list: DocumentId, seq: u64) -> Result<bool, SyncF
     Err(SyncFault::Unavailable)
 }
 
-fn row(record: &DocumentRecord, seq: u64, item: &Item) -> Todo {
+fn row(record: &DocumentRecord, (seq, now): (u64, Timestamp), item: &Item) -> Todo {
     // In a room's list anybody of its members may have written it.
     let unknown = if record.room.is_none() { record.owner } else { nobody() };
     Todo {
@@ -402,6 +408,7 @@ fn row(record: &DocumentRecord, seq: u64, item: &Item) -> Todo {
         is_completed: item.is_completed,
         completed_at: item.completed_at,
         position: item.position,
+        text_changed_at: Some(now),
         projected_seq: seq,
     }
 }

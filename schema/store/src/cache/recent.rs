@@ -21,7 +21,7 @@ use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use studyhall_schema::{Timestamp, clock::Clock};
 use tokio::runtime::Handle;
 
-use super::{Shared, lock};
+use super::{Shared, kept::Memory, lock};
 
 /// What is shorter is not worth packing.
 const PACKED_FROM: usize = 512;
@@ -64,10 +64,11 @@ pub struct Found {
     pub complete_for: Duration,
 }
 
+/// A value, and since when.
 #[derive(Clone)]
-struct Left {
-    value: Bytes,
-    at: Timestamp,
+pub(super) struct Left {
+    pub(super) value: Bytes,
+    pub(super) at: Timestamp,
 }
 
 struct Remote {
@@ -109,6 +110,11 @@ impl Recent {
             runtime.spawn(watch(Arc::downgrade(remote), bounds));
         }
         Self { bounds, clock, own, complete_since, remote }
+    }
+
+    /// What this process remembers itself.
+    pub(super) fn memory(&self, name: &'static str) -> Memory {
+        Memory { name, own: self.own.clone(), complete_since: Arc::clone(&self.complete_since) }
     }
 
     /// Leaves values, in the place of what was left under their keys. Where Redis does not take

@@ -1,0 +1,165 @@
+//! What a process on its own remembers when it is told to stop, for when it starts again: in a file each, beside
+//! its records. One that is killed has forgotten it, since the file is taken away when it is read.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, atomic::AtomicI64, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use studyhall_schema::Timestamp;
+
+use super::{lock, recent::Left};
+use crate::checksum::checksum;
+
+/// How many bytes of the file are its checksum.
+const CHECKSUM: usize = 8;
+
+/// The memories of a process, and where they are kept.
+pub(super) struct Kept {
+    beside: PathBuf,
+    memories: Mutex<Vec<Memory>>,
+}
+
+/// What is remembered under a name.
+#[derive(Clone)]
+pub(super) struct Memory {
+    pub(super) name: &'static str,
+    pub(super) own: Cache<String, Left>,
+    /// From then on it is all there.
+    pub(super) complete_since: Arc<AtomicI64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    complete_since: i64,
+    values: Vec<Remembered>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    key: String,
+    value: bson::Binary,
+    at: i64,
+}
+
+impl Kept {
+    pub(super) fn beside(records: &Path) -> Self {
+        Self { beside: records.to_owned(), memories: Mutex::default() }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let mut file = self.beside.as_os_str().to_owned();
+        file.push(format!("-{name}"));
+        file.into()
+    }
+
+    /// Takes what was remembered, and keeps what will be. Nothing, when there was no time to, or it is damaged.
+    pub(super) fn takes(&self, memory: Memory, now: Timestamp, kept_for: Duration) {
+        if let Some(snapshot) = self.take(memory.name) {
+            for Remembered { key, value, at } in snapshot.values {
+                let at = Timestamp::from_millis(at);
+                if now.since(at) < kept_for {
+                    memory.own.insert(key, Left { value: Bytes::from(value.bytes), at });
+                }
+            }
+            memory.complete_since.store(snapshot.complete_since, Ordering::Relaxed);
+        }
+        lock(&self.memories).push(memory);
+    }
+
+    fn take(&self, name: &str) -> Option<Snapshot> {
+        let file = self.file(name);
+        let bytes = match fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "what was remembered cannot be read");
+                return None;
+            }
+        };
+        // What stays would be read again by a process that comes after one that was killed.
+        if let Err(error) = fs::remove_file(&file) {
+            tracing::warn!(file = %file.display(), %error, "what was remembered cannot be taken");
+            return None;
+        }
+        let (sum, snapshot) = bytes.split_at_checked(CHECKSUM)?;
+        if sum != checksum(name.as_bytes(), &[], snapshot).to_le_bytes() {
+            tracing::warn!(file = %file.display(), "what was remembered is damaged");
+            return None;
+        }
+        bson::deserialize_from_slice(snapshot).ok()
+    }
+
+    /// Writes all that is remembered now.
+    pub(super) fn write(&self) {
+        for memory in lock(&self.memories).iter() {
+            let file = self.file(memory.name);
+            if let Err(error) = write(&file, memory) {
+                tracing::warn!(file = %file.display(), %error, "what is remembered cannot be kept");
+                let _ = fs::remove_file(&file); // there may be none
+            }
+        }
+    }
+}
+
+fn write(file: &Path, memory: &Memory) -> io::Result<()> {
+    memory.own.run_pending_tasks();
+    let values = memory.own.iter().map(|(key, Left { value, at })| Remembered {
+        key: key.to_string(),
+        value: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: value.into() },
+        at: at.as_millis(),
+    });
+    let complete_since = memory.complete_since.load(Ordering::Relaxed);
+    let snapshot = Snapshot { complete_since, values: values.collect() };
+    let snapshot = bson::serialize_to_vec(&snapshot).map_err(io::Error::other)?;
+    let sum = checksum(memory.name.as_bytes(), &[], &snapshot).to_le_bytes();
+    // Half a file has another checksum.
+    fs::write(file, [&sum[..], &snapshot].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use studyhall_schema::clock::{Clock, TestClock};
+
+    use super::super::{Bounds, Cache as Memories};
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_told_to_stop_remembers_and_who_is_killed_has_forgotten() {
+        const BOUNDS: Bounds = Bounds { bytes: 1 << 20, kept_for: Duration::from_hours(1) };
+        let folder = tempfile::tempdir().unwrap();
+        let records = folder.path().join("records");
+        let clock = Arc::new(TestClock::new(1));
+        let opened = || Memories::beside(&records, clock.clone());
+        let keys = ["old".to_owned(), "new".to_owned()];
+        let began = clock.now();
+        let first = opened();
+        let recent = first.recent("words", BOUNDS);
+        recent.leave(vec![(keys[0].clone(), Bytes::from_static(b"forgotten"))]).await;
+        clock.advance(Duration::from_mins(40));
+        recent.leave(vec![(keys[1].clone(), Bytes::from_static(b"kept"))]).await;
+        first.close().await;
+        clock.advance(Duration::from_mins(30));
+        let second = opened();
+        let recent = second.recent("words", BOUNDS);
+        let found = recent.find(&keys).await;
+        assert_eq!(found.values, [None, Some(Bytes::from_static(b"kept"))]);
+        assert_eq!(found.complete_for.as_secs(), clock.now().since(began).as_secs());
+        // Killed now, it has not said what it knew since; damaged, it says nothing.
+        let found = opened().recent("words", BOUNDS).find(&keys).await;
+        assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
+        second.close().await;
+        let file = folder.path().join("records-words");
+        let mut bytes = fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let found = opened().recent("words", BOUNDS).find(&keys).await;
+        assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
+        assert!(!file.exists());
+    }
+}
