@@ -72,7 +72,10 @@ const AT_ONCE: usize = 64;
 
 /// Texts by who was shown them.
 pub(crate) struct ShownTexts {
+    /// Which those are, of each sign-in and note.
     recent: Recent,
+    /// The texts themselves, once for all: when there are many, who was shown which is still known.
+    texts: Recent,
     /// Who wrote when.
     versions: Records<NoteVersion>,
     store: Store,
@@ -137,6 +140,7 @@ impl ShownTexts {
         let under_way = Cache::builder().max_capacity(UNDER_WAY).time_to_live(BOUNDS.kept_for);
         Self {
             recent: store.cache().recent("shown", BOUNDS),
+            texts: store.cache().recent("texts", BOUNDS),
             versions: store.records(),
             store: store.clone(),
             clock: store.clock().clone(),
@@ -179,7 +183,7 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let keys: Vec<_> = notes.iter().map(|note| Reader(login, note.id).held()).collect();
         let found = self.recent.find(&keys).await;
-        let (mut values, mut room) = (Vec::new(), OF_AN_ANSWER);
+        let (mut values, mut texts, mut room) = (Vec::new(), Vec::new(), OF_AN_ANSWER);
         for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
             let mut held: Held = read(value.as_ref()).unwrap_or_default();
             held.read_at(self.clock.now(), found.complete_for);
@@ -192,15 +196,24 @@ impl ShownTexts {
             }
             let key = text_key(note.id, &text);
             if note.text.len() <= room
-                && !self.recent.is_left(&key)
+                && !self.texts.is_left(&key)
                 && portion.takes(note.text.len(), self.clock.now())
             {
                 room -= note.text.len();
-                values.push((key, Bytes::copy_from_slice(note.text.as_bytes())));
+                texts.push((key, Bytes::copy_from_slice(note.text.as_bytes())));
             }
         }
-        if !values.is_empty() {
-            self.recent.leave(values).await;
+        self.leave(values, texts).await;
+    }
+
+    /// Keeps what sign-ins hold, and texts.
+    async fn leave(&self, held: Vec<(String, Bytes)>, texts: Vec<(String, Bytes)>) {
+        // Before it is said that somebody holds them.
+        if !texts.is_empty() {
+            self.texts.leave(texts).await;
+        }
+        if !held.is_empty() {
+            self.recent.leave(held).await;
         }
     }
 
@@ -233,13 +246,9 @@ impl ShownTexts {
         let left = |text: &Text, bytes: &str| {
             (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
         };
-        let values = vec![
-            self.kept(reader, held),
-            left(&Text::Put(hash.clone()), put),
-            left(&now, note.text),
-        ];
+        let texts = vec![left(&Text::Put(hash.clone()), put), left(&now, note.text)];
         self.under_way.invalidate(&(reader, hash));
-        self.recent.leave(values).await;
+        self.leave(vec![self.kept(reader, held)], texts).await;
     }
 
     /// The sign-in puts a text into this note. What comes back is what it may have been made from, unless its
@@ -253,23 +262,22 @@ impl ShownTexts {
         let (reader, hash) = (Reader(login, note.id), sha256(text.as_bytes()));
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
-        let mut values = Vec::new();
+        let mut left = Vec::new();
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
             let base = Base { text: base.to_owned(), known: Known::Opened, ..Base::default() };
             (Vec::new(), vec![base], false)
         } else {
             let (put, held) = ((text, hash.as_str()), (&mut held, &found));
-            let (found, is_forgotten) = self.bases(reader, note, put, held, &mut values).await;
+            let (found, is_forgotten) = self.bases(reader, note, put, held, &mut left).await;
             let (texts, bases) = found.into_iter().unzip();
             (texts, bases, is_forgotten)
         };
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len());
-        values.push(self.kept(reader, held));
         let key = text_key(note.id, &Text::Put(hash));
-        values.push((key, Bytes::copy_from_slice(text.as_bytes())));
-        self.recent.leave(values).await;
+        left.push((key, Bytes::copy_from_slice(text.as_bytes())));
+        self.leave(vec![self.kept(reader, held)], left).await;
         let text = text.to_owned();
         let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
         Putting { put, texts }
@@ -283,7 +291,7 @@ impl ShownTexts {
         note: Written<'_>,
         (text, hash): (&str, &str),
         (held, found): (&mut Held, &Found),
-        values: &mut Vec<(String, Bytes)>,
+        left: &mut Vec<(String, Bytes)>,
     ) -> (Vec<(Text, Base)>, bool) {
         let login = reader.0;
         let is_settled = self.settles(login, note, held).await;
@@ -314,7 +322,7 @@ impl ShownTexts {
             || (has_forgotten_base && self.is_as_shown(login, note, (held, known), found).await);
         if is_as_it_is {
             let now = note.name();
-            values.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
+            left.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());
             note.place(held);
             let base = Base { text: note.text.to_owned(), ..Base::default() };
@@ -338,7 +346,7 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let mut held = self.held(reader).await.0;
         held.failed(&hash, made);
-        self.recent.leave(vec![self.kept(reader, held)]).await;
+        self.leave(vec![self.kept(reader, held)], Vec::new()).await;
     }
 
     async fn turn(&self, login: LoginId) -> MutexGuard<'_, ()> {
@@ -357,7 +365,7 @@ impl ShownTexts {
     /// What is kept of the texts, in the order of the entries, maybe on another node.
     async fn texts(&self, note: Written<'_>, held: &Held) -> Vec<Option<String>> {
         let keys: Vec<_> = held.entries().map(|one| text_key(note.id, &one.text)).collect();
-        let (found, now) = (self.recent.find_fixed(&keys).await, note.name());
+        let (found, now) = (self.texts.find_fixed(&keys).await, note.name());
         let text = |(found, one): (Option<Bytes>, &Entry)| {
             if one.text == now {
                 return Some(note.text.to_owned());

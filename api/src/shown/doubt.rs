@@ -41,7 +41,7 @@ impl ShownTexts {
         let unknown = held.unknown(is_under_way);
         let keys: Vec<_> = unknown.map(|hash| text_key(note.id, &Text::Put(hash))).collect();
         // A put of which nobody knows what came of it has come to this, if the text is just so.
-        let was_put = self.recent.find_fixed(&keys).await;
+        let was_put = self.texts.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
         let has_grown = note.known(held).is_some_and(|known| known < note.seq());
         let is_theirs = has_grown && self.is_put_under(login, note, held.oldest_seq()).await;

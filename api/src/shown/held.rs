@@ -65,6 +65,9 @@ pub(super) struct Entry {
     /// Whether something may have been forgotten since.
     #[serde(default)]
     is_old: bool,
+    /// Whether it was listed when something may have been forgotten that was asked for, or put, before.
+    #[serde(default)]
+    is_after_loss: bool,
 }
 
 /// The oldest first, when something was added last, until when something may be missing, and, of a todo, in
@@ -91,8 +94,12 @@ impl Held {
     pub(super) fn shows(&mut self, text: impl Into<Text>, how: How, bytes: usize) {
         let text = text.into();
         let is_same = |one: &Entry| one.text == text && (one.how == how || one.how == How::Listed);
+        let is_known = self.0.iter().any(|one| is_same(one) && !one.is_after_loss);
         self.0.retain(|one| !is_same(one));
         self.adds(text, how, bytes);
+        if let Some(one) = self.0.last_mut().filter(|_| is_known) {
+            one.is_after_loss = false;
+        }
     }
 
     /// A text is put; what comes of it is not known yet.
@@ -170,20 +177,14 @@ impl Held {
     /// Whether nothing of it was asked for, or put, since something may have been forgotten: maybe nobody looked
     /// at what was shown since, and what they have open is not in here.
     pub(super) fn is_only_listed(&self) -> bool {
-        self.since_a_loss().all(|one| one.how == How::Listed)
+        self.0.iter().all(|one| one.is_old || one.how == How::Listed)
     }
 
-    /// Whether a text was listed since something may have been forgotten, and not shown before; any, where none
-    /// was asked for, or put.
+    /// Whether a text was only listed, since something may have been forgotten; any, where none was asked for, or
+    /// put.
     pub(super) fn is_listed_since(&self, text: &Text) -> bool {
-        let is_it = |one: &&Entry| one.text == *text;
-        self.0.iter().all(|one| one.how == How::Listed)
-            || (self.since_a_loss().any(|one| is_it(&one))
-                && !self.0.iter().filter(|one| one.is_old).any(|one| is_it(&one)))
-    }
-
-    fn since_a_loss(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter().filter(|one| !one.is_old)
+        let mut same = self.0.iter().filter(|one| one.text == *text);
+        self.0.iter().all(|one| one.how == How::Listed) || same.all(|one| one.is_after_loss)
     }
 
     /// The first update of its note after which any text is held.
@@ -235,7 +236,9 @@ impl Held {
     }
 
     fn adds(&mut self, text: Text, how: How, bytes: usize) {
-        self.0.push(Entry { text, how, bytes, is_old: false });
+        let is_after_loss =
+            how == How::Listed && self.is_only_listed() && self.0.iter().any(|one| one.is_old);
+        self.0.push(Entry { text, how, bytes, is_old: false, is_after_loss });
         let (mut listed, mut opened, mut put, mut left, mut all) = (0, 0, 0, 0, 0);
         let mut keep: Vec<bool> = Vec::with_capacity(self.0.len());
         for one in self.0.iter().rev() {
@@ -264,6 +267,34 @@ mod tests {
             Text::Put(hash) | Text::Says(hash) => hash.clone(),
         };
         held.0.iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_is_only_listed_after_a_loss_is_told_from_what_was_known_before() {
+        const HOUR: Duration = Duration::from_hours(1);
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let mut held = Held::default();
+        held.shows(1, How::Opened, 10);
+        held.shows(2, How::Listed, 10);
+        held.written_at(at(10));
+        held.read_at(at(20), HOUR);
+        assert!(!held.is_only_listed());
+        // All is forgotten, and while Redis is away each look finds it so.
+        for now in [30, 31] {
+            held.read_at(at(now), Duration::ZERO);
+            held.shows(2, How::Listed, 10);
+            held.shows(3, How::Listed, 10);
+            assert!(held.is_only_listed());
+            assert_eq!(
+                [1, 2, 3].map(|seq| held.is_listed_since(&seq.into())),
+                [false, false, true]
+            );
+            held.written_at(at(now));
+        }
+        held.shows(4, How::Opened, 10);
+        assert!(!held.is_only_listed());
+        held.shows(5, How::Listed, 10);
+        assert!(!held.is_listed_since(&5.into()));
     }
 
     #[test]
