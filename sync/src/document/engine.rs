@@ -101,6 +101,9 @@ pub trait Applied: Default + Send + 'static {
     /// Bytes of updates that were applied since the whole was last encoded.
     fn added(&self) -> usize;
 
+    /// Whether so much was added, or deleted, since the whole was last encoded that its size is a bad guess.
+    fn is_estimate_far_off(&self) -> bool;
+
     /// All that is applied has been shown to those who are in sync, or they are known to lag.
     fn shown(&mut self) {}
 
@@ -109,7 +112,7 @@ pub trait Applied: Default + Send + 'static {
 
     /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
     fn bytes_above(&mut self, limit: usize) -> usize {
-        if self.bytes() > limit && self.added() > (self.bytes() - self.added()) / 8 {
+        if self.bytes() > limit && self.is_estimate_far_off() {
             self.full();
         }
         self.bytes()

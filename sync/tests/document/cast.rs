@@ -46,9 +46,13 @@ impl Person {
 
     /// Deletes the first character.
     pub(crate) fn deletes_first(&self) -> Bytes {
+        self.deletes(1)
+    }
+
+    pub(crate) fn deletes(&self, length: u32) -> Bytes {
         let content = self.doc.get_or_insert_text("content");
         let mut transaction = self.doc.transact_mut();
-        content.remove_range(&mut transaction, 0, 1);
+        content.remove_range(&mut transaction, 0, length);
         transaction.encode_update_v1().into()
     }
 

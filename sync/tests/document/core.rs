@@ -413,6 +413,16 @@ fn a_full_document_takes_no_more_and_is_still_read() {
     let full = stage.sends(&ada, ada.types(&"x".repeat(3_000)));
     assert_eq!(refusal(&full), Some(Refusal::DocumentFull));
     assert_eq!(text_of(stage.core.state().doc()).len(), 2_400);
+    // Who makes room has it.
+    let (mut stage, ada) = (Stage::<Yjs>::with_limits(limits), Person::new(1));
+    stage.joins(&ada, Permission::Write);
+    for _ in 0..7 {
+        stage.sends(&ada, ada.types(&"x".repeat(500)));
+        stage.stored();
+    }
+    stage.sends(&ada, ada.deletes(3_000));
+    stage.stored();
+    assert_eq!(refusal(&stage.sends(&ada, ada.types(&"y".repeat(2_000)))), None);
 }
 
 #[test]

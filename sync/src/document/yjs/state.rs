@@ -32,6 +32,8 @@ pub struct State {
     /// Bytes of the whole when it was last encoded, and what was added since.
     exact: usize,
     added: usize,
+    /// How much was deleted since then.
+    removed: usize,
     /// About how many bytes it takes in memory, when that was last measured, and what was added since.
     measured: u64,
     grown: u64,
@@ -51,6 +53,7 @@ impl Default for State {
             authors: HashMap::new(),
             exact: 0,
             added: 0,
+            removed: 0,
             measured: 0,
             grown: 0,
             unshown: Vec::new(),
@@ -147,10 +150,12 @@ impl State {
         };
         let frame = alone.filter(|_| starts.iter().all(is_new));
         let frame = frame.unwrap_or_else(|| transaction.encode_update_v1().into());
-        if let Some(deleted) = &mut self.deleted {
-            for (client, ranges) in transaction.delete_set().iter() {
-                for range in ranges.iter() {
-                    deleted.insert(ID::new(*client, range.start), range.end - range.start);
+        for (client, ranges) in transaction.delete_set().iter() {
+            for range in ranges.iter() {
+                let length = range.end - range.start;
+                self.removed += length as usize;
+                if let Some(deleted) = &mut self.deleted {
+                    deleted.insert(ID::new(*client, range.start), length);
                 }
             }
         }
@@ -267,13 +272,20 @@ impl State {
             self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
         self.exact = full.len();
         self.added = 0;
-        if self.grown > MEASURE_AGAIN {
+        let was_much_removed = self.was_much_removed();
+        self.removed = 0;
+        if self.grown > MEASURE_AGAIN || was_much_removed {
             // What stays in memory is what has been merged into longer blocks.
             self.measured = guard::update_v1(&full).map_or(self.memory(), |scan| scan.decoded_size);
             self.grown = 0;
         }
         self.full = Some(full.clone());
         full
+    }
+
+    /// Whether so much was deleted that it may take much less than is thought.
+    fn was_much_removed(&self) -> bool {
+        self.removed > self.exact / 16
     }
 
     /// What there is and what of it is deleted. Not how it is encoded: what many transactions have made is
@@ -365,12 +377,16 @@ impl Applied for State {
         self.added
     }
 
+    fn is_estimate_far_off(&self) -> bool {
+        self.added > self.exact / 8 || self.was_much_removed()
+    }
+
     fn shown(&mut self) {
         self.unshown.clear();
     }
 
     fn memory_above(&mut self, limit: u64) -> u64 {
-        if self.memory() > limit && self.grown > self.measured / 8 {
+        if self.memory() > limit && (self.grown > self.measured / 8 || self.was_much_removed()) {
             self.full();
         }
         self.memory()
