@@ -31,7 +31,7 @@ const AT_ONCE: usize = 100;
 /// So long a move waits for its turn: longer than a node that was killed has it.
 const WAITS: Duration = MoveLease::LASTS.saturating_add(Duration::from_secs(1));
 /// So long somebody who only looks waits until a move is over.
-const LOOKS: Duration = Duration::from_secs(1);
+const LOOKS: Duration = Duration::from_secs(3);
 
 impl Documents {
     /// Moves a todo, when it is its turn: into the other list first, then it is said here that it is there. When
