@@ -68,10 +68,11 @@ async fn keep_once(
 ) -> Result<bool, SyncFault> {
     let shown = row.map_or(0, |row| row.projected_seq);
     let mut latest = latest(store, note).await?;
-    let mut next = latest.as_ref().map_or(1, |version| match version.is_closed() {
-        true => version.seq + 1,
-        false => (version.seq + 1).min(version.from.max(shown + 1)),
-    });
+    let unread = |version: &NoteVersion| {
+        let next = version.seq + 1;
+        if version.is_closed() { next } else { next.min(version.from.max(shown + 1)) }
+    };
+    let mut next = latest.as_ref().map_or(1, unread);
     let mut unshown = Unshown::default();
     while next <= through {
         let entries = store.log().read(DocumentId::Note(note), next, READ_BYTES).await?;
