@@ -21,6 +21,8 @@ use crate::{
 
 /// How often a restore begins anew when others write in the very moment.
 const TRIES: usize = 16;
+/// So often it is put only where nothing came after what is kept: two who go back at once do not mix their versions.
+const EXACT: usize = 4;
 /// So many of the last versions are looked at to see whether what a note says is kept already.
 const LOOKED_AT: usize = 20;
 
@@ -102,17 +104,14 @@ pub(crate) async fn restore(
         title: version.title,
         ..PutText::default()
     };
-    let mut is_counted = false;
-    for _ in 0..TRIES {
+    for attempt in 0..TRIES {
         let note = notes::look_at(api, caller.user, id).await?;
         expected.check(note.rev)?;
         if (&note.text, Some(&note.title)) == (&wanted.text, wanted.title.as_ref()) {
             return notes::show(api, caller, id).await;
         }
         if !is_kept(api, &note).await? {
-            if !std::mem::replace(&mut is_counted, true) {
-                count(api, caller).await?;
-            }
+            count(api, caller).await?;
             if !api.documents.end_version(&note).await? {
                 continue;
             }
@@ -122,11 +121,13 @@ pub(crate) async fn restore(
         let put = if expected.is_some() {
             notes::put_into(api, caller, &note, put).await
         } else {
+            let only_at = (attempt < EXACT).then_some(note.projected_seq);
+            let put = PutText { only_at, ..put };
             let put = api.documents.put_text(DocumentId::Note(id), caller, put).await;
             put.map(drop).map_err(Fault::from)
         };
         match put {
-            Err(Fault::Changed) if !expected.is_some() => {} // its title
+            Err(Fault::Changed) if !expected.is_some() => {} // by somebody who writes just now
             put => {
                 put?;
                 return notes::show(api, caller, id).await;

@@ -9,7 +9,7 @@ use crate::hall::{Hall, Person};
 
 /// `[(version, by)]`, newest first.
 async fn versions(hall: &Hall, who: &Person, path: &str) -> Vec<(u64, Vec<String>)> {
-    let listed = who.get(hall, &format!("{path}/history")).await.is(200);
+    let listed = who.get(hall, &format!("{path}/history?limit=100")).await.is(200);
     let by = |one: &Value| {
         let by = one["by"].as_array().unwrap();
         by.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -281,5 +281,35 @@ async fn the_newest_version_is_found_by_the_name_that_it_was_listed_under() {
         assert_eq!(text(&hall, &ada, &path, listed).await, "a b c");
         let beyond = format!("{path}/history/{}", one + 4);
         ada.get(&hall, &beyond).await.refused(404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn two_who_go_back_at_once_do_not_mix_their_versions() {
+    for (engine, format) in [("yjs", "plain"), ("yjs", "rich"), ("automerge", "plain")] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let said = ["one lake\nis cold", "two hills\nand a house"];
+        let body = json!({ "text": said[0], "format": format, "room_id": room, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, said[1]).await;
+        ada.get(&hall, &path).await.is(200);
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, "three words more").await;
+        let all = versions(&hall, &ada, &path).await;
+        for _ in 0..4 {
+            let back = |who, version: u64| {
+                let (hall, restore) = (&hall, &restore);
+                let who: &Person = who;
+                async move { who.post(hall, restore, json!({ "version": version })).await.is(200) }
+            };
+            tokio::join!(back(&ada, all[2].0), back(&ben, all[1].0));
+            let now = ada.get(&hall, &path).await.is(200).text("text");
+            assert!(said.contains(&now.as_str()), "{engine} {format}: {now:?}");
+        }
+        assert_eq!(versions(&hall, &ada, &path).await[1..], all, "{engine} {format}");
     }
 }
