@@ -8,15 +8,23 @@ use studyhall_schema::{
     note_version::NoteVersion,
 };
 use studyhall_store::{Page, Versioned};
-use studyhall_sync::PutText;
+use studyhall_sync::{Kept, PutText};
 
 use crate::{
     api::Api,
     extract::IfMatch,
     fault::Fault,
+    limits::RESTORES,
     notes,
     routes::{Paging, refused},
 };
+
+/// How often a restore begins anew when others write in the very moment.
+const TRIES: usize = 16;
+/// So often it is put only where nothing came after what is kept: two who go back at once do not mix their versions.
+const EXACT: usize = 4;
+/// So many of the last versions are looked at to see whether what a note says is kept already.
+const LOOKED_AT: usize = 20;
 
 /// A page of a note's versions, newest first. The newest says what the note says now.
 pub(crate) async fn list(
@@ -34,14 +42,15 @@ pub(crate) async fn list(
         let newest = if versions.is_empty() { None } else { Some(versions.remove(0)) };
         versions.insert(0, current(&note, newest));
     }
-    versions.retain(|version| version.text.is_some());
+    versions.retain(NoteVersion::is_closed);
     Ok((versions, page.next_cursor))
 }
 
 fn current(note: &Versioned<Note>, newest: Option<NoteVersion>) -> NoteVersion {
     let newest =
         newest.unwrap_or_else(|| NoteVersion::new(note.id, note.projected_seq, note.updated_at));
-    if newest.text.is_some() {
+    // Its row may not be written yet: then it says nothing.
+    if newest.is_closed() || newest.from > note.projected_seq {
         return newest;
     }
     NoteVersion {
@@ -52,7 +61,7 @@ fn current(note: &Versioned<Note>, newest: Option<NoteVersion>) -> NoteVersion {
     }
 }
 
-/// A version of a note.
+/// A version of a note. One that was the newest when it was listed may have another name by now.
 pub(crate) async fn show(
     api: &Api,
     caller: Caller,
@@ -61,19 +70,23 @@ pub(crate) async fn show(
 ) -> Result<NoteVersion, Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
     let versions = api.store.records::<NoteVersion>();
-    if version == note.projected_seq {
-        let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
-        let newest = newest.items.into_iter().next().map(|newest| newest.value);
-        api.shown.opens(caller, &note.value).await;
-        return Ok(current(&note, newest));
+    let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
+    let newest = current(&note, newest.items.into_iter().next().map(|newest| newest.value));
+    if newest.is_closed() && newest.was_called(version) {
+        if newest.seq == note.projected_seq {
+            api.shown.opens(caller, &note.value).await;
+        }
+        return Ok(newest);
     }
-    let number = i64::try_from(version).map_err(|_| Fault::NotFound)?;
-    let found = versions.page(Page::of("note").equal(id).equal(number).limit(1)).await?;
+    let before = i64::try_from(version).map_err(|_| Fault::NotFound)? - 1;
+    let found = versions.page(Page::of("note").equal(id).after(before).limit(1)).await?;
     let found = found.items.into_iter().next().map(|found| found.value);
-    found.filter(|found| found.text.is_some()).ok_or(Fault::NotFound)
+    let found = found.filter(|found| found.is_closed() && found.was_called(version));
+    found.ok_or(Fault::NotFound)
 }
 
-/// Makes a note read as it did in a version: an edit like any other, of what differs.
+/// Makes a note read as it did in a version: an edit like any other, of what differs. What it says before that
+/// is kept as a version of its own, and what others write meanwhile stays.
 pub(crate) async fn restore(
     api: &Api,
     caller: Caller,
@@ -86,14 +99,58 @@ pub(crate) async fn restore(
         return Err(Fault::Forbidden { code: "read-only", detail });
     }
     let version = show(api, caller, id, version).await?;
-    let text = version.text.ok_or(Fault::NotFound)?;
-    let put = PutText { text, title: version.title, ..PutText::default() };
-    let note = notes::look_at(api, caller.user, id).await?;
-    expected.check(note.rev)?;
-    if expected.is_some() {
-        notes::put_into(api, caller, &note, put).await?;
-    } else {
-        api.documents.put_text(DocumentId::Note(id), caller, put).await?;
+    let wanted = PutText {
+        text: version.text.ok_or(Fault::NotFound)?,
+        title: version.title,
+        ..PutText::default()
+    };
+    for attempt in 0..TRIES {
+        let note = notes::look_at(api, caller.user, id).await?;
+        expected.check(note.rev)?;
+        if (&note.text, Some(&note.title)) == (&wanted.text, wanted.title.as_ref()) {
+            return notes::show(api, caller, id).await;
+        }
+        if !is_kept(api, &note).await? {
+            count(api, caller).await?;
+            if !api.documents.end_version(&note).await? {
+                continue;
+            }
+        }
+        let kept = Kept { title: note.title.clone(), text: note.text.clone() };
+        let put = PutText { kept: Some(kept), ..wanted.clone() };
+        let put = if expected.is_some() {
+            notes::put_into(api, caller, &note, put).await
+        } else {
+            let only_at = (attempt < EXACT).then_some(note.projected_seq);
+            let put = PutText { only_at, ..put };
+            let put = api.documents.put_text(DocumentId::Note(id), caller, put).await;
+            put.map(drop).map_err(Fault::from)
+        };
+        match put {
+            Err(Fault::Changed) if !expected.is_some() => {} // by somebody who writes just now
+            put => {
+                put?;
+                return notes::show(api, caller, id).await;
+            }
+        }
     }
-    notes::show(api, caller, id).await
+    Err(Fault::Unavailable)
+}
+
+/// Whether what a note says is what one of its last versions says, for good: who goes to and fro between
+/// versions makes no new ones.
+async fn is_kept(api: &Api, note: &Note) -> Result<bool, Fault> {
+    let last = Page::of("note").equal(note.id).descending().limit(LOOKED_AT);
+    let last = api.store.records::<NoteVersion>().page(last).await?;
+    let says = |version: &NoteVersion| {
+        (version.text.as_ref(), version.title.as_ref()) == (Some(&note.text), Some(&note.title))
+    };
+    Ok(last.items.iter().any(|version| says(version)))
+}
+
+/// A version is kept at the wish of somebody, who may not wish for any number.
+async fn count(api: &Api, caller: Caller) -> Result<(), Fault> {
+    let limits = &api.accounts.0.limits;
+    let standing = limits.take_anyway(RESTORES, &caller.user.to_string()).await;
+    standing.and_then(|standing| standing.wait).map_or(Ok(()), |wait| Err(Fault::TooMany(wait)))
 }

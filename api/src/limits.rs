@@ -33,6 +33,9 @@ pub(crate) const WRONG_BY_ADDRESS: Quota =
 /// Wrong invite codes of one person.
 pub(crate) const WRONG_CODES: Quota =
     Quota { name: "wrong-codes", burst: 10, per: Duration::from_mins(10) };
+/// Versions of notes that one person keeps by going back to older ones.
+pub(crate) const RESTORES: Quota =
+    Quota { name: "restores", burst: 30, per: Duration::from_hours(1) };
 
 /// All counters.
 pub(crate) struct Limits {

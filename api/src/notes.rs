@@ -202,8 +202,7 @@ pub(crate) async fn put_into(
 ) -> Result<(), Fault> {
     let mut seq = note.projected_seq;
     for _ in 0..TRIES {
-        let PutText { text, title, .. } = put.clone();
-        let put = PutText { text, title, only_at: Some(seq), ..PutText::default() };
+        let put = PutText { only_at: Some(seq), ..put.clone() };
         match api.documents.put_text(DocumentId::Note(note.id), caller, put).await {
             // The document may have grown without a change that a revision shows.
             Err(SyncFault::Changed) => {

@@ -15,13 +15,15 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// What is written within so many milliseconds of the clock is one version.
+/// What is written within so many milliseconds of the clock is one version, unless that is ended before.
 const STRETCH: i64 = 5 * MINUTE;
+/// Of those that were ended before so many of the newest stay for a day.
+const ENDED: usize = 100;
 
 /// A row of `note_versions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteVersion {
-    /// `<note>:<number of the stretch of time>`.
+    /// `<note>:<number of the stretch of time>`; of one that follows another in its stretch, also where that ended.
     #[serde(rename = "_id")]
     pub id: String,
     /// The note.
@@ -41,6 +43,9 @@ pub struct NoteVersion {
     pub title: Option<String>,
     /// The text, as the note's row had it.
     pub text: Option<String>,
+    /// Whether it was ended before its time: the note was about to go back to an older one.
+    #[serde(default)]
+    pub is_ended: bool,
 }
 
 /// Nobody's sign-in: a socket's.
@@ -61,12 +66,34 @@ impl NoteVersion {
             logins: BTreeSet::new(),
             title: None,
             text: None,
+            is_ended: false,
         }
     }
 
-    /// The `_id` of the version that an update of this time belongs to.
-    pub fn key(note: NoteId, at: Timestamp) -> String {
-        format!("{note}:{}", at.as_millis().div_euclid(STRETCH))
+    /// The version after this one, beginning with this update. An update that is earlier by the clock counts to
+    /// the time of this one.
+    #[must_use]
+    pub fn followed(&self, from: u64, at: Timestamp) -> Self {
+        let mut next = Self::new(self.note_id, from, at.max(self.at));
+        if stretch(next.at) == stretch(self.at) {
+            next.id = format!("{}:{}", next.id, self.seq);
+        }
+        next
+    }
+
+    fn key(note: NoteId, at: Timestamp) -> String {
+        format!("{note}:{}", stretch(at))
+    }
+
+    /// What it says is known for good; nothing that is written belongs to it any more.
+    pub fn is_closed(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// Whether a version of this name, as was listed, is this one by now: the newest one's name changes while it
+    /// is written to. An empty note has none yet.
+    pub fn was_called(&self, seq: u64) -> bool {
+        (self.from..=self.seq).contains(&seq) || (seq == 0 && self.from <= 1)
     }
 
     /// Whether a row that shows updates up to this one says what the note was at the end.
@@ -76,8 +103,13 @@ impl NoteVersion {
 
     /// Whether an update of this time belongs to it; one that is earlier by the clock does too.
     pub fn holds(&self, at: Timestamp) -> bool {
-        at <= self.at || Self::key(self.note_id, at) == self.id
+        !self.is_closed() && (at <= self.at || stretch(at) == stretch(self.at))
     }
+}
+
+/// The number of a stretch of time.
+fn stretch(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(STRETCH)
 }
 
 impl Record for NoteVersion {
@@ -92,18 +124,21 @@ impl Record for NoteVersion {
 }
 
 /// Which of these versions, newest first, need not be kept any more: one an hour is enough after an hour,
-/// one a day after a day, one a week after a month.
+/// one a day after a day, one a week after a month. What was ended before its time says what was then taken away:
+/// that is thinned by itself, and after a day only.
 pub fn superfluous(versions: &[NoteVersion], now: Timestamp) -> Vec<&NoteVersion> {
-    let mut kept = BTreeSet::new();
+    let (mut kept, mut ended) = (BTreeSet::new(), 0);
     let superfluous = |version: &&NoteVersion| {
         let (at, age) = (version.at.as_millis(), (now.as_millis() - version.at.as_millis()).max(0));
+        ended += usize::from(version.is_ended);
         let length = match age {
             0..=HOUR => return false,
+            ..=DAY if version.is_ended && ended <= ENDED => return false,
             ..=DAY => HOUR,
             age if age <= 31 * DAY => DAY,
             _ => 7 * DAY,
         };
-        !kept.insert((length, at.div_euclid(length)))
+        !kept.insert((length, version.is_ended, at.div_euclid(length)))
     };
     versions.iter().filter(superfluous).collect()
 }
@@ -130,6 +165,36 @@ mod tests {
         assert_eq!(left(&every_ten_minutes(2 * HOUR, 20 * HOUR)), 19);
         assert_eq!(left(&every_ten_minutes(2 * DAY, 30 * DAY)), 29);
         assert_eq!(left(&every_ten_minutes(40 * DAY, 180 * DAY)), 21);
+    }
+
+    #[test]
+    fn what_was_ended_before_its_time_stays_for_a_day_and_is_bounded() {
+        let now = 400 * DAY;
+        let left = |minutes: i64, count: i64| {
+            let ended = |number| NoteVersion {
+                is_ended: true,
+                ..version(now - minutes * MINUTE - number * MINUTE / 10)
+            };
+            let versions: Vec<_> = (0..count).map(ended).collect();
+            versions.len() - superfluous(&versions, Timestamp::from_millis(now)).len()
+        };
+        assert_eq!(left(90, 20), 20);
+        assert_eq!(left(47 * 60, 20), 1);
+        assert!(left(90, 1000) <= ENDED + 4);
+    }
+
+    #[test]
+    fn what_follows_in_the_same_stretch_has_a_name_of_its_own() {
+        let mut one = version(10 * MINUTE);
+        (one.seq, one.text) = (7, Some("closed".into()));
+        assert!(!one.holds(one.at));
+        let next = one.followed(8, Timestamp::from_millis(9 * MINUTE));
+        assert_eq!((next.id.clone(), next.at), (format!("{}:7", one.id), one.at));
+        assert!(next.holds(Timestamp::from_millis(14 * MINUTE)));
+        assert_eq!(
+            one.followed(8, Timestamp::from_millis(15 * MINUTE)).id,
+            version(15 * MINUTE).id
+        );
     }
 
     #[test]

@@ -48,6 +48,18 @@ pub struct PutText {
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
+    /// What the note said when that was kept as a version. Nothing else is taken away: what it has come to say
+    /// since stays, and one with another title, or more than is kept of a text, is not changed.
+    pub kept: Option<Kept>,
+}
+
+/// What a version of a note says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// What a new note's log begins with: an Automerge document with what all of its kind begin with.
@@ -167,12 +179,15 @@ impl Documents {
         &self,
         document: DocumentId,
         by: impl Into<Author>,
-        put: PutText,
+        mut put: PutText,
     ) -> Result<Option<usize>, SyncFault> {
         let by = by.into();
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
-        let (title, only_at) = (put.title.clone(), put.only_at);
+        let (title, only_at, kept) = (put.title.clone(), put.only_at, put.kept.take());
+        let is_whole = only_at.is_none() || kept.is_some();
+        put.bases
+            .extend(kept.iter().map(|kept| Base { text: kept.text.clone(), ..Base::default() }));
         Self::shows(&put.text)?;
         let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
@@ -182,8 +197,11 @@ impl Documents {
                 return Err(Refusal::Changed);
             }
             let now = note.text();
-            if now.len() > projection::TEXT_BYTES && only_at.is_none() {
+            if now.len() > projection::TEXT_BYTES && is_whole {
                 return Err(Refusal::TooLong); // its writer saw the beginning only
+            }
+            if kept.as_ref().is_some_and(|kept| note.title().unwrap_or_default() != kept.title) {
+                return Err(Refusal::Changed);
             }
             let _turn = rewrite.turn.take();
             rewrite.begins(client, |client| note.written(client));

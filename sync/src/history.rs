@@ -32,10 +32,47 @@ pub(crate) async fn keep(
     through: u64,
     row: Option<&Note>,
 ) -> Result<(), SyncFault> {
+    for _ in 0..TRIES {
+        if keep_once(store, note, through, row).await? {
+            return Ok(());
+        }
+    }
+    Err(SyncFault::Unavailable)
+}
+
+/// Ends a note's newest version where this row is: what it says is kept, whatever comes next. It is not when
+/// somebody has written on meanwhile, who would be named in it.
+pub(crate) async fn end(store: &Store, row: &Note) -> Result<bool, SyncFault> {
+    keep(store, row.id, row.projected_seq, Some(row)).await?;
+    let Some(newest) = latest(store, row.id).await? else { return Ok(false) };
+    let is_here = |version: &NoteVersion| version.seq == row.projected_seq && !version.is_closed();
+    let versions = store.records::<NoteVersion>();
+    let closed = versions.update(&newest.id, |version| {
+        if is_here(version) {
+            version.text = Some(row.text.clone());
+            version.title = Some(row.title.clone());
+            version.is_ended = true;
+        }
+        Ok::<_, Infallible>(())
+    });
+    let Some(Ok(closed)) = closed.await? else { return Ok(false) };
+    Ok((closed.seq, closed.text.as_ref()) == (row.projected_seq, Some(&row.text)))
+}
+
+/// The same, unless the newest version was ended meanwhile.
+async fn keep_once(
+    store: &Store,
+    note: NoteId,
+    through: u64,
+    row: Option<&Note>,
+) -> Result<bool, SyncFault> {
     let shown = row.map_or(0, |row| row.projected_seq);
     let mut latest = latest(store, note).await?;
-    let mut next =
-        latest.as_ref().map_or(1, |version| (version.seq + 1).min(version.from.max(shown + 1)));
+    let unread = |version: &NoteVersion| {
+        let next = version.seq + 1;
+        if version.is_closed() { next } else { next.min(version.from.max(shown + 1)) }
+    };
+    let mut next = latest.as_ref().map_or(1, unread);
     let mut unshown = Unshown::default();
     while next <= through {
         let entries = store.log().read(DocumentId::Note(note), next, READ_BYTES).await?;
@@ -63,12 +100,12 @@ pub(crate) async fn keep(
         next = end;
     }
     match latest {
-        Some(mut version) => {
+        Some(mut version) if !version.is_closed() => {
             version.by.append(&mut unshown.by);
             version.logins.append(&mut unshown.logins);
             write(store, version).await
         }
-        None => Ok(()),
+        _ => Ok(true),
     }
 }
 
@@ -114,7 +151,7 @@ async fn follow(
 ) -> Result<NoteVersion, SyncFault> {
     let versions = store.records::<NoteVersion>();
     let from = unshown.first.map_or(entry.seq, |(seq, _)| seq);
-    let mut next = NoteVersion::new(ended.note_id, from, entry.at);
+    let mut next = ended.followed(from, entry.at);
     (next.by, next.logins) = (unshown.by, unshown.logins);
     let shown = row.filter(|row| ended.is_shown_at(row.projected_seq));
     if let Some(row) = shown {
@@ -122,7 +159,7 @@ async fn follow(
         ended.at = unshown.first.map_or(ended.at, |(_, at)| at);
         write(store, ended).await?;
         let filled = versions.update(&id, |version| {
-            if version.text.is_none() {
+            if !version.is_closed() {
                 version.text = Some(row.text.clone());
                 version.title = Some(row.title.clone());
                 version.seq = row.projected_seq;
@@ -131,7 +168,7 @@ async fn follow(
         });
         filled.await?;
         thin(store, note).await?;
-    } else if ended.text.is_none() {
+    } else if !ended.is_closed() {
         versions.delete(&ended.id).await?;
         next.from = ended.from;
         next.by.append(&mut ended.by);
@@ -140,23 +177,26 @@ async fn follow(
     Ok(next)
 }
 
-/// Writes what is known of a version's writers; another node may know of more.
-async fn write(store: &Store, version: NoteVersion) -> Result<(), SyncFault> {
+/// Writes what is known of a version's writers; another node may know of more. Not of one that was closed
+/// meanwhile: what it does not say, nobody has written in it.
+async fn write(store: &Store, version: NoteVersion) -> Result<bool, SyncFault> {
     let versions = store.records::<NoteVersion>();
     for _ in 0..TRIES {
         let updated = versions.update(&version.id, |known| {
-            known.by.extend(&version.by);
-            known.logins.extend(&version.logins);
-            known.seq = known.seq.max(version.seq);
-            known.at = known.at.max(version.at);
+            if !known.is_closed() {
+                known.by.extend(&version.by);
+                known.logins.extend(&version.logins);
+                known.seq = known.seq.max(version.seq);
+                known.at = known.at.max(version.at);
+            }
             Ok::<_, Infallible>(())
         });
-        if updated.await?.is_some() {
-            return Ok(());
+        if let Some(Ok(written)) = updated.await? {
+            return Ok(!written.is_closed());
         }
         match versions.insert(version.clone()).await {
             Err(StoreError::Duplicate { .. }) => {}
-            inserted => return Ok(inserted.map(drop)?),
+            inserted => return Ok(inserted.map(|_| true)?),
         }
     }
     Err(SyncFault::Unavailable)

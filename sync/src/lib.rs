@@ -30,7 +30,7 @@ mod verify;
 pub mod wire;
 
 pub use config::{Config, Door};
-pub use documents::{Base, Documents, Known, Made, PutText};
+pub use documents::{Base, Documents, Kept, Known, Made, PutText};
 pub use fault::SyncFault;
 pub use journal::Gate;
 pub use service::Service;

@@ -90,8 +90,8 @@ pub(crate) struct Node {
     pub(crate) strangers: Strangers,
     /// Documents whose rows were looked at within the last minute, and had all of them.
     pub(crate) current: Cache<DocumentId, ()>,
-    /// Who was told through a socket of its own, seconds ago, that a document is not there for them: by its name.
-    pub(crate) turned_away: Cache<(UserId, Box<str>), ()>,
+    /// Who was told through a socket of its own, seconds ago, that they cannot have a document, and why: by its name.
+    pub(crate) turned_away: Cache<(UserId, Box<str>), Close>,
     /// When this node began: what was written before, others had open, and they may be gone.
     pub(crate) began: Timestamp,
     numbers: AtomicU64,

@@ -26,6 +26,8 @@ pub(crate) enum Close {
     Removed,
     /// There is no such document (4404): for good.
     NotFound,
+    /// It is there for the person, and kept by a library that this client does not speak (4409): for good.
+    OtherEngine,
     /// Come again at once (1012): restart, or a document that was loaded again.
     Restart,
     /// Come again later (1013): the store is down, or too much waits.
@@ -55,6 +57,7 @@ impl Close {
             Self::LoginRevoked => (4401, "login-revoked"),
             Self::Removed => (4403, "removed"),
             Self::NotFound => (4404, "not-found"),
+            Self::OtherEngine => (4409, "other-engine"),
             Self::Restart => (1012, "restart"),
             Self::TryLater => (1013, "try-again-later"),
             Self::Protocol => (1002, "protocol-error"),
@@ -244,7 +247,12 @@ impl Outbox {
 
     /// Whether the socket is to be closed: then nothing that it still sends counts.
     pub(crate) fn is_closing(&self) -> bool {
-        self.queue().close.is_some()
+        self.closes_with().is_some()
+    }
+
+    /// Why the socket is to be closed.
+    pub(crate) fn closes_with(&self) -> Option<Close> {
+        self.queue().close
     }
 
     /// Waits for what is to be written. The frames that were taken count until [`Self::written`].

@@ -142,12 +142,18 @@ async fn yjs(
     let node = service.node.clone();
     // A refusal before the upgrade makes y-websocket 2 wait longer each time; after it, it would not.
     match service.caller(ticket, request.headers()).await {
-        Ok(caller) if session::yjs::is_turned_away(&node, caller, &name).await => {
-            problem(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
-        }
-        Ok(caller) => upgrade(&service, request, move |connection| {
-            session::yjs::serve(node, connection, caller, name)
-        }),
+        Ok(caller) => match session::yjs::turned_away(&node, caller, &name).await {
+            Some(Close::OtherEngine) => {
+                let detail = "This document is kept in Automerge: open it at /sync/automerge, or use the REST API.";
+                problem(StatusCode::CONFLICT, "other-engine", detail)
+            }
+            Some(_) => {
+                problem(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
+            }
+            None => upgrade(&service, request, move |connection| {
+                session::yjs::serve(node, connection, caller, name)
+            }),
+        },
         Err(AccessError::Invalid) => {
             problem(StatusCode::UNAUTHORIZED, "not-signed-in", "Sign in, or take a new ticket.")
         }

@@ -161,3 +161,17 @@ test("a todo is given to somebody, due on a day, and both see it; it moves to on
   await ada.seesTodos("Ask about osmosis");
   assert.deepEqual([...ada.errors, ...ben.errors], []);
 });
+
+test("of a room's list and timer that the page cannot show it says so, and not that they were deleted", async () => {
+  const ada = await somebody(hall, "Ada");
+  const room = await ada.posts("/rooms", { name: "Phones", engine: "automerge" });
+  await ada.posts("/todos", { text: "read", room_id: room.id });
+  await ada.page.goto(`/rooms/${room.id}`);
+  const says = (part, words) => ada.page.getByRole("region", { name: part }).getByRole("status").filter({ hasText: words }).waitFor();
+  await says("Todos of this room", "This page cannot show this list");
+  await says("Timer of this room", "This page cannot show this timer");
+  await ada.page.getByText("kept in Automerge").first().waitFor();
+  assert.equal(await ada.page.getByRole("alert").count(), 0);
+  assert.equal(await ada.page.getByText(/deleted|not shared|Not saved/).count(), 0);
+  await ada.findsScreenAccessible("a room in Automerge");
+});

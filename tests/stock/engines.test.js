@@ -8,7 +8,7 @@ import test from "node:test";
 import * as A from "@automerge/automerge";
 import { updateText } from "@automerge/automerge-repo";
 import * as Y from "yjs";
-import { hocuspocusClients } from "./clients.js";
+import { counting, hocuspocusClients, yWebsocketClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { automergeNote, phone } from "./phones.js";
 import { mongo } from "./services.js";
@@ -225,4 +225,52 @@ for (const [what, write] of Object.entries(mischief)) {
     await hall.start();
     assert.equal(await atRest(ada, `/rooms/${room}/todos`), "better");
   });
+}
+
+// What a client that only speaks Yjs is told of what is kept in Automerge, by whoever may see it, and by nobody else.
+const yjsKinds = [...hocuspocusClients.map((client) => [client, refusedByHocuspocus]), ...yWebsocketClients.map((client) => [client, refusedByYWebsocket])];
+
+for (const [{ name, sit: opens }, refused] of yjsKinds) {
+  test(`${name}: a member is told that a room's list and state are in another library, a stranger that nothing is there`, async (t) => {
+    const { ada, ben, eve } = await cast(t, ["ada", "ben", "eve"]);
+    const room = await ada.roomWith([ben], {}, { engine: "automerge" });
+    await ada.send("POST", "/todos", { text: "read", room_id: room });
+    await ada.send("PATCH", "/auth/me/settings", { engine: "automerge" });
+    await ada.send("GET", "/auth/me");
+    for (const [person, document, reason] of [
+      [ben, `todos:${room}`, "other-engine"],
+      [ben, `room:${room}`, "other-engine"],
+      [eve, `todos:${room}`, "not-found"],
+      [eve, `room:${room}`, "not-found"],
+      [ada, `todos:${ada.id}`, "other-engine"],
+      [ben, `todos:${ada.id}`, "not-found"],
+    ]) {
+      assert.equal(await refused(t, opens, person, document), reason, `${document} to ${person === eve ? "a stranger" : "a member"}`);
+    }
+    assert.equal(await atRest(ben, `/rooms/${room}/todos`), "read");
+  });
+}
+
+async function refusedByHocuspocus(t, opens, person, document) {
+  let told;
+  opens(t, person, document, { onAuthenticationFailed: ({ reason }) => (told = reason) });
+  await until(() => told, "is told why");
+  return told;
+}
+
+async function refusedByYWebsocket(t, opens, person, document) {
+  const { attempts, Counting } = counting();
+  const desk = await opens(t, person, document, { WebSocketPolyfill: Counting });
+  const told = [];
+  desk.provider.on("connection-close", (event) => event && told.push(`${event.code} ${event.reason}`));
+  await until(() => told.length > 0, "is told why");
+  const [code, reason] = told[0].split(" ");
+  assert.equal(code, { "other-engine": "4409", "not-found": "4404" }[reason]);
+  // Who knows no code comes again, and is refused before the upgrade: so it waits longer each time.
+  if (desk.provider.shouldConnect) {
+    await until(() => attempts.length > 1 && told.length > 1, "comes again");
+    assert.equal(told[1].split(" ")[0], "1006");
+  }
+  desk.close();
+  return reason;
 }

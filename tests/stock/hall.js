@@ -224,7 +224,7 @@ export class Person {
   }
 }
 
-async function expectOk(answer) {
+export async function expectOk(answer) {
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${text}`);
   return text && answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;

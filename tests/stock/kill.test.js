@@ -2,8 +2,8 @@
 // or was shown of somebody else, is there when it returns, before any client has spoken again.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { agree, clients } from "./clients.js";
-import { cast } from "./hall.js";
+import { agree, clients, hocuspocusClients } from "./clients.js";
+import { cast, expectOk } from "./hall.js";
 import { Typist, assertOnce } from "./typist.js";
 import { until } from "./until.js";
 
@@ -43,4 +43,31 @@ test(`kill -9 while ${people} people type, ${rounds} rounds: nothing told is los
   const everything = typists.flatMap((one) => one.typed);
   assertOnce(desks[0].words, everything, "in the end, everything");
   t.diagnostic(`${everything.length} edits, ${told} told before a kill, ${rounds} kills, none lost`);
+});
+
+test("kill -9 between what a restore keeps and what it changes: what was typed just before is a version", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+  const note = await ada.noteWith([ben]);
+  const path = `/notes/${note.slice("note:".length)}`;
+  await ada.send("PUT", path, { text: "lake" });
+  const texts = async () => {
+    const { items } = await ada.send("GET", `${path}/history`);
+    return Promise.all(items.map(async ({ version }) => (await ada.send("GET", `${path}/history/${version}`)).text));
+  };
+  const [{ version }] = (await ada.send("GET", `${path}/history`)).items;
+  await expectOk(await hall.admin("POST", "/debug/clock/360"));
+  const desk = hocuspocusClients[0].sit(t, ben, note);
+  await desk.reads("lake");
+  desk.write(" and what took Ben long");
+  await desk.saved();
+  assert.deepEqual(await texts(), ["lake and what took Ben long", "lake"]);
+  await hall.holdJournal();
+  const { status } = await ada.ask("POST", `${path}/restore`, { version });
+  assert.equal(status, 503);
+  await hall.kill();
+  await hall.start();
+  await desk.reads("lake and what took Ben long");
+  desk.write("!");
+  await desk.saved();
+  assert.deepEqual(await texts(), ["lake and what took Ben long!", "lake and what took Ben long", "lake"]);
 });

@@ -27,7 +27,8 @@ use crate::{
 /// A version of a note, without its text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VersionView {
-    /// Its name among the note's versions. The newest one's changes while somebody writes.
+    /// Its name among the note's versions. The newest one's changes while somebody writes; by an earlier name it
+    /// is found as well.
     version: u64,
     /// When it was written to last.
     #[schema(value_type = String, format = DateTime)]

@@ -2,14 +2,14 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::document::DocumentId;
-use studyhall_sync::PutText;
+use studyhall_schema::{document::DocumentId, ids::UserId};
+use studyhall_sync::{Base, PutText};
 
 use crate::hall::{Hall, Person};
 
 /// `[(version, by)]`, newest first.
 async fn versions(hall: &Hall, who: &Person, path: &str) -> Vec<(u64, Vec<String>)> {
-    let listed = who.get(hall, &format!("{path}/history")).await.is(200);
+    let listed = who.get(hall, &format!("{path}/history?limit=100")).await.is(200);
     let by = |one: &Value| {
         let by = one["by"].as_array().unwrap();
         by.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -59,13 +59,14 @@ async fn a_note_goes_back_to_what_it_said_and_keeps_what_it_said_since() {
         ada.get(&hall, &format!("{history}/99")).await.refused(404, "not-found");
         ada.post(&hall, &restore, json!({ "version": 99 })).await.refused(404, "not-found");
 
-        hall.advance(6 * 60);
         let ada = hall.login("ada").await; // her token has ended meanwhile
+        // In the same five minutes.
         let back = ada.post(&hall, &restore, json!({ "version": one + 1 })).await.is(200);
         assert_eq!((&back.body["text"], &back.body["title"]), (&json!("one\nBEN"), &json!("T")));
         let now = versions(&hall, &ada, &path).await;
         assert_eq!(now[0].1, vec![ada.id.clone()]);
         assert_eq!(now[1..], all, "going back is an edit, it takes nothing away");
+        assert_eq!(text(&hall, &ada, &path, one + 3).await, "ONE\nBEN\nthree");
         ada.post(&hall, &restore, json!({ "version": one + 3 })).await.is(200);
         assert_eq!(ada.get(&hall, &path).await.body["text"], "ONE\nBEN\nthree");
         let hall = hall.restarted(|_| {});
@@ -134,10 +135,7 @@ async fn a_title_goes_back_with_the_text() {
         let put =
             PutText { text: "one".into(), title: Some("Second".into()), ..PutText::default() };
         let document = DocumentId::Note(id.parse().unwrap());
-        hall.documents
-            .put_text(document, ada.id.parse::<studyhall_schema::ids::UserId>().unwrap(), put)
-            .await
-            .unwrap();
+        hall.documents.put_text(document, ada.id.parse::<UserId>().unwrap(), put).await.unwrap();
         assert_eq!(ada.get(&hall, &path).await.is(200).body["title"], "Second");
         hall.advance(6 * 60);
         let ada = hall.login("ada").await;
@@ -147,5 +145,171 @@ async fn a_title_goes_back_with_the_text() {
         let now = versions(&hall, &ada, &path).await;
         assert_eq!(now.len(), 3, "{now:?}");
         assert_eq!(now[2], before[0]);
+    }
+}
+
+/// As clients of theirs do over a socket.
+async fn types(hall: &Hall, who: &Person, id: &str, text: &str) {
+    let document = DocumentId::Note(id.parse().unwrap());
+    let put = PutText { text: text.into(), ..PutText::default() };
+    hall.documents.put_text(document, who.id.parse::<UserId>().unwrap(), put).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_others_wrote_a_moment_before_somebody_goes_back_is_a_version_of_theirs() {
+    for (engine, format) in [("yjs", "plain"), ("yjs", "rich"), ("automerge", "plain")] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let body = json!({ "text": "lake", "title": "T", "format": format, "room_id": room, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let path = format!("/notes/{id}");
+        let first = versions(&hall, &ada, &path).await[0].0;
+        hall.advance(6 * 60);
+        ada.get(&hall, &path).await.is(200);
+        types(&hall, &ben, &id, "lake, and what took Ben long").await;
+        let restore = format!("{path}/restore");
+        ada.post(&hall, &restore, json!({ "version": first })).await.is(200);
+        types(&hall, &ben, &id, "lake again").await;
+        ada.post(&hall, &restore, json!({ "version": first })).await.is(200);
+
+        let all = versions(&hall, &ada, &path).await;
+        let mut said = Vec::new();
+        for (version, by) in &all[1..] {
+            said.push((text(&hall, &ada, &path, *version).await, by.clone()));
+        }
+        let (a, b) = (ada.id.clone(), ben.id.clone());
+        let mut both = vec![a.clone(), b.clone()];
+        both.sort_unstable();
+        let wanted = [
+            ("lake again".to_owned(), both),
+            ("lake, and what took Ben long".to_owned(), vec![b]),
+            ("lake".to_owned(), vec![a.clone()]),
+        ];
+        assert_eq!(said, wanted, "{engine} {format}");
+        assert_eq!(all[0].1, [a]);
+        // To and fro makes no versions, and all stay for a day.
+        for (version, _) in [&all[1], &all[2], &all[3], &all[1], &all[3]] {
+            ada.post(&hall, &restore, json!({ "version": version })).await.is(200);
+        }
+        assert_eq!(versions(&hall, &ada, &path).await[1..], all[1..]);
+        hall.advance(2 * 60 * 60);
+        let ada = hall.login("ada").await;
+        types(&hall, &ada, &id, "later").await;
+        ada.get(&hall, &path).await.is(200);
+        let later = versions(&hall, &ada, &path).await;
+        assert!(all[1..3].iter().all(|one| later.contains(one)), "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_typed_while_somebody_goes_back_is_in_the_note_or_in_a_version() {
+    for (engine, format) in [("yjs", "plain"), ("yjs", "rich"), ("automerge", "plain")] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let body = json!({ "text": "lake", "format": format, "room_id": room, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let path = format!("/notes/{id}");
+        let first = versions(&hall, &ada, &path).await[0].0;
+        let typing = async {
+            for word in 0..40 {
+                let now = ben.get(&hall, &path).await.is(200).text("text");
+                let put = PutText {
+                    text: format!("{now}\nword{word}."),
+                    bases: vec![Base { text: now, ..Base::default() }],
+                    ..PutText::default()
+                };
+                let document = DocumentId::Note(id.parse().unwrap());
+                let by = ben.id.parse::<UserId>().unwrap();
+                hall.documents.put_text(document, by, put).await.unwrap();
+            }
+        };
+        let restore = format!("{path}/restore");
+        let going_back = async {
+            for _ in 0..8 {
+                ada.post(&hall, &restore, json!({ "version": first })).await.is(200);
+            }
+        };
+        tokio::join!(typing, going_back);
+        let mut said = String::new();
+        for (version, _) in versions(&hall, &ada, &path).await {
+            said += &text(&hall, &ada, &path, version).await;
+        }
+        for word in 0..40 {
+            assert!(said.contains(&format!("word{word}.")), "{engine} {format}: word{word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_makes_any_number_of_versions_by_going_back() {
+    let hall = Hall::open_with(|config| config.rate_limit = true).await;
+    let ada = hall.register("ada").await;
+    let id = ada.writes_note(&hall, json!({ "text": "0" })).await;
+    let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+    hall.advance(6 * 60);
+    let mut kept = 0;
+    let refused = loop {
+        types(&hall, &ada, &id, &format!("said {kept}")).await;
+        let back = ada.post(&hall, &restore, json!({ "version": 1 })).await;
+        if back.status != 200 {
+            break back.refused(429, "too-many-requests");
+        }
+        kept += 1;
+        assert!(kept < 100, "she goes on for ever");
+    };
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert_eq!(ada.get(&hall, &path).await.is(200).text("text"), format!("said {kept}"));
+}
+
+#[tokio::test]
+async fn the_newest_version_is_found_by_the_name_that_it_was_listed_under() {
+    for (engine, one) in [("yjs", 1), ("automerge", 2)] {
+        let (hall, [ada]) = Hall::with(["ada"]).await;
+        let id = ada.writes_note(&hall, json!({ "text": "a", "engine": engine })).await;
+        let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+        types(&hall, &ada, &id, "a b").await;
+        let listed = versions(&hall, &ada, &path).await[0].0;
+        types(&hall, &ada, &id, "a b c").await;
+        let now = ada.get(&hall, &format!("{path}/history/{listed}")).await.is(200);
+        assert_eq!((now.text("text").as_str(), &now.body["version"]), ("a b c", &json!(one + 2)));
+        let back = ada.post(&hall, &restore, json!({ "version": listed })).await.is(200);
+        assert_eq!(back.text("text"), "a b c");
+        hall.advance(6 * 60);
+        types(&hall, &ada, &id, "later").await;
+        assert_eq!(text(&hall, &ada, &path, listed).await, "a b c");
+        let beyond = format!("{path}/history/{}", one + 4);
+        ada.get(&hall, &beyond).await.refused(404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn two_who_go_back_at_once_do_not_mix_their_versions() {
+    for (engine, format) in [("yjs", "plain"), ("yjs", "rich"), ("automerge", "plain")] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let said = ["one lake\nis cold", "two hills\nand a house"];
+        let body = json!({ "text": said[0], "format": format, "room_id": room, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, said[1]).await;
+        ada.get(&hall, &path).await.is(200);
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, "three words more").await;
+        let all = versions(&hall, &ada, &path).await;
+        for _ in 0..4 {
+            let back = |who, version: u64| {
+                let (hall, restore) = (&hall, &restore);
+                let who: &Person = who;
+                async move { who.post(hall, restore, json!({ "version": version })).await.is(200) }
+            };
+            tokio::join!(back(&ada, all[2].0), back(&ben, all[1].0));
+            let now = ada.get(&hall, &path).await.is(200).text("text");
+            assert!(said.contains(&now.as_str()), "{engine} {format}: {now:?}");
+        }
+        assert_eq!(versions(&hall, &ada, &path).await[1..], all, "{engine} {format}");
     }
 }

@@ -2,7 +2,11 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::room_state::Pomodoro;
+use studyhall_schema::{
+    clock::Clock,
+    room_state::Pomodoro,
+    timer::{self, TimerAction, TimerConfig},
+};
 use studyhall_store::Page;
 
 use crate::hall::Hall;
@@ -86,4 +90,30 @@ async fn a_focus_phase_that_lasted_is_noted_by_the_servers_clock() {
     assert_eq!(noted().await, 1);
     ada.put(&hall, &path, json!({ "action": "reset" })).await.is(200);
     assert_eq!(noted().await, 1);
+
+    for action in ["start", "pause"] {
+        ada.put(&hall, &path, json!({ "action": action })).await.is(200);
+    }
+    hall.advance(26 * 60);
+    let ada = hall.login("ada").await;
+    ada.put(&hall, &path, json!({ "action": "skip" })).await.is(200);
+    assert_eq!(noted().await, 1, "nobody has studied");
+
+    // Begun anew before anybody has looked.
+    ada.put(&hall, &path, json!({ "action": "reset" })).await.is(200);
+    ada.put(&hall, &path, json!({ "action": "start" })).await.is(200);
+    let room = path.split('/').nth(2).unwrap().parse().unwrap();
+    for (minutes, lasted) in [(26, 2), (26, 3), (24, 3), (24, 3)] {
+        hall.advance(minutes * 60);
+        let now = hall.clock.now();
+        let anew = hall.documents.edit_room_state(room, ada.id.parse().unwrap(), move |state| {
+            for action in [TimerAction::Reset, TimerAction::Start] {
+                let (timer, config) = (state.timer(), TimerConfig::default());
+                state.set_timer(timer::after(timer, action, &config, now));
+            }
+            Ok(())
+        });
+        anew.await.unwrap();
+        assert_eq!(noted().await, lasted, "after {minutes} minutes");
+    }
 }

@@ -9,6 +9,7 @@ export type Verdict = { kind: "for-good"; refusal: Refusal } | { kind: "token" }
 const MEANINGS: [RegExp, Verdict][] = [
   [/4401|revoked|login[ -]over/, { kind: "for-good", refusal: "login-over" }],
   [/4404|deleted/, { kind: "for-good", refusal: "deleted" }],
+  [/4409|other[ -]engine/, { kind: "for-good", refusal: "other-engine" }],
   [/not[ -]found/, { kind: "for-good", refusal: "not-found" }],
   [/4403|removed|forbidden|permission|denied|not[ -]allowed/, { kind: "for-good", refusal: "removed" }],
   [/too[ -]large|limit/, { kind: "for-good", refusal: "too-large" }],

@@ -7,7 +7,7 @@ import type { Reach } from "./connection.js";
 export type DocumentState = "offline" | "connecting" | "saving" | "saved" | "read-only" | "refused";
 
 /** Why a document is refused: for good, each with something that a person can do. */
-export type Refusal = "not-found" | "removed" | "deleted" | "login-over" | "too-large" | "not-accepted";
+export type Refusal = "not-found" | "other-engine" | "removed" | "deleted" | "login-over" | "too-large" | "not-accepted";
 
 export interface DocumentStatus {
   state: DocumentState;

@@ -36,6 +36,7 @@ it("passes on how much is unsaved", () => {
 
 it.each([
   ["not-found", { kind: "for-good", refusal: "not-found" }],
+  ["other-engine", { kind: "for-good", refusal: "other-engine" }],
   ["4404", { kind: "for-good", refusal: "deleted" }],
   ["4403 removed", { kind: "for-good", refusal: "removed" }],
   ["permission-denied", { kind: "for-good", refusal: "removed" }],

@@ -199,11 +199,17 @@ impl Outlet {
     pub(crate) fn end(&self, why: Close) {
         match (&self.wire, why) {
             // Only for good: a provider does not come back by itself, so what passes closes the socket.
-            (Wire::Hocuspocus { address, .. }, Close::NotFound | Close::Removed) => {
+            (
+                Wire::Hocuspocus { address, .. },
+                Close::NotFound | Close::Removed | Close::OtherEngine,
+            ) => {
                 let denied = Message::PermissionDenied(why.code().1);
                 self.outbox.push(denied.to(Address(address)));
             }
-            (Wire::Automerge { document, server, client }, Close::NotFound | Close::Removed) => {
+            (
+                Wire::Automerge { document, server, client },
+                Close::NotFound | Close::Removed | Close::OtherEngine,
+            ) => {
                 let route = Route { sender: server, target: client };
                 self.outbox.push(repo::unavailable(route, document));
             }

@@ -341,7 +341,7 @@ impl<E: Engine> Actor<E> {
             Mail::Join(join) => {
                 let Join { peer, permission, outlet } = *join;
                 if !outlet.wire.speaks(E::ENGINE) {
-                    return outlet.end(Close::NotFound);
+                    return outlet.end(Close::OtherEngine);
                 }
                 let user = outlet.user;
                 self.outlets.insert(peer, outlet);

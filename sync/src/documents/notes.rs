@@ -17,7 +17,7 @@ use super::{
     Documents,
     late::{LATE, LOOKED_AT},
 };
-use crate::{SyncFault, projection};
+use crate::{SyncFault, history, projection};
 
 /// What the log has after a row.
 enum Beyond {
@@ -60,6 +60,12 @@ impl Documents {
                 Ok(rows.get(&id).await?)
             }
         }
+    }
+
+    /// Ends a note's newest version where this row is, durably: what it says can be gone back to, whatever comes
+    /// next. It is not when somebody has written on meanwhile.
+    pub async fn end_version(&self, row: &Note) -> Result<bool, SyncFault> {
+        history::end(&self.node.store, row).await
     }
 
     /// The rows of a list, as their records are now: those in the trash are left out, and who may see the

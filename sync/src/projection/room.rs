@@ -71,7 +71,7 @@ async fn note_phase(
         let known = phases.get(&room).await?;
         let mut phase =
             known.as_ref().map_or_else(|| RoomPhase::new(room), |known| known.value.clone());
-        if seq == 0 || phase.phase == timer.map(|timer| (timer.phase, timer.cycle)) {
+        if seq == 0 || phase.has_seen(timer) {
             return Ok(());
         }
         let at = changed_at(store, record, seq).await?;

@@ -31,7 +31,11 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
                     reader.let_in(caller.user);
-                    attached.read(reader).await
+                    let reader = attached.read(reader).await;
+                    if outbox.closes_with() == Some(Close::OtherEngine) {
+                        node.turned_away.insert(place(caller, &name), Close::OtherEngine);
+                    }
+                    reader
                 }
                 Err(why) => {
                     outbox.close(why);
@@ -43,22 +47,22 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
     run(connection, outbox, reading).await;
 }
 
-/// Whether somebody comes again who was told a moment ago that there is nothing here for them, and still is
-/// not let in. y-websocket 2 knows no close code: an upgrade that is refused makes it wait longer each time,
-/// one that is taken and closed would not. Now and then it is told again, so that a page that was opened
-/// anew hears why.
-pub(crate) async fn is_turned_away(node: &Node, caller: Caller, name: &str) -> bool {
-    if !node.turned_away.contains_key(&turned_away(caller, name)) {
-        return false;
-    }
-    match name.parse() {
-        Ok(id) => permission(node, caller, id).await == Ok(Permission::None),
-        Err(_) => true, // it can never be a document
+/// Why somebody is not let in who comes again and was told so a moment ago. y-websocket 2 knows no close code: an
+/// upgrade that is refused makes it wait longer each time, one that is taken and closed would not. Now and then it
+/// is told again, so that a page that was opened anew hears why.
+pub(crate) async fn turned_away(node: &Node, caller: Caller, name: &str) -> Option<Close> {
+    let why = node.turned_away.get(&place(caller, name))?;
+    let Ok(id) = name.parse() else { return Some(Close::NotFound) }; // it can never be a document
+    match permission(node, caller, id).await {
+        Ok(Permission::None) => Some(Close::NotFound),
+        // Who may see it learns that it is there.
+        Ok(Permission::Read | Permission::Write) if why == Close::OtherEngine => Some(why),
+        _ => None,
     }
 }
 
 /// Who is turned away, and from where: longer names are nobody's.
-fn turned_away(caller: Caller, name: &str) -> (UserId, Box<str>) {
+fn place(caller: Caller, name: &str) -> (UserId, Box<str>) {
     (caller.user, name[..name.floor_char_boundary(LONGEST_NAME)].into())
 }
 
@@ -83,7 +87,7 @@ async fn admit(
     let caller = Caller { expires_at: None, ..caller };
     registered.speaks_for(caller);
     let turn_away = || {
-        node.turned_away.insert(turned_away(caller, name), ());
+        node.turned_away.insert(place(caller, name), Close::NotFound);
         Close::NotFound
     };
     let id: DocumentId = name.parse().map_err(|_| turn_away())?;

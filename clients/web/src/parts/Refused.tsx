@@ -14,8 +14,10 @@ interface Props {
 
 export function Refused({ thing, refusal, text, remove }: Props) {
   const { title, detail } = refusalOf(thing, refusal);
+  // Nothing has happened to it, as long as nothing was typed into it here.
+  const calm = refusal === "other-engine" && text === undefined;
   return (
-    <Notice role="alert" tone="stop" title={title}>
+    <Notice role={calm ? "status" : "alert"} tone={calm ? "wait" : "stop"} title={title}>
       <Text size="sm">{detail}</Text>
       {text !== undefined && (
         <Group gap="xs" mt="sm">

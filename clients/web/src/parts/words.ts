@@ -29,6 +29,11 @@ export function wordsOf({ state, unsaved, kept, failing, paused }: DocumentStatu
   }
 }
 
+/** Whether nothing is shown of a document but that other apps have it. What was typed into it here is not saved, and that is said. */
+export function isElsewhere({ refusal, unsaved }: DocumentStatus): boolean {
+  return refusal === "other-engine" && unsaved === 0;
+}
+
 /** What a refused document is called in its own refusal. */
 export type Thing = "note" | "list" | "timer";
 
@@ -36,6 +41,10 @@ export function refusalOf(thing: Thing, refusal: Refusal): { title: string; deta
   const shared = thing === "note" ? "You were removed from its room, or it is no longer shared." : "You were removed from its room.";
   const words: Record<Refusal, { title: string; detail: string }> = {
     "not-found": { title: `This ${thing} is not there`, detail: "It was deleted, or it is not shared with you." },
+    "other-engine": {
+      title: `This page cannot show this ${thing}`,
+      detail: `It is there, and safe: it is kept in Automerge, which this page does not have. An app that has it shows the ${thing}, and so does the REST API.`,
+    },
     removed: { title: "You no longer have access", detail: shared },
     deleted: { title: `This ${thing} was deleted`, detail: "Somebody deleted it. What this device has of it is below." },
     "login-over": { title: "Your login has ended", detail: "Sign in again to go on. What you wrote is kept here." },

@@ -41,12 +41,12 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
   const view = useQuery({
     queryKey: ["note", note.id],
     queryFn: async () => (await hall.notes.show(note.id)).value,
-    enabled: status.refusal === null || status.refusal === "not-found",
+    enabled: status.refusal === null || status.refusal === "not-found" || status.refusal === "other-engine",
     retry: (failures, error) => failures < 5 && !(error instanceof Problem && !error.passing),
   });
   if (view.data?.engine === "automerge") return <Elsewhere view={view.data} />;
-  // No document of this name: it is gone, or the view says that it is kept in another way.
-  if (status.refusal === "not-found" && note.blank && view.isPending) return <Loading what="the note" />;
+  // The view says what a note is called that is kept in another way.
+  if (status.refusal === "other-engine" && note.blank && view.isPending) return <Loading what="the note" />;
   const known = !note.blank || ["saved", "saving", "read-only"].includes(status.state);
   const writable = status.state !== "read-only" && status.state !== "refused";
   const format = view.data?.format ?? formatOf(note) ?? (status.refusal ? "rich" : undefined);

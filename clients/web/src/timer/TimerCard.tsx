@@ -10,6 +10,7 @@ import { useHall, useObservable } from "../hall";
 import { Failure, Loading } from "../parts/Message";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
+import { isElsewhere } from "../parts/words";
 import { useOpened } from "../parts/useOpened";
 import { Lengths } from "./Lengths";
 import { useRemaining } from "./useRemaining";
@@ -30,6 +31,7 @@ function OpenTimer({ open }: { open: OpenRoomState }) {
   const shown = useObservable(state.timer);
   const left = useRemaining(shown.timer, hall.rooms.now);
   const writable = status.state !== "read-only" && status.state !== "refused";
+  if (isElsewhere(status)) return <Refused thing="timer" refusal="other-engine" />;
   const whole = shown.timer?.duration_s ?? shown.config.focus_s;
   const seconds = left ?? whole;
   return (

@@ -10,6 +10,7 @@ import { useHall, useObservable } from "../hall";
 import { Empty, Failure, Loading } from "../parts/Message";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
+import { isElsewhere } from "../parts/words";
 import { useOpened } from "../parts/useOpened";
 import { AddTodo } from "./AddTodo";
 import { TodoRows } from "./TodoRows";
@@ -46,7 +47,7 @@ function OpenList({ title, room, todos }: Props & { todos: OpenTodos }) {
     <>
       <Group justify="space-between" gap="xs" wrap="nowrap" className="pane-bar">
         {title}
-        <SaveState status={status} />
+        {!isElsewhere(status) && <SaveState status={status} />}
       </Group>
       {status.refusal && <Refused thing="list" refusal={status.refusal} text={items.length === 0 ? undefined : text()} />}
       {!known && status.state === "connecting" && <Loading what="todos" />}
