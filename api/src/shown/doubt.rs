@@ -23,8 +23,8 @@ use super::{
     written::At,
 };
 
-/// More versions than anybody makes within the hour, one in five minutes.
-const WITHIN_THE_HOUR: usize = 20;
+/// Versions of the hour that are looked at: one in five minutes, and those that were kept when somebody went back.
+const WITHIN_THE_HOUR: usize = 50;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -111,7 +111,9 @@ impl ShownTexts {
         match self.versions.page(page).await {
             Ok(page) => {
                 let versions = page.items.into_iter().map(|version| version.value);
-                Some(versions.filter(|version| version.at >= since).collect())
+                let versions: Vec<_> = versions.filter(|version| version.at >= since).collect();
+                // There may be more.
+                (versions.len() < WITHIN_THE_HOUR).then_some(versions)
             }
             Err(error) => {
                 tracing::warn!(%note, %error, "who wrote a note is not known now");

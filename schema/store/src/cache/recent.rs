@@ -195,7 +195,6 @@ impl Recent {
 /// when somebody asks next, before whom much may have come.
 async fn watch(remote: Weak<Remote>, bounds: Bounds) {
     loop {
-        tokio::time::sleep(WATCH).await;
         let Some(remote) = remote.upgrade() else { return };
         let (name, link) = (remote.name, &remote.shared.link);
         if remote.has_gap.swap(false, Ordering::SeqCst) {
@@ -208,6 +207,8 @@ async fn watch(remote: Weak<Remote>, bounds: Bounds) {
             // Whoever asks while Redis is away knows that nothing is known.
             let _ = link.ask(async |redis| redis.find_recent(name, kept_for, &[]).await).await;
         }
+        drop(remote);
+        tokio::time::sleep(WATCH).await;
     }
 }
 
