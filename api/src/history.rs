@@ -104,6 +104,7 @@ pub(crate) async fn restore(
         title: version.title,
         ..PutText::default()
     };
+    let mut is_counted = false;
     for attempt in 0..TRIES {
         let note = notes::look_at(api, caller.user, id).await?;
         expected.check(note.rev)?;
@@ -111,7 +112,9 @@ pub(crate) async fn restore(
             return notes::show(api, caller, id).await;
         }
         if !is_kept(api, &note).await? {
-            count(api, caller).await?;
+            if !std::mem::replace(&mut is_counted, true) {
+                count(api, caller).await?;
+            }
             if !api.documents.end_version(&note).await? {
                 continue;
             }
@@ -137,15 +140,21 @@ pub(crate) async fn restore(
     Err(Fault::Unavailable)
 }
 
-/// Whether what a note says is what one of its last versions says, for good: who goes to and fro between
-/// versions makes no new ones.
+/// Whether what a note says is what one of its last versions says, which is kept for a day then: who goes to and
+/// fro between versions makes no new ones.
 async fn is_kept(api: &Api, note: &Note) -> Result<bool, Fault> {
+    let versions = api.store.records::<NoteVersion>();
     let last = Page::of("note").equal(note.id).descending().limit(LOOKED_AT);
-    let last = api.store.records::<NoteVersion>().page(last).await?;
+    let last = versions.page(last).await?;
     let says = |version: &NoteVersion| {
         (version.text.as_ref(), version.title.as_ref()) == (Some(&note.text), Some(&note.title))
     };
-    Ok(last.items.iter().any(|version| says(version)))
+    let Some(same) = last.items.iter().find(|version| says(version)) else { return Ok(false) };
+    let keep = |version: &mut NoteVersion| {
+        version.is_ended = true;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    Ok(versions.update(&same.id, keep).await?.is_some()) // it may have been thinned out meanwhile
 }
 
 /// A version is kept at the wish of somebody, who may not wish for any number.

@@ -264,8 +264,9 @@ impl ShownTexts {
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let base = Base { text: base.to_owned(), known: Known::Opened, ..Base::default() };
-            (Vec::new(), vec![base], false)
+            let (texts, mut bases) = self.again(reader, &held, (text, &hash));
+            bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
+            (texts, bases, false)
         } else {
             let (put, held) = ((text, hash.as_str()), (&mut held, &found));
             let (found, is_forgotten) = self.bases(reader, note, put, held, &mut left).await;
@@ -283,6 +284,28 @@ impl ShownTexts {
         Putting { put, texts }
     }
 
+    /// The put before this one that is the same, as its base: then it changes nothing more.
+    fn again(
+        &self,
+        reader: Reader,
+        held: &Held,
+        (text, hash): (&str, &str),
+    ) -> (Vec<Text>, Vec<Base>) {
+        let Some(outcome) = held.again(hash) else { return Default::default() };
+        let only_if = match outcome {
+            Outcome::Unknown(noted) => Some(self.made(reader, hash, noted).unwrap_or_default()),
+            Outcome::Unheard | Outcome::Answered => None,
+        };
+        let base = Base { text: text.to_owned(), known: Known::Put, only_if, is_reopened: false };
+        (vec![Text::Put(hash.to_owned())], vec![base])
+    }
+
+    /// How a put was made, as far as this node, or another, has noted it.
+    fn made(&self, reader: Reader, hash: &str, noted: Option<(u64, u32)>) -> Option<Made> {
+        let made = self.under_way.get(&(reader, hash.to_owned()));
+        made.or_else(|| noted.map(Made::from))
+    }
+
     /// What a text may have been made from, and whether that may be something that is forgotten. The same put
     /// again changes nothing more: it may be a retry of somebody who never had the answer.
     async fn bases(
@@ -297,12 +320,8 @@ impl ShownTexts {
         let is_settled = self.settles(login, note, held).await;
         let texts = if is_settled { Vec::new() } else { self.texts(note, held).await };
         let mut bases = Bases::default();
-        let made = |hash: &str, noted: Option<(u64, u32)>| {
-            let made = self.under_way.get(&(reader, hash.to_owned()));
-            made.or_else(|| noted.map(Made::from))
-        };
         if !is_settled {
-            bases.find(held, texts, (text, hash), made);
+            bases.find(held, texts, (text, hash), |hash, noted| self.made(reader, hash, noted));
         }
         let known = note.known(held);
         // While Redis is away, nobody knows.

@@ -240,11 +240,9 @@ pub(crate) async fn settle_page(api: &Api, page: &[Versioned<Todo>]) -> Result<b
     let mut seen = BTreeSet::new();
     let twice: BTreeSet<_> =
         page.iter().map(|row| row.todo_id).filter(|id| !seen.insert(*id)).collect();
-    let mut settled = false;
-    for id in twice {
-        settled |= settle(api, &rows_of(api, id).await?).await?;
-    }
-    Ok(settled)
+    let settled = stream::iter(twice).map(async |id| settle(api, &rows_of(api, id).await?).await);
+    let settled = settled.buffer_unordered(AT_ONCE);
+    settled.try_fold(false, async |settled, one| Ok(settled || one)).await
 }
 
 /// Brings the rows of a list up to date; one that nobody has used yet has none.

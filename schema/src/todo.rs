@@ -248,7 +248,7 @@ pub struct MoveLease {
 
 impl MoveLease {
     /// So long nobody else moves a todo that a node which was killed was about to move.
-    pub const LASTS: Duration = Duration::from_secs(5);
+    pub const LASTS: Duration = Duration::from_secs(4);
 
     /// A lease from now on.
     pub fn new(by: UserId, todo: TodoId, now: Timestamp) -> Self {

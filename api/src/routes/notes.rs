@@ -75,8 +75,10 @@ pub(crate) struct PutNote {
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
-    /// What the text was made from: the note as it was when its writer began. Then just what differs between the
-    /// two is changed, whatever the server remembers of what was shown. Not asked for with `If-Match`.
+    /// What the text was made from: what its writer had before they changed it. For the first put of a box that is the
+    /// text that it was opened with, for each further one the text that was put before (and answered well). Then
+    /// just what differs between the two is changed, whatever the server remembers of what was shown. The same again
+    /// changes nothing more. Not asked for with `If-Match`.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     base: Option<String>,

@@ -62,8 +62,10 @@ pub(crate) struct PutTodo {
     #[garde(inner(length(chars, min = 1, max = LONGEST_TEXT)), inner(custom(validation::text)))]
     #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\x00]*$")]
     text: Option<String>,
-    /// What the text was made from: the todo's as it was when its writer began. Then just what differs between the
-    /// two is changed, whatever the server remembers of what was shown. Not asked for with `If-Match`.
+    /// What the text was made from: what its writer had before they changed it. For the first put of a box that is the
+    /// text that it was opened with, for each further one the text that was put before (and answered well). Then
+    /// just what differs between the two is changed, whatever the server remembers of what was shown. The same again
+    /// changes nothing more. Not asked for with `If-Match`.
     #[garde(inner(length(chars, max = LONGEST_TEXT)), inner(custom(validation::text)))]
     #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
     base: Option<String>,

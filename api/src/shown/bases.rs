@@ -29,9 +29,14 @@ impl Bases {
             let is_this = one.text == Text::Put(hash.to_owned());
             let Some(text) = text.or_else(|| is_this.then(|| put.to_owned())) else {
                 self.gone.push(one.text.clone());
-                // It may have been taken from a list. What came later may have words that it had not.
-                if is_all_listed {
-                    self.found.clear();
+                match one.how {
+                    // It may have been taken from a list. What came later may have words that it had not.
+                    _ if is_all_listed => self.found.clear(),
+                    // Which of the words that were shown since are their own is not known.
+                    How::Put(_) | How::Left => {
+                        self.found.retain(|(_, base)| base.known != Known::Shown);
+                    }
+                    _ => {}
                 }
                 continue;
             };

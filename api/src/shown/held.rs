@@ -230,6 +230,17 @@ impl Held {
         self.0.retain(|one| !gone.contains(&one.text));
     }
 
+    /// What came of a put, when the same put again may be a retry of it: its answer was not heard, or the note was
+    /// not opened since.
+    pub(super) fn again(&self, hash: &str) -> Option<Outcome> {
+        let put = Text::Put(hash.to_owned());
+        let outcome = self.entries().find_map(|one| match &one.how {
+            How::Put(outcome) if one.text == put => Some(*outcome),
+            _ => None,
+        })?;
+        (outcome == Outcome::Unheard || !self.is_opened_since(&put)).then_some(outcome)
+    }
+
     /// Whether the note was opened since a text was put.
     pub(super) fn is_opened_since(&self, put: &Text) -> bool {
         self.entries().take_while(|one| one.text != *put).any(|one| one.how == How::Opened)

@@ -178,6 +178,13 @@ async fn who_says_what_they_began_with_changes_just_what_they_changed() {
                 let both = app.put(&hall, &path, base.clone()).await.is(200);
                 assert_eq!(both.text("text"), "buy bread and honey", "{engine}");
             }
+            // Nor does a retry undo what somebody did after what it repeats.
+            ben.get(&hall, &path).await.is(200);
+            put(&hall, &ben, &path, "buy milk and honey").await;
+            let retry = app.put(&hall, &path, base).await.is(200);
+            assert_eq!(retry.text("text"), "buy milk and honey", "{engine}");
+            ben.get(&hall, &path).await.is(200);
+            put(&hall, &ben, &path, "buy bread and honey").await;
             app.get(&hall, &path).await.is(200);
             let base = json!({ "text": "buy bread today", "base": "buy bread" });
             let both = app.put(&hall, &path, base).await.is(200);

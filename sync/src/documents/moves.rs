@@ -28,10 +28,9 @@ use crate::{
 
 /// What has left lists that is removed at once.
 const AT_ONCE: usize = 100;
-/// So long a move waits for its turn: longer than a node that was killed has it.
-const WAITS: Duration = MoveLease::LASTS.saturating_add(Duration::from_secs(1));
-/// So long somebody who only looks waits until a move is over.
-const LOOKS: Duration = Duration::from_secs(3);
+/// So long a move, or who looks at a todo that is moved, waits for its turn: longer than a node that was killed
+/// has it.
+const WAITS: Duration = MoveLease::LASTS.saturating_add(Duration::from_millis(500));
 
 impl Documents {
     /// Moves a todo, when it is its turn: into the other list first, then it is said here that it is there. When
@@ -200,7 +199,7 @@ impl Documents {
         owner: UserId,
     ) -> Result<(), SyncFault> {
         let lists = lists.to_vec();
-        let settled = self.in_turn((owner, id), LOOKS, move |documents| async move {
+        let settled = self.in_turn((owner, id), WAITS, move |documents| async move {
             documents.settle_leased(id, &lists, owner).await
         });
         settled.await.map(Option::unwrap_or_default)
