@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::{document::DocumentId, ids::UserId};
+use studyhall_schema::{clock::Clock as _, document::DocumentId, ids::UserId};
 use studyhall_sync::{Base, PutText};
 
 use crate::hall::{Hall, Person};
@@ -198,7 +198,9 @@ async fn what_others_wrote_a_moment_before_somebody_goes_back_is_a_version_of_th
         types(&hall, &ada, &id, "later").await;
         ada.get(&hall, &path).await.is(200);
         let later = versions(&hall, &ada, &path).await;
-        assert!(all[1..3].iter().all(|one| later.contains(one)), "{later:?}");
+        // The oldest is not kept, and who wrote it is named in the one after.
+        let by_both = (all[2].0, all[1].1.clone());
+        assert!(later.contains(&all[1]) && later.contains(&by_both), "{later:?}");
     }
 }
 
@@ -312,4 +314,41 @@ async fn two_who_go_back_at_once_do_not_mix_their_versions() {
         }
         assert_eq!(versions(&hall, &ada, &path).await[1..], all, "{engine} {format}");
     }
+}
+
+const HOUR: u64 = 60 * 60;
+
+#[tokio::test]
+async fn who_wrote_a_version_that_is_not_kept_any_more_is_named_in_the_one_that_is() {
+    let (hall, [ada, ben, carol]) = Hall::with(["ada", "ben", "carol"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben, &carol]).await;
+    // From the beginning of a day on, so that all of them write in one hour of it.
+    let past = hall.clock.now().as_millis().unsigned_abs() / 1000 % (24 * HOUR);
+    hall.advance(24 * HOUR - past + 60);
+    let ada = hall.login("ada").await;
+    let id = ada.writes_note(&hall, json!({ "text": "", "room_id": room })).await;
+    let path = format!("/notes/{id}");
+    for (who, said) in [(&ben, "the essay, by Ben"), (&carol, "the essay, by Ben,")] {
+        types(&hall, who, &id, said).await;
+        ada.get(&hall, &path).await.is(200);
+        hall.advance(10 * 60);
+    }
+    let ada = hall.login("ada").await;
+    let then = versions(&hall, &ada, &path).await;
+    assert_eq!(then.len(), 2, "{then:?}");
+    for days in 1..=3 {
+        hall.advance(24 * HOUR);
+        let ada = hall.login("ada").await;
+        types(&hall, &ada, &id, &format!("the essay, read for {days} days")).await;
+        ada.get(&hall, &path).await.is(200);
+    }
+    let ada = hall.login("ada").await;
+    let now = versions(&hall, &ada, &path).await;
+    let (oldest, by) = now.last().unwrap();
+    assert_eq!(*oldest, then[0].0, "{now:?}");
+    assert_eq!(text(&hall, &ada, &path, *oldest).await, "the essay, by Ben,");
+    assert!(by.contains(&ben.id) && by.contains(&carol.id), "{now:?}: Ben wrote it");
+    // Nor is another text shown under the name of what is gone.
+    ada.get(&hall, &format!("{path}/history/{}", then[1].0)).await.refused(404, "not-found");
 }
