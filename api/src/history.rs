@@ -1,5 +1,7 @@
 //! Versions of notes: looked at, and gone back to by a forward edit.
 
+use std::time::Duration;
+
 use studyhall_schema::{
     access::{Caller, Permission},
     document::DocumentId,
@@ -8,7 +10,7 @@ use studyhall_schema::{
     note_version::NoteVersion,
 };
 use studyhall_store::{Page, Versioned};
-use studyhall_sync::{Kept, PutText};
+use studyhall_sync::{Kept, PutText, Shares};
 
 use crate::{
     api::Api,
@@ -25,9 +27,39 @@ const TRIES: usize = 16;
 const EXACT: usize = 4;
 /// So many of the last versions are looked at to see whether what a note says is kept already.
 const LOOKED_AT: usize = 20;
+/// So many requests of a node, and of one person, read versions at once: each may read megabytes. Others of theirs
+/// wait, and no longer than this.
+const AT_ONCE: usize = 16;
+const OF_ONE: usize = 2;
+const WAITS: Duration = Duration::from_secs(5);
 
-/// A page of a note's versions, newest first. The newest says what the note says now.
+pub(crate) fn shares() -> Shares {
+    Shares::new(AT_ONCE, OF_ONE)
+}
+
+/// Runs what reads versions in a place of the caller's.
+async fn in_turn<T>(
+    api: &Api,
+    caller: Caller,
+    reads: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let share = api.histories.of(caller.user);
+    let place = tokio::time::timeout(WAITS, share.take(1)).await;
+    let _place = place.map_err(|_| Fault::TooMany(WAITS))?;
+    reads.await
+}
+
+/// A page of a note's versions, newest first, without their texts. The newest says what the note says now.
 pub(crate) async fn list(
+    api: &Api,
+    caller: Caller,
+    id: NoteId,
+    paging: Paging,
+) -> Result<(Vec<NoteVersion>, Option<String>), Fault> {
+    in_turn(api, caller, listed(api, caller, id, paging)).await
+}
+
+async fn listed(
     api: &Api,
     caller: Caller,
     id: NoteId,
@@ -35,7 +67,7 @@ pub(crate) async fn list(
 ) -> Result<(Vec<NoteVersion>, Option<String>), Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
     let is_first = paging.cursor.is_none();
-    let query = paging.of("note").equal(id).descending();
+    let query = paging.of("note").equal(id).descending().without("text");
     let page = api.store.records::<NoteVersion>().page(query).await.map_err(refused)?;
     let mut versions: Vec<_> = page.items.into_iter().map(|version| version.value).collect();
     if is_first {
@@ -68,6 +100,10 @@ pub(crate) async fn show(
     id: NoteId,
     version: u64,
 ) -> Result<NoteVersion, Fault> {
+    in_turn(api, caller, found(api, caller, id, version)).await
+}
+
+async fn found(api: &Api, caller: Caller, id: NoteId, version: u64) -> Result<NoteVersion, Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
     let versions = api.store.records::<NoteVersion>();
     let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
@@ -110,7 +146,7 @@ pub(crate) async fn restore(
         if (&note.text, Some(&note.title)) == (&wanted.text, wanted.title.as_ref()) {
             return notes::show(api, caller, id).await;
         }
-        if !is_kept(api, &note).await? {
+        if !in_turn(api, caller, is_kept(api, &note)).await? {
             count(api, caller).await?;
             if !api.documents.end_version(&note).await? {
                 continue;

@@ -20,7 +20,7 @@ const TRIES: usize = 4;
 pub(super) async fn thin(store: &Store, note: NoteId, now: Timestamp) -> Result<(), SyncFault> {
     let versions = store.records::<NoteVersion>();
     for _ in 0..TRIES {
-        let page = Page::of("note").equal(note).descending().limit(THINNED);
+        let page = Page::of("note").equal(note).descending().without("text").limit(THINNED);
         let known = versions.page(page).await?.items;
         let known: Vec<_> = known.into_iter().map(|version| version.value).collect();
         let mut is_done = true;
