@@ -222,7 +222,9 @@ impl<T: Record> Records<T> {
         let more = rows.len() > limit;
         rows.truncate(limit);
         if checked.scan.without.is_some() {
-            rows.iter_mut().for_each(|row| row.rev = 0);
+            for row in &mut rows {
+                row.rev = 0;
+            }
         }
         let next_cursor = match rows.last() {
             Some(last) if more => Some(checked.cursor_after(last)?),
