@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use studyhall_schema::{
     access::{Caller, Permission},
-    document::DocumentId,
+    document::{DocumentId, DocumentRecord},
     ids::NoteId,
     note::Note,
     note_version::NoteVersion,
@@ -69,13 +69,28 @@ async fn listed(
     let is_first = paging.cursor.is_none();
     let query = paging.of("note").equal(id).descending().without("text");
     let page = api.store.records::<NoteVersion>().page(query).await.map_err(refused)?;
+    let from = shown_from(api, caller, &note).await?;
     let mut versions: Vec<_> = page.items.into_iter().map(|version| version.value).collect();
     if is_first {
         let newest = if versions.is_empty() { None } else { Some(versions.remove(0)) };
         versions.insert(0, current(&note, newest));
     }
-    versions.retain(NoteVersion::is_closed);
-    Ok((versions, page.next_cursor))
+    // All that are older are hidden as well.
+    let is_last = versions.iter().any(|version| version.seq < from);
+    versions.retain(|version| version.is_closed() && version.seq >= from);
+    Ok((versions, page.next_cursor.filter(|_| !is_last)))
+}
+
+/// The first update at which the caller is shown what the note said: what it was while it was its owner's alone,
+/// others are not. What it says now they are shown in any case.
+async fn shown_from(api: &Api, caller: Caller, note: &Note) -> Result<u64, Fault> {
+    if note.owner_id == caller.user {
+        return Ok(0);
+    }
+    // Not as it is remembered: it may have been taken back, and shared once more, at another node just now.
+    let record = api.store.records::<DocumentRecord>().get(&DocumentId::Note(note.id)).await?;
+    let from = record.and_then(|record| record.shared_at_seq).unwrap_or(0);
+    Ok(from.min(note.projected_seq))
 }
 
 fn current(note: &Versioned<Note>, newest: Option<NoteVersion>) -> NoteVersion {
@@ -105,10 +120,12 @@ pub(crate) async fn show(
 
 async fn found(api: &Api, caller: Caller, id: NoteId, version: u64) -> Result<NoteVersion, Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
+    let from = shown_from(api, caller, &note).await?;
     let versions = api.store.records::<NoteVersion>();
     let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
     let newest = current(&note, newest.items.into_iter().next().map(|newest| newest.value));
-    if newest.is_closed() && newest.was_called(version) {
+    let is_it = |one: &NoteVersion| one.is_closed() && one.was_called(version) && one.seq >= from;
+    if is_it(&newest) {
         if newest.seq == note.projected_seq {
             api.shown.opens(caller, &note.value).await;
         }
@@ -117,8 +134,7 @@ async fn found(api: &Api, caller: Caller, id: NoteId, version: u64) -> Result<No
     let before = i64::try_from(version).map_err(|_| Fault::NotFound)? - 1;
     let found = versions.page(Page::of("note").equal(id).after(before).limit(1)).await?;
     let found = found.items.into_iter().next().map(|found| found.value);
-    let found = found.filter(|found| found.is_closed() && found.was_called(version));
-    found.ok_or(Fault::NotFound)
+    found.filter(is_it).ok_or(Fault::NotFound)
 }
 
 /// Makes a note read as it did in a version: an edit like any other, of what differs. What it says before that

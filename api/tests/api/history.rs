@@ -352,3 +352,55 @@ async fn who_wrote_a_version_that_is_not_kept_any_more_is_named_in_the_one_that_
     // Nor is another text shown under the name of what is gone.
     ada.get(&hall, &format!("{path}/history/{}", then[1].0)).await.refused(404, "not-found");
 }
+
+/// A version that Ada has, and Ben does not find.
+async fn is_hidden(hall: &Hall, path: &str, (ada, ben): (&Person, &Person), version: u64) {
+    let mut page = ben.get(hall, &format!("{path}/history?limit=1")).await.is(200);
+    while let Some(cursor) = page.body["next_cursor"].as_str() {
+        let next = format!("{path}/history?limit=1&cursor={cursor}");
+        page = ben.get(hall, &next).await.is(200);
+        let items = page.body["items"].as_array().unwrap();
+        assert!(items.iter().all(|one| one["version"] != version), "{items:?}");
+    }
+    assert!(versions(hall, ben, path).await.iter().all(|one| one.0 != version));
+    ben.get(hall, &format!("{path}/history/{version}")).await.refused(404, "not-found");
+    let wanted = json!({ "version": version });
+    ben.post(hall, &format!("{path}/restore"), wanted).await.refused(404, "not-found");
+    assert!(versions(hall, ada, path).await.iter().any(|one| one.0 == version));
+}
+
+#[tokio::test]
+async fn members_are_not_shown_what_a_note_said_while_it_was_its_owners_alone() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let body = json!({ "text": "Ben's grade is a D", "room_id": room, "is_shared": false, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+        let secret = versions(&hall, &ada, &path).await[0].0;
+        hall.advance(6 * 60);
+        let shared = json!({ "text": "Reading list", "is_shared": true });
+        ada.put(&hall, &path, shared).await.is(200);
+        is_hidden(&hall, &path, (&ada, &ben), secret).await;
+        // What it said when it was shared, and since, everybody may see, and go back to.
+        let first = versions(&hall, &ben, &path).await[0].0;
+        assert_eq!(text(&hall, &ben, &path, first).await, "Reading list");
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, "emptied by mishap").await;
+        let back = ben.post(&hall, &restore, json!({ "version": first })).await.is(200);
+        assert_eq!(back.text("text"), "Reading list", "{engine}");
+        let (ada, ben) = (hall.login("ada").await, hall.login("ben").await);
+        // Taken back, and shared once more: what was written between is the owner's, and so is all before.
+        for (is_shared, said) in [(false, "Ben again: a D"), (true, "Reading list, new")] {
+            hall.advance(6 * 60);
+            ada.put(&hall, &path, json!({ "is_shared": is_shared })).await.is(200);
+            types(&hall, &ada, &id, said).await;
+            ada.get(&hall, &path).await.is(200);
+        }
+        for hidden in versions(&hall, &ada, &path).await.iter().skip(2) {
+            is_hidden(&hall, &path, (&ada, &ben), hidden.0).await;
+        }
+        assert_eq!(versions(&hall, &ada, &path).await.last().unwrap().0, secret);
+    }
+}
