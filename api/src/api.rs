@@ -4,9 +4,9 @@ use std::{ops::Deref, sync::Arc};
 
 use studyhall_store::Store;
 
-use studyhall_sync::Documents;
+use studyhall_sync::{Documents, Shares};
 
-use crate::{accounts::Accounts, config::Config, shown::ShownTexts};
+use crate::{accounts::Accounts, config::Config, history, shown::ShownTexts};
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct Inside {
     pub(crate) accounts: Accounts,
     pub(crate) documents: Documents,
     pub(crate) shown: ShownTexts,
+    /// Who looks at versions of notes.
+    pub(crate) histories: Shares,
 }
 
 impl Api {
@@ -28,7 +30,8 @@ impl Api {
         documents: Documents,
     ) -> Self {
         let shown = ShownTexts::new(&store);
-        Self(Arc::new(Inside { config, store, accounts, documents, shown }))
+        let histories = history::shares();
+        Self(Arc::new(Inside { config, store, accounts, documents, shown, histories }))
     }
 }
 

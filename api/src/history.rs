@@ -1,14 +1,16 @@
 //! Versions of notes: looked at, and gone back to by a forward edit.
 
+use std::time::Duration;
+
 use studyhall_schema::{
     access::{Caller, Permission},
-    document::DocumentId,
+    document::{DocumentId, DocumentRecord},
     ids::NoteId,
     note::Note,
     note_version::NoteVersion,
 };
 use studyhall_store::{Page, Versioned};
-use studyhall_sync::{Kept, PutText};
+use studyhall_sync::{Kept, PutText, Shares};
 
 use crate::{
     api::Api,
@@ -25,9 +27,39 @@ const TRIES: usize = 16;
 const EXACT: usize = 4;
 /// So many of the last versions are looked at to see whether what a note says is kept already.
 const LOOKED_AT: usize = 20;
+/// So many requests of a node, and of one person, read versions at once: each may read megabytes. Others of theirs
+/// wait, and no longer than this.
+const AT_ONCE: usize = 16;
+const OF_ONE: usize = 2;
+const WAITS: Duration = Duration::from_secs(5);
 
-/// A page of a note's versions, newest first. The newest says what the note says now.
+pub(crate) fn shares() -> Shares {
+    Shares::new(AT_ONCE, OF_ONE)
+}
+
+/// Runs what reads versions in a place of the caller's.
+async fn in_turn<T>(
+    api: &Api,
+    caller: Caller,
+    reads: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let share = api.histories.of(caller.user);
+    let place = tokio::time::timeout(WAITS, share.take(1)).await;
+    let _place = place.map_err(|_| Fault::TooMany(WAITS))?;
+    reads.await
+}
+
+/// A page of a note's versions, newest first, without their texts. The newest says what the note says now.
 pub(crate) async fn list(
+    api: &Api,
+    caller: Caller,
+    id: NoteId,
+    paging: Paging,
+) -> Result<(Vec<NoteVersion>, Option<String>), Fault> {
+    in_turn(api, caller, listed(api, caller, id, paging)).await
+}
+
+async fn listed(
     api: &Api,
     caller: Caller,
     id: NoteId,
@@ -35,15 +67,30 @@ pub(crate) async fn list(
 ) -> Result<(Vec<NoteVersion>, Option<String>), Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
     let is_first = paging.cursor.is_none();
-    let query = paging.of("note").equal(id).descending();
+    let query = paging.of("note").equal(id).descending().without("text");
     let page = api.store.records::<NoteVersion>().page(query).await.map_err(refused)?;
+    let from = shown_from(api, caller, &note).await?;
     let mut versions: Vec<_> = page.items.into_iter().map(|version| version.value).collect();
     if is_first {
         let newest = if versions.is_empty() { None } else { Some(versions.remove(0)) };
         versions.insert(0, current(&note, newest));
     }
-    versions.retain(NoteVersion::is_closed);
-    Ok((versions, page.next_cursor))
+    // All that are older are hidden as well.
+    let is_last = versions.iter().any(|version| version.seq < from);
+    versions.retain(|version| version.is_closed() && version.seq >= from);
+    Ok((versions, page.next_cursor.filter(|_| !is_last)))
+}
+
+/// The first update at which the caller is shown what the note said: what it was while it was its owner's alone,
+/// others are not. What it says now they are shown in any case.
+async fn shown_from(api: &Api, caller: Caller, note: &Note) -> Result<u64, Fault> {
+    if note.owner_id == caller.user {
+        return Ok(0);
+    }
+    // Not as it is remembered: it may have been taken back, and shared once more, at another node just now.
+    let record = api.store.records::<DocumentRecord>().get(&DocumentId::Note(note.id)).await?;
+    let from = record.and_then(|record| record.shared_at_seq).unwrap_or(0);
+    Ok(from.min(note.projected_seq))
 }
 
 fn current(note: &Versioned<Note>, newest: Option<NoteVersion>) -> NoteVersion {
@@ -68,11 +115,17 @@ pub(crate) async fn show(
     id: NoteId,
     version: u64,
 ) -> Result<NoteVersion, Fault> {
+    in_turn(api, caller, found(api, caller, id, version)).await
+}
+
+async fn found(api: &Api, caller: Caller, id: NoteId, version: u64) -> Result<NoteVersion, Fault> {
     let note = notes::look_at(api, caller.user, id).await?;
+    let from = shown_from(api, caller, &note).await?;
     let versions = api.store.records::<NoteVersion>();
     let newest = versions.page(Page::of("note").equal(id).descending().limit(1)).await?;
     let newest = current(&note, newest.items.into_iter().next().map(|newest| newest.value));
-    if newest.is_closed() && newest.was_called(version) {
+    let is_it = |one: &NoteVersion| one.is_closed() && one.was_called(version) && one.seq >= from;
+    if is_it(&newest) {
         if newest.seq == note.projected_seq {
             api.shown.opens(caller, &note.value).await;
         }
@@ -81,8 +134,7 @@ pub(crate) async fn show(
     let before = i64::try_from(version).map_err(|_| Fault::NotFound)? - 1;
     let found = versions.page(Page::of("note").equal(id).after(before).limit(1)).await?;
     let found = found.items.into_iter().next().map(|found| found.value);
-    let found = found.filter(|found| found.is_closed() && found.was_called(version));
-    found.ok_or(Fault::NotFound)
+    found.filter(is_it).ok_or(Fault::NotFound)
 }
 
 /// Makes a note read as it did in a version: an edit like any other, of what differs. What it says before that
@@ -111,7 +163,7 @@ pub(crate) async fn restore(
         if (&note.text, Some(&note.title)) == (&wanted.text, wanted.title.as_ref()) {
             return notes::show(api, caller, id).await;
         }
-        if !is_kept(api, &note).await? {
+        if !in_turn(api, caller, is_kept(api, &note)).await? {
             if !std::mem::replace(&mut is_counted, true) {
                 count(api, caller).await?;
             }
@@ -150,11 +202,12 @@ async fn is_kept(api: &Api, note: &Note) -> Result<bool, Fault> {
         (version.text.as_ref(), version.title.as_ref()) == (Some(&note.text), Some(&note.title))
     };
     let Some(same) = last.items.iter().find(|version| says(version)) else { return Ok(false) };
+    // It may be about to be thinned out.
     let keep = |version: &mut NoteVersion| {
         version.is_ended = true;
-        Ok::<_, std::convert::Infallible>(())
+        if version.is_thinned { Err(()) } else { Ok(()) }
     };
-    Ok(versions.update(&same.id, keep).await?.is_some()) // it may have been thinned out meanwhile
+    Ok(versions.update(&same.id, keep).await?.is_some_and(|kept| kept.is_ok()))
 }
 
 /// A version is kept at the wish of somebody, who may not wish for any number.

@@ -110,6 +110,7 @@ pub(crate) async fn create(api: &Api, caller: Caller, new: NewNote) -> Result<Cr
         owner: by,
         room: new.room,
         is_shared: new.is_shared,
+        shared_at_seq: new.is_shared.then_some(0),
         created_at: api.accounts.clock().now(),
         deleted_at: None,
         changed_at: None,
@@ -165,7 +166,15 @@ pub(crate) async fn revise(
             let detail = "only its owner shares a note or takes it back";
             return Err(Fault::Forbidden { code: "not-the-owner", detail });
         }
-        let share = move |record: &mut DocumentRecord| record.is_shared = is_shared;
+        let is_rewritten = change.text.as_ref().is_some_and(|text| *text != note.text);
+        // What it is shared with is what it says then, which is not what it said before a text in the same request.
+        let since = note.projected_seq + u64::from(is_rewritten);
+        let share = move |record: &mut DocumentRecord| {
+            record.is_shared = is_shared;
+            if is_shared {
+                record.shared_at_seq = Some(since);
+            }
+        };
         let changed = AccessChange::DocumentChanged(document);
         let planned = api.accounts.plan(changed).await?;
         let revised = api.documents.revise_record(document, share).await;

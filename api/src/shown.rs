@@ -323,7 +323,7 @@ impl ShownTexts {
         if !is_settled {
             bases.find(held, texts, (text, hash), |hash, noted| self.made(reader, hash, noted));
         }
-        let known = note.known(held);
+        let (known, was_shown) = (note.known(held), held.was_shown());
         // While Redis is away, nobody knows.
         if found.complete_for > Duration::ZERO {
             held.forgets(&bases.gone);
@@ -338,7 +338,9 @@ impl ShownTexts {
         }
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
         let is_as_it_is = is_settled
-            || (has_forgotten_base && self.is_as_shown(login, note, (held, known), found).await);
+            || (has_forgotten_base
+                && !was_shown
+                && self.is_as_shown(login, note, known, found).await);
         if is_as_it_is {
             let now = note.name();
             left.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));

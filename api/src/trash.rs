@@ -172,7 +172,7 @@ async fn remove_note(api: &Api, note: NoteId) -> Result<(), Fault> {
     }
     let versions = api.store.records::<NoteVersion>();
     loop {
-        let page = versions.page(Page::of("note").equal(note).limit(SWEPT)).await?;
+        let page = versions.page(Page::of("note").equal(note).without("text").limit(SWEPT)).await?;
         if page.items.is_empty() {
             break;
         }

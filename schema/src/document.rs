@@ -105,6 +105,10 @@ pub struct DocumentRecord {
     pub room: Option<RoomId>,
     /// Whether the room's members may open it. Without a room it means nothing.
     pub is_shared: bool,
+    /// The first update that others than its owner are shown the history from: what it said when it was last shared
+    /// on. Missing in what is not shared, or was when nobody noted it: then they are shown all.
+    #[serde(default)]
+    pub shared_at_seq: Option<u64>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was moved to the trash.

@@ -30,6 +30,9 @@ pub struct NoteVersion {
     pub note_id: NoteId,
     /// The first update since the version before.
     pub from: u64,
+    /// The first that it was ever called by, where `from` is of a version that is not kept any more.
+    #[serde(default)]
+    pub named_from: Option<u64>,
     /// The document's last update that it has; its name among the note's versions.
     pub seq: u64,
     /// When that update came.
@@ -41,11 +44,15 @@ pub struct NoteVersion {
     pub logins: BTreeSet<LoginId>,
     /// The title. Missing, as the text, in the newest version: there it is the note's own.
     pub title: Option<String>,
-    /// The text, as the note's row had it.
+    /// The text, as the note's row had it. Missing too where versions are read without their texts.
     pub text: Option<String>,
     /// Whether it was ended before its time: the note was about to go back to an older one.
     #[serde(default)]
     pub is_ended: bool,
+    /// Whether it is being thinned out: nobody is added to those who wrote it any more, so that they can be named
+    /// elsewhere before it is deleted.
+    #[serde(default)]
+    pub is_thinned: bool,
 }
 
 /// Nobody's sign-in: a socket's.
@@ -60,6 +67,7 @@ impl NoteVersion {
             id: Self::key(note, at),
             note_id: note,
             from,
+            named_from: None,
             seq: from,
             at,
             by: BTreeSet::new(),
@@ -67,6 +75,7 @@ impl NoteVersion {
             title: None,
             text: None,
             is_ended: false,
+            is_thinned: false,
         }
     }
 
@@ -87,13 +96,24 @@ impl NoteVersion {
 
     /// What it says is known for good; nothing that is written belongs to it any more.
     pub fn is_closed(&self) -> bool {
-        self.text.is_some()
+        self.title.is_some()
     }
 
     /// Whether a version of this name, as was listed, is this one by now: the newest one's name changes while it
     /// is written to. An empty note has none yet.
     pub fn was_called(&self, seq: u64) -> bool {
-        (self.from..=self.seq).contains(&seq) || (seq == 0 && self.from <= 1)
+        let from = self.named_from.unwrap_or(self.from);
+        (from..=self.seq).contains(&seq) || (seq == 0 && from <= 1)
+    }
+
+    /// Names who wrote a version before this one, which is not to be kept, as who wrote this one.
+    pub fn takes_over(&mut self, before: &Self) {
+        self.by.extend(&before.by);
+        self.logins.extend(&before.logins);
+        if before.from < self.from {
+            self.named_from.get_or_insert(self.from);
+            self.from = before.from;
+        }
     }
 
     /// Whether a row that shows updates up to this one says what the note was at the end.
@@ -123,12 +143,13 @@ impl Record for NoteVersion {
     }
 }
 
-/// Which of these versions, newest first, need not be kept any more: one an hour is enough after an hour,
+/// Which of these versions, newest first, need not be kept any more, each with the one that is to name who wrote
+/// it, the next that is kept: one an hour is enough after an hour,
 /// one a day after a day, one a week after a month. What was ended before its time says what was then taken away:
 /// that is thinned by itself, and after a day only.
-pub fn superfluous(versions: &[NoteVersion], now: Timestamp) -> Vec<&NoteVersion> {
+pub fn superfluous(versions: &[NoteVersion], now: Timestamp) -> Vec<(&NoteVersion, &NoteVersion)> {
     let (mut kept, mut ended) = (BTreeSet::new(), 0);
-    let superfluous = |version: &&NoteVersion| {
+    let mut is_superfluous = |version: &NoteVersion| {
         let (at, age) = (version.at.as_millis(), (now.as_millis() - version.at.as_millis()).max(0));
         ended += usize::from(version.is_ended);
         let length = match age {
@@ -140,7 +161,16 @@ pub fn superfluous(versions: &[NoteVersion], now: Timestamp) -> Vec<&NoteVersion
         };
         !kept.insert((length, version.is_ended, at.div_euclid(length)))
     };
-    versions.iter().filter(superfluous).collect()
+    let (mut superfluous, mut next) = (Vec::new(), None::<&NoteVersion>);
+    for version in versions {
+        let is_over = is_superfluous(version) || version.is_thinned;
+        // One that is still written may be given up itself, with whom it names.
+        match next.filter(|next| next.is_closed()) {
+            Some(next) if is_over => superfluous.push((version, next)),
+            _ => next = Some(version),
+        }
+    }
+    superfluous
 }
 
 #[cfg(test)]
@@ -148,7 +178,8 @@ mod tests {
     use super::*;
 
     fn version(at: i64) -> NoteVersion {
-        NoteVersion::new(NoteId::from_bytes([1; 12]), 1, Timestamp::from_millis(at))
+        let version = NoteVersion::new(NoteId::from_bytes([1; 12]), 1, Timestamp::from_millis(at));
+        NoteVersion { title: Some(String::new()), ..version }
     }
 
     #[test]
@@ -184,9 +215,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_thinned_is_named_by_the_next_that_is_kept_and_is_closed() {
+        let (now, day) = (400 * DAY, 390 * DAY);
+        let open = NoteVersion { title: None, ..version(day + 40 * MINUTE) };
+        let [c, b, a] = [30, 20, 10].map(|minute| version(day + minute * MINUTE));
+        let thinned_by = |versions: &[NoteVersion]| {
+            let superfluous = superfluous(versions, Timestamp::from_millis(now));
+            superfluous.iter().map(|(one, next)| (one.at, next.at)).collect::<Vec<_>>()
+        };
+        assert_eq!(thinned_by(&[c.clone(), b.clone(), a.clone()]), [(b.at, c.at), (a.at, c.at)]);
+        let by_c = [(b.at, c.at), (a.at, c.at)];
+        assert_eq!(thinned_by(&[open, c.clone(), b.clone(), a.clone()]), by_c);
+        // Half done by somebody else, though its own time would still keep it.
+        let (new, half) = (version(now), NoteVersion { is_thinned: true, ..version(now - MINUTE) });
+        assert_eq!(thinned_by(&[new.clone(), half.clone()]), [(half.at, new.at)]);
+    }
+
+    #[test]
+    fn what_is_thinned_leaves_who_wrote_it_and_not_its_name() {
+        let [ada, ben] = [1, 2].map(|id| UserId::from_bytes([id; 12]));
+        let before = NoteVersion { seq: 4, by: [ada].into(), ..version(MINUTE) };
+        let mut kept = NoteVersion { from: 5, seq: 9, by: [ben].into(), ..version(10 * MINUTE) };
+        kept.takes_over(&before);
+        assert_eq!((kept.from, &kept.by), (1, &[ada, ben].into()));
+        assert!(kept.was_called(5) && kept.was_called(9));
+        assert!(!kept.was_called(4) && !kept.was_called(0));
+    }
+
+    #[test]
     fn what_follows_in_the_same_stretch_has_a_name_of_its_own() {
         let mut one = version(10 * MINUTE);
-        (one.seq, one.text) = (7, Some("closed".into()));
+        one.seq = 7;
         assert!(!one.holds(one.at));
         let next = one.followed(8, Timestamp::from_millis(9 * MINUTE));
         assert_eq!((next.id.clone(), next.at), (format!("{}:7", one.id), one.at));
@@ -199,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_version_holds_what_is_written_within_minutes_and_what_a_clock_dates_back() {
-        let one = version(10 * MINUTE);
+        let one = NoteVersion { title: None, ..version(10 * MINUTE) };
         assert!(one.holds(Timestamp::from_millis(14 * MINUTE)));
         assert!(one.holds(Timestamp::from_millis(2 * MINUTE)));
         assert!(!one.holds(Timestamp::from_millis(15 * MINUTE)));

@@ -1,6 +1,8 @@
 //! Who wrote a note when, and what it said then: versions, kept while rows are written and before a
 //! compaction takes entries out of the log. Who wrote is what the log says, never what a client claims.
 
+mod thin;
+
 use std::{collections::BTreeSet, convert::Infallible};
 
 use studyhall_schema::{
@@ -8,19 +10,18 @@ use studyhall_schema::{
     document::DocumentId,
     ids::{LoginId, NoteId, UserId},
     note::Note,
-    note_version::{NoteVersion, live, superfluous},
+    note_version::{NoteVersion, live},
 };
 use studyhall_store::{
     Page, Store, StoreError,
     log::{Entry, LoggedUpdate},
 };
 
+use self::thin::thin;
 use crate::{SyncFault, text::automerge::is_first_change};
 
 /// Read at once from the log.
 const READ_BYTES: usize = 1 << 20;
-/// Versions that are looked at to see which are too many.
-const THINNED: usize = 500;
 /// Others may write a version, so often.
 const TRIES: usize = 16;
 
@@ -167,7 +168,7 @@ async fn follow(
             Ok::<_, Infallible>(())
         });
         filled.await?;
-        thin(store, note).await?;
+        thin(store, note, store.clock().now()).await?;
     } else if !ended.is_closed() {
         versions.delete(&ended.id).await?;
         next.from = ended.from;
@@ -181,9 +182,10 @@ async fn follow(
 /// meanwhile: what it does not say, nobody has written in it.
 async fn write(store: &Store, version: NoteVersion) -> Result<bool, SyncFault> {
     let versions = store.records::<NoteVersion>();
+    let is_open = |version: &NoteVersion| !version.is_closed() && !version.is_thinned;
     for _ in 0..TRIES {
         let updated = versions.update(&version.id, |known| {
-            if !known.is_closed() {
+            if is_open(known) {
                 known.by.extend(&version.by);
                 known.logins.extend(&version.logins);
                 known.seq = known.seq.max(version.seq);
@@ -192,7 +194,7 @@ async fn write(store: &Store, version: NoteVersion) -> Result<bool, SyncFault> {
             Ok::<_, Infallible>(())
         });
         if let Some(Ok(written)) = updated.await? {
-            return Ok(!written.is_closed());
+            return Ok(is_open(&written));
         }
         match versions.insert(version.clone()).await {
             Err(StoreError::Duplicate { .. }) => {}
@@ -200,15 +202,4 @@ async fn write(store: &Store, version: NoteVersion) -> Result<bool, SyncFault> {
         }
     }
     Err(SyncFault::Unavailable)
-}
-
-async fn thin(store: &Store, note: NoteId) -> Result<(), SyncFault> {
-    let versions = store.records::<NoteVersion>();
-    let page = Page::of("note").equal(note).descending().limit(THINNED);
-    let kept = versions.page(page).await?.items;
-    let kept: Vec<_> = kept.into_iter().map(|version| version.value).collect();
-    for version in superfluous(&kept, store.clock().now()) {
-        versions.delete(&version.id).await?;
-    }
-    Ok(())
 }

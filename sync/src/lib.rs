@@ -33,5 +33,6 @@ pub use config::{Config, Door};
 pub use documents::{Base, Documents, Kept, Known, Made, PutText};
 pub use fault::SyncFault;
 pub use journal::Gate;
+pub use people::Shares;
 pub use service::Service;
 pub use verify::{Verified, verify};

@@ -36,7 +36,7 @@ impl<T> People<T> {
 
 /// Permits that all people take from, each of them no more at once than a share: who asks for many waits
 /// behind themselves.
-pub(crate) struct Shares {
+pub struct Shares {
     all: Arc<Semaphore>,
     share: usize,
     people: People<Semaphore>,
@@ -47,12 +47,12 @@ pub(crate) type Taken = [OwnedSemaphorePermit; 2];
 
 impl Shares {
     /// So many for all, and for each.
-    pub(crate) fn new(all: usize, share: usize) -> Self {
+    pub fn new(all: usize, share: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), share, people: People::default() }
     }
 
     /// A person's way to them.
-    pub(crate) fn of(&self, person: UserId) -> Share {
+    pub fn of(&self, person: UserId) -> Share {
         let own = self.people.of(person, || Semaphore::new(self.share));
         Share { own, all: self.all.clone() }
     }
@@ -60,14 +60,14 @@ impl Shares {
 
 /// A person's share.
 #[derive(Clone)]
-pub(crate) struct Share {
+pub struct Share {
     own: Arc<Semaphore>,
     all: Arc<Semaphore>,
 }
 
 impl Share {
     /// Waits for so many, which are no more than a share; `None` never comes: nothing closes them.
-    pub(crate) async fn take(&self, permits: u32) -> Option<Taken> {
+    pub async fn take(&self, permits: u32) -> Option<[OwnedSemaphorePermit; 2]> {
         let own = self.own.clone().acquire_many_owned(permits).await.ok()?;
         Some([own, self.all.clone().acquire_many_owned(permits).await.ok()?])
     }

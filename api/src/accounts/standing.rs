@@ -78,6 +78,7 @@ impl Accounts {
             created_at: self.clock().now(),
             deleted_at: None,
             changed_at: None,
+            shared_at_seq: None,
             snapshot_seq: 0,
             bytes: 0,
         }))

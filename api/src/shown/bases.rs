@@ -32,11 +32,9 @@ impl Bases {
                 match one.how {
                     // It may have been taken from a list. What came later may have words that it had not.
                     _ if is_all_listed => self.found.clear(),
-                    // Which of the words that were shown since are their own is not known.
-                    How::Put(_) | How::Left => {
-                        self.found.retain(|(_, base)| base.known != Known::Shown);
-                    }
-                    _ => {}
+                    How::Listed => {}
+                    // They may hold just this; and which words are their own is not known.
+                    _ => self.found.retain(|(_, base)| base.known != Known::Shown),
                 }
                 continue;
             };

@@ -18,7 +18,7 @@ use studyhall_sync::text::automerge::is_first_change;
 
 use super::{
     BOUNDS, Reader, ShownTexts, Written,
-    held::{Held, How, Outcome, Text},
+    held::{Held, Text},
     text_key,
     written::At,
 };
@@ -136,13 +136,9 @@ impl ShownTexts {
         &self,
         login: LoginId,
         note: Written<'_>,
-        (held, known): (&Held, Option<u64>),
+        known: Option<u64>,
         found: &Found,
     ) -> bool {
-        let was_shown = held.entries().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))));
-        if was_shown {
-            return false;
-        }
         if !self.is_forgotten(login, note, found) {
             return true;
         }

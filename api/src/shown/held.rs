@@ -174,6 +174,11 @@ impl Held {
         self.2 = None;
     }
 
+    /// Whether anything was shown, or put for certain.
+    pub(super) fn was_shown(&self) -> bool {
+        self.0.iter().any(|one| !matches!(one.how, How::Put(Outcome::Unknown(_))))
+    }
+
     /// Whether nothing of it was asked for, or put, since something may have been forgotten: maybe nobody looked
     /// at what was shown since, and what they have open is not in here.
     pub(super) fn is_only_listed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use studyhall_schema::{document::DocumentId, ids::UserId};
+use studyhall_schema::{clock::Clock as _, document::DocumentId, ids::UserId};
 use studyhall_sync::{Base, PutText};
 
 use crate::hall::{Hall, Person};
@@ -198,7 +198,9 @@ async fn what_others_wrote_a_moment_before_somebody_goes_back_is_a_version_of_th
         types(&hall, &ada, &id, "later").await;
         ada.get(&hall, &path).await.is(200);
         let later = versions(&hall, &ada, &path).await;
-        assert!(all[1..3].iter().all(|one| later.contains(one)), "{later:?}");
+        // The oldest is not kept, and who wrote it is named in the one after.
+        let by_both = (all[2].0, all[1].1.clone());
+        assert!(later.contains(&all[1]) && later.contains(&by_both), "{later:?}");
     }
 }
 
@@ -311,5 +313,94 @@ async fn two_who_go_back_at_once_do_not_mix_their_versions() {
             assert!(said.contains(&now.as_str()), "{engine} {format}: {now:?}");
         }
         assert_eq!(versions(&hall, &ada, &path).await[1..], all, "{engine} {format}");
+    }
+}
+
+const HOUR: u64 = 60 * 60;
+
+#[tokio::test]
+async fn who_wrote_a_version_that_is_not_kept_any_more_is_named_in_the_one_that_is() {
+    let (hall, [ada, ben, carol]) = Hall::with(["ada", "ben", "carol"]).await;
+    let room = ada.opens_room(&hall).await;
+    ada.lets_in(&hall, &room, &[&ben, &carol]).await;
+    // From the beginning of a day on, so that all of them write in one hour of it.
+    let past = hall.clock.now().as_millis().unsigned_abs() / 1000 % (24 * HOUR);
+    hall.advance(24 * HOUR - past + 60);
+    let ada = hall.login("ada").await;
+    let id = ada.writes_note(&hall, json!({ "text": "", "room_id": room })).await;
+    let path = format!("/notes/{id}");
+    for (who, said) in [(&ben, "the essay, by Ben"), (&carol, "the essay, by Ben,")] {
+        types(&hall, who, &id, said).await;
+        ada.get(&hall, &path).await.is(200);
+        hall.advance(10 * 60);
+    }
+    let ada = hall.login("ada").await;
+    let then = versions(&hall, &ada, &path).await;
+    assert_eq!(then.len(), 2, "{then:?}");
+    for days in 1..=3 {
+        hall.advance(24 * HOUR);
+        let ada = hall.login("ada").await;
+        types(&hall, &ada, &id, &format!("the essay, read for {days} days")).await;
+        ada.get(&hall, &path).await.is(200);
+    }
+    let ada = hall.login("ada").await;
+    let now = versions(&hall, &ada, &path).await;
+    let (oldest, by) = now.last().unwrap();
+    assert_eq!(*oldest, then[0].0, "{now:?}");
+    assert_eq!(text(&hall, &ada, &path, *oldest).await, "the essay, by Ben,");
+    assert!(by.contains(&ben.id) && by.contains(&carol.id), "{now:?}: Ben wrote it");
+    // Nor is another text shown under the name of what is gone.
+    ada.get(&hall, &format!("{path}/history/{}", then[1].0)).await.refused(404, "not-found");
+}
+
+/// A version that Ada has, and Ben does not find.
+async fn is_hidden(hall: &Hall, path: &str, (ada, ben): (&Person, &Person), version: u64) {
+    let mut page = ben.get(hall, &format!("{path}/history?limit=1")).await.is(200);
+    while let Some(cursor) = page.body["next_cursor"].as_str() {
+        let next = format!("{path}/history?limit=1&cursor={cursor}");
+        page = ben.get(hall, &next).await.is(200);
+        let items = page.body["items"].as_array().unwrap();
+        assert!(items.iter().all(|one| one["version"] != version), "{items:?}");
+    }
+    assert!(versions(hall, ben, path).await.iter().all(|one| one.0 != version));
+    ben.get(hall, &format!("{path}/history/{version}")).await.refused(404, "not-found");
+    let wanted = json!({ "version": version });
+    ben.post(hall, &format!("{path}/restore"), wanted).await.refused(404, "not-found");
+    assert!(versions(hall, ada, path).await.iter().any(|one| one.0 == version));
+}
+
+#[tokio::test]
+async fn members_are_not_shown_what_a_note_said_while_it_was_its_owners_alone() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let room = ada.opens_room(&hall).await;
+        ada.lets_in(&hall, &room, &[&ben]).await;
+        let body = json!({ "text": "Ben's grade is a D", "room_id": room, "is_shared": false, "engine": engine });
+        let id = ada.writes_note(&hall, body).await;
+        let (path, restore) = (format!("/notes/{id}"), format!("/notes/{id}/restore"));
+        let secret = versions(&hall, &ada, &path).await[0].0;
+        hall.advance(6 * 60);
+        let shared = json!({ "text": "Reading list", "is_shared": true });
+        ada.put(&hall, &path, shared).await.is(200);
+        is_hidden(&hall, &path, (&ada, &ben), secret).await;
+        // What it said when it was shared, and since, everybody may see, and go back to.
+        let first = versions(&hall, &ben, &path).await[0].0;
+        assert_eq!(text(&hall, &ben, &path, first).await, "Reading list");
+        hall.advance(6 * 60);
+        types(&hall, &ben, &id, "emptied by mishap").await;
+        let back = ben.post(&hall, &restore, json!({ "version": first })).await.is(200);
+        assert_eq!(back.text("text"), "Reading list", "{engine}");
+        let (ada, ben) = (hall.login("ada").await, hall.login("ben").await);
+        // Taken back, and shared once more: what was written between is the owner's, and so is all before.
+        for (is_shared, said) in [(false, "Ben again: a D"), (true, "Reading list, new")] {
+            hall.advance(6 * 60);
+            ada.put(&hall, &path, json!({ "is_shared": is_shared })).await.is(200);
+            types(&hall, &ada, &id, said).await;
+            ada.get(&hall, &path).await.is(200);
+        }
+        for hidden in versions(&hall, &ada, &path).await.iter().skip(2) {
+            is_hidden(&hall, &path, (&ada, &ben), hidden.0).await;
+        }
+        assert_eq!(versions(&hall, &ada, &path).await.last().unwrap().0, secret);
     }
 }

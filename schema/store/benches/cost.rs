@@ -111,6 +111,7 @@ async fn open(place: &Place, documents: u64) -> Store {
             created_at: Timestamp::default(),
             deleted_at: None,
             changed_at: None,
+            shared_at_seq: None,
             snapshot_seq: 0,
             bytes: 0,
         };

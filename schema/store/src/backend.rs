@@ -7,7 +7,11 @@ use std::pin::Pin;
 
 use bson::{Bson, RawDocumentBuf};
 use bytes::Bytes;
-use studyhall_schema::{Timestamp, document::DocumentId, record::Index};
+use studyhall_schema::{
+    Timestamp,
+    document::DocumentId,
+    record::{Index, Key},
+};
 
 use crate::{
     StoreError,
@@ -63,6 +67,8 @@ pub(crate) struct Scan {
     /// it is the last key).
     pub(crate) resume: Option<Vec<Bson>>,
     pub(crate) limit: usize,
+    /// A field that is left out of what is read.
+    pub(crate) without: Option<Key>,
 }
 
 /// A piece of a snapshot.

@@ -6,7 +6,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bson::{Bson, RawDocument, doc};
-use studyhall_schema::record::Index;
+use studyhall_schema::record::{Index, Key};
 
 use crate::{
     StoreError,
@@ -48,6 +48,8 @@ pub struct Page<'a> {
     pub cursor: Option<String>,
     /// How many records at most; cut to 1 to [`MAX_LIMIT`].
     pub limit: usize,
+    /// A field that is not read.
+    pub without: Option<Key>,
 }
 
 impl<'a> Page<'a> {
@@ -61,6 +63,7 @@ impl<'a> Page<'a> {
             direction: Direction::Ascending,
             cursor: None,
             limit: 50,
+            without: None,
         }
     }
 
@@ -96,6 +99,14 @@ impl<'a> Page<'a> {
     #[must_use]
     pub fn cursor(mut self, cursor: Option<String>) -> Self {
         self.cursor = cursor;
+        self
+    }
+
+    /// Reads the records without a field, which may be large and which a record can be read without: an `Option`.
+    /// They are at revision 0, so that none is replaced by one that lacks it.
+    #[must_use]
+    pub fn without(mut self, field: Key) -> Self {
+        self.without = Some(field);
         self
     }
 
@@ -144,6 +155,7 @@ pub(crate) fn check(collection: Collection, page: Page<'_>) -> Result<Checked, S
         direction: page.direction,
         resume,
         limit: page.limit.clamp(1, MAX_LIMIT),
+        without: page.without,
     };
     Ok(Checked { scan, fingerprint })
 }

@@ -221,6 +221,11 @@ impl<T: Record> Records<T> {
         let mut rows = self.backend.scan(collection, scan).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
+        if checked.scan.without.is_some() {
+            for row in &mut rows {
+                row.rev = 0;
+            }
+        }
         let next_cursor = match rows.last() {
             Some(last) if more => Some(checked.cursor_after(last)?),
             _ => None,

@@ -116,6 +116,7 @@ fn note(number: u8, kind: DocumentKind) -> DocumentRecord {
         created_at: Timestamp::from_millis(0),
         deleted_at: None,
         changed_at: None,
+        shared_at_seq: None,
         snapshot_seq: 0,
         bytes: 0,
     }

@@ -25,6 +25,7 @@ async fn note(store: &Store) -> DocumentId {
         created_at: clock.now(),
         deleted_at: None,
         changed_at: None,
+        shared_at_seq: None,
         snapshot_seq: 0,
         bytes: 0,
     };

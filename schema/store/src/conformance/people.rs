@@ -144,6 +144,16 @@ pub(super) async fn are_listed_in_pages(store: &Store) {
     assert_eq!(count, Ok(25), "a count agrees");
     assert_eq!(readers.count("shelf", &[shelf.into(), Bson::Int64(0)]).await, Ok(3));
 
+    let first = readers.page(on_shelf()).await.unwrap();
+    let unnamed = readers.page(on_shelf().without("shelf")).await.unwrap();
+    assert_eq!(unnamed.next_cursor, first.next_cursor, "pages are the same without a field");
+    for (whole, rest) in first.items.iter().zip(&unnamed.items) {
+        let wanted = Reader { shelf: None, ..whole.value.clone() };
+        assert_eq!(rest.value, wanted, "what is read without a field has all others");
+        let lost = readers.replace(rest.value.clone(), rest.rev).await;
+        assert_eq!(lost, Err(StoreError::Conflict), "and replaces nothing that has it");
+    }
+    assert_eq!(unnamed.items.len(), first.items.len());
     stable_under_change(store, &readers, on_shelf(), &expected).await;
     refuse_foreign_cursors(&readers, on_shelf()).await;
     let homeless = all(&readers, Page::of("shelf").equal(Bson::Null).limit(50)).await;

@@ -109,6 +109,7 @@ mod tests {
             direction,
             resume: None,
             limit: 10,
+            without: None,
         }
     }
 

@@ -189,7 +189,11 @@ pub(super) async fn scan(
     let rows = mongo.rows(collection.name);
     let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
     let find = rows.find(filter::filter(scan)?).sort(filter::order(scan)).limit(limit);
-    listed(find.max_time(deadline.left()), deadline).await
+    let find = find.max_time(deadline.left());
+    match scan.without {
+        Some(field) => listed(find.projection(doc! { field: 0 }), deadline).await,
+        None => listed(find, deadline).await,
+    }
 }
 
 /// Deletes what a walk finds. The filter is asked again of each: others may have changed it meanwhile.

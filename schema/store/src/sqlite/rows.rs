@@ -2,7 +2,7 @@
 
 use bson::{Bson, RawDocument, RawDocumentBuf};
 use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::ValueRef};
-use studyhall_schema::record::Index;
+use studyhall_schema::record::{Index, Key};
 
 use super::{fault::Fault, key, table::Table};
 use crate::{
@@ -38,7 +38,7 @@ impl Written {
 
 pub(super) fn get(connection: &Connection, table: &Table, id: &[u8]) -> Result<Option<Row>, Fault> {
     let mut select = connection.prepare_cached(&table.select)?;
-    select.query_row([id], |row| Ok(read(table, row))).optional()?.transpose()
+    select.query_row([id], |row| Ok(read(table, row, None))).optional()?.transpose()
 }
 
 pub(super) fn get_many(
@@ -159,7 +159,8 @@ pub(super) fn scan(connection: &Connection, table: &Table, scan: &Scan) -> Resul
     // Rows are stepped through one by one: those beyond the limit are read only in place of broken ones.
     let (sql, parameters) = table.scan(&Scan { limit: scan.limit + BROKEN, ..scan.clone() })?;
     let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map(params_from_iter(parameters), |row| Ok(read(table, row)))?;
+    let read = |row: &rusqlite::Row<'_>| Ok(read(table, row, scan.without));
+    let rows = select.query_map(params_from_iter(parameters), read)?;
     let whole = rows.filter_map(|row| unless_broken(row.map_err(Fault::from).flatten()));
     whole.take(scan.limit).collect()
 }
@@ -177,13 +178,28 @@ pub(super) fn count(
     Ok(count.cast_unsigned())
 }
 
-/// Reads `_id, _rev, crc, bson`.
-fn read(table: &Table, row: &rusqlite::Row<'_>) -> Result<Row, Fault> {
+/// Reads `_id, _rev, crc, bson`, and copies all but a field.
+fn read(table: &Table, row: &rusqlite::Row<'_>, without: Option<Key>) -> Result<Row, Fault> {
     let (rev, crc): (i64, i64) = (row.get(1)?, row.get(2)?);
     let name = table.collection.name;
     let id = row.get_ref(0)?.as_blob().map_err(|_| unreadable(name))?;
     let document = checked(name, id, rev, crc, row.get_ref(3)?)?;
-    Ok(Row { rev: rev.cast_unsigned(), document: document.to_owned() })
+    let document = match without {
+        Some(field) => all_but(document, field).map_err(|_| unreadable(name))?,
+        None => document.to_owned(),
+    };
+    Ok(Row { rev: rev.cast_unsigned(), document })
+}
+
+fn all_but(document: &RawDocument, field: Key) -> Result<RawDocumentBuf, bson::error::Error> {
+    let mut rest = RawDocumentBuf::new();
+    for element in document.iter_elements() {
+        let element = element?;
+        if element.key().as_str() != field {
+            rest.append(element.key(), element.value()?);
+        }
+    }
+    Ok(rest)
 }
 
 /// A record's BSON, if its checksum is right.

@@ -239,6 +239,7 @@ mod tests {
             direction,
             resume: resumed.then(|| vec![Bson::Int32(1); keys]),
             limit: 10,
+            without: None,
         };
         let (sql, parameters) = table.scan(&scan).unwrap();
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -109,6 +109,7 @@ pub(crate) fn note(number: u8) -> DocumentRecord {
         created_at: SystemClock.now(),
         deleted_at: None,
         changed_at: None,
+        shared_at_seq: None,
         snapshot_seq: 0,
         bytes: 0,
     }

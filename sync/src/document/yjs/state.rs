@@ -24,6 +24,10 @@ const MEASURE_AGAIN: u64 = 1 << 20;
 /// A difference of so many bytes is large.
 const SHARED: usize = 256 << 10;
 
+/// What is deleted as it comes takes no room that could be had again: whoever sends such makes it be measured more
+/// and more seldom.
+const MOST_IN_VAIN: u32 = 16;
+
 /// A document as its log has it.
 pub struct State {
     doc: Doc,
@@ -32,8 +36,9 @@ pub struct State {
     /// Bytes of the whole when it was last encoded, and what was added since.
     exact: usize,
     added: usize,
-    /// How much was deleted since then.
+    /// How much was deleted since then, and how often that was measured and had made it no smaller.
     removed: usize,
+    in_vain: u32,
     /// About how many bytes it takes in memory, when that was last measured, and what was added since.
     measured: u64,
     grown: u64,
@@ -54,6 +59,7 @@ impl Default for State {
             exact: 0,
             added: 0,
             removed: 0,
+            in_vain: 0,
             measured: 0,
             grown: 0,
             unshown: Vec::new(),
@@ -153,7 +159,7 @@ impl State {
         for (client, ranges) in transaction.delete_set().iter() {
             for range in ranges.iter() {
                 let length = range.end - range.start;
-                self.removed += length as usize;
+                self.removed = self.removed.saturating_add(length as usize);
                 if let Some(deleted) = &mut self.deleted {
                     deleted.insert(ID::new(*client, range.start), length);
                 }
@@ -270,10 +276,13 @@ impl State {
         }
         let full: Bytes =
             self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
-        self.exact = full.len();
-        self.added = 0;
-        let was_much_removed = self.was_much_removed();
-        self.removed = 0;
+        let (before, was_much_removed) = (self.exact + self.added, self.was_much_removed());
+        (self.exact, self.added) = (full.len(), 0);
+        if was_much_removed {
+            let is_smaller = self.exact < before - before / 32;
+            self.in_vain = if is_smaller { 0 } else { (self.in_vain + 1).min(MOST_IN_VAIN) };
+            self.removed = 0;
+        }
         if self.grown > MEASURE_AGAIN || was_much_removed {
             // What stays in memory is what has been merged into longer blocks.
             self.measured = guard::update_v1(&full).map_or(self.memory(), |scan| scan.decoded_size);
@@ -285,7 +294,7 @@ impl State {
 
     /// Whether so much was deleted that it may take much less than is thought.
     fn was_much_removed(&self) -> bool {
-        self.removed > self.exact / 16
+        self.removed > (self.exact / 16) << self.in_vain
     }
 
     /// What there is and what of it is deleted. Not how it is encoded: what many transactions have made is
