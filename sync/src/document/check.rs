@@ -270,14 +270,18 @@ impl<E: Engine> Document<E> {
         if self.overloaded || (self.waiting_bytes > 0 && too_much) {
             return Some(Refusal::Overloaded);
         }
-        let size = self.state.bytes_above(self.limits.soft_bytes) + self.waiting_bytes + bytes;
+        if bytes > LONGEST_UPDATE {
+            return Some(Refusal::DocumentFull);
+        }
         let memory = self.waiting_memory + memory;
         let most = self.limits.hard_memory.saturating_sub(memory);
-        if bytes > LONGEST_UPDATE
-            || size > self.limits.hard_bytes
-            || self.state.memory_above(most) > most
-        {
-            return Some(Refusal::DocumentFull);
+        let mut size = self.size_with(bytes);
+        if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
+            self.state.measure_after_deletions();
+            size = self.size_with(bytes);
+            if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
+                return Some(Refusal::DocumentFull);
+            }
         }
         let near = size > self.limits.soft_bytes;
         if near && !self.told_nearly_full {
@@ -285,6 +289,11 @@ impl<E: Engine> Document<E> {
         }
         self.told_nearly_full = near;
         None
+    }
+
+    /// How many bytes there are with so many more.
+    fn size_with(&mut self, bytes: usize) -> usize {
+        self.state.bytes_above(self.limits.soft_bytes) + self.waiting_bytes + bytes
     }
 
     pub(super) fn accept(

@@ -101,8 +101,8 @@ pub trait Applied: Default + Send + 'static {
     /// Bytes of updates that were applied since the whole was last encoded.
     fn added(&self) -> usize;
 
-    /// Whether so much was added, or deleted, since the whole was last encoded that its size is a bad guess.
-    fn is_estimate_far_off(&self) -> bool;
+    /// Is measured again, before something is refused for want of room, when deletions may have made some.
+    fn measure_after_deletions(&mut self) {}
 
     /// All that is applied has been shown to those who are in sync, or they are known to lag.
     fn shown(&mut self) {}
@@ -112,7 +112,7 @@ pub trait Applied: Default + Send + 'static {
 
     /// Size in bytes; measured again when the estimate is above `limit` and may be far off.
     fn bytes_above(&mut self, limit: usize) -> usize {
-        if self.bytes() > limit && self.is_estimate_far_off() {
+        if self.bytes() > limit && self.added() > (self.bytes() - self.added()) / 8 {
             self.full();
         }
         self.bytes()

@@ -423,6 +423,19 @@ fn a_full_document_takes_no_more_and_is_still_read() {
     stage.sends(&ada, ada.deletes(3_000));
     stage.stored();
     assert_eq!(refusal(&stage.sends(&ada, ada.types(&"y".repeat(2_000)))), None);
+    // Who deletes nothing that took room does not have it measured for ever.
+    let (mut stage, ada) = (Stage::<Yjs>::with_limits(limits), Person::new(1));
+    stage.joins(&ada, Permission::Write);
+    for _ in 0..7 {
+        stage.sends(&ada, ada.types(&"x".repeat(500)));
+        stage.stored();
+    }
+    for _ in 0..20 {
+        stage.sends(&ada, ada.deletes_first());
+        stage.stored();
+        let too_much = Person::new(2).types(&"z".repeat(2_000));
+        assert_eq!(refusal(&stage.sends(&ada, too_much)), Some(Refusal::DocumentFull));
+    }
 }
 
 #[test]

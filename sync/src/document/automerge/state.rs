@@ -430,10 +430,6 @@ impl Applied for State {
         self.added
     }
 
-    fn is_estimate_far_off(&self) -> bool {
-        self.added > (self.bytes() - self.added) / 8
-    }
-
     fn memory_above(&mut self, _: u64) -> u64 {
         self.graph.memory()
     }

@@ -24,9 +24,9 @@ const MEASURE_AGAIN: u64 = 1 << 20;
 /// A difference of so many bytes is large.
 const SHARED: usize = 256 << 10;
 
-/// What is deleted as it comes takes no room that could be had again: whoever sends such makes it be measured more
-/// and more seldom.
-const MOST_IN_VAIN: u32 = 16;
+/// Who deletes what takes no room makes a full document be measured again more and more seldom: at most at each so
+/// many refusals, as a power of two.
+const MOST_IN_VAIN: u32 = 8;
 
 /// A document as its log has it.
 pub struct State {
@@ -36,9 +36,11 @@ pub struct State {
     /// Bytes of the whole when it was last encoded, and what was added since.
     exact: usize,
     added: usize,
-    /// How much was deleted since then, and how often that was measured and had made it no smaller.
-    removed: usize,
+    /// Whether something was deleted since it was last measured for that, how often that had made it no smaller, and
+    /// how often it was asked for since.
+    has_removed: bool,
     in_vain: u32,
+    asked: u32,
     /// About how many bytes it takes in memory, when that was last measured, and what was added since.
     measured: u64,
     grown: u64,
@@ -58,8 +60,9 @@ impl Default for State {
             authors: HashMap::new(),
             exact: 0,
             added: 0,
-            removed: 0,
+            has_removed: false,
             in_vain: 0,
+            asked: 0,
             measured: 0,
             grown: 0,
             unshown: Vec::new(),
@@ -156,12 +159,11 @@ impl State {
         };
         let frame = alone.filter(|_| starts.iter().all(is_new));
         let frame = frame.unwrap_or_else(|| transaction.encode_update_v1().into());
-        for (client, ranges) in transaction.delete_set().iter() {
-            for range in ranges.iter() {
-                let length = range.end - range.start;
-                self.removed = self.removed.saturating_add(length as usize);
-                if let Some(deleted) = &mut self.deleted {
-                    deleted.insert(ID::new(*client, range.start), length);
+        self.has_removed |= transaction.delete_set().iter().next().is_some();
+        if let Some(deleted) = &mut self.deleted {
+            for (client, ranges) in transaction.delete_set().iter() {
+                for range in ranges.iter() {
+                    deleted.insert(ID::new(*client, range.start), range.end - range.start);
                 }
             }
         }
@@ -276,25 +278,19 @@ impl State {
         }
         let full: Bytes =
             self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
-        let (before, was_much_removed) = (self.exact + self.added, self.was_much_removed());
-        (self.exact, self.added) = (full.len(), 0);
-        if was_much_removed {
-            let is_smaller = self.exact < before - before / 32;
-            self.in_vain = if is_smaller { 0 } else { (self.in_vain + 1).min(MOST_IN_VAIN) };
-            self.removed = 0;
-        }
-        if self.grown > MEASURE_AGAIN || was_much_removed {
-            // What stays in memory is what has been merged into longer blocks.
-            self.measured = guard::update_v1(&full).map_or(self.memory(), |scan| scan.decoded_size);
-            self.grown = 0;
+        self.exact = full.len();
+        self.added = 0;
+        if self.grown > MEASURE_AGAIN {
+            self.measure(&full);
         }
         self.full = Some(full.clone());
         full
     }
 
-    /// Whether so much was deleted that it may take much less than is thought.
-    fn was_much_removed(&self) -> bool {
-        self.removed > (self.exact / 16) << self.in_vain
+    fn measure(&mut self, full: &[u8]) {
+        // What stays in memory is what has been merged into longer blocks.
+        self.measured = guard::update_v1(full).map_or(self.memory(), |scan| scan.decoded_size);
+        self.grown = 0;
     }
 
     /// What there is and what of it is deleted. Not how it is encoded: what many transactions have made is
@@ -386,8 +382,21 @@ impl Applied for State {
         self.added
     }
 
-    fn is_estimate_far_off(&self) -> bool {
-        self.added > self.exact / 8 || self.was_much_removed()
+    fn measure_after_deletions(&mut self) {
+        if !self.has_removed {
+            return;
+        }
+        self.asked += 1;
+        if self.asked < 1 << self.in_vain {
+            return;
+        }
+        let before = (self.bytes(), self.memory());
+        let full = self.full();
+        self.measure(&full);
+        let is_smaller =
+            self.bytes() < before.0 - before.0 / 32 || self.memory() < before.1 - before.1 / 32;
+        self.in_vain = if is_smaller { 0 } else { (self.in_vain + 1).min(MOST_IN_VAIN) };
+        (self.has_removed, self.asked) = (false, 0);
     }
 
     fn shown(&mut self) {
@@ -395,7 +404,7 @@ impl Applied for State {
     }
 
     fn memory_above(&mut self, limit: u64) -> u64 {
-        if self.memory() > limit && (self.grown > self.measured / 8 || self.was_much_removed()) {
+        if self.memory() > limit && self.grown > self.measured / 8 {
             self.full();
         }
         self.memory()
