@@ -150,7 +150,13 @@ pub(crate) async fn restore(
         let detail = "you may read this note, not change it";
         return Err(Fault::Forbidden { code: "read-only", detail });
     }
-    let version = show(api, caller, id, version).await?;
+    let found = show(api, caller, id, version).await?;
+    if found.seq != version {
+        // What they looked at is not what it has become.
+        let detail = "this version was written on since you looked: look at it again";
+        return Err(Fault::Conflict { code: "version-changed", detail });
+    }
+    let version = found;
     let wanted = PutText {
         text: version.text.ok_or(Fault::NotFound)?,
         title: version.title,

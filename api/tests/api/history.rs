@@ -212,6 +212,7 @@ async fn whatever_is_typed_while_somebody_goes_back_is_in_the_note_or_in_a_versi
         let id = ada.writes_note(&hall, body).await;
         let path = format!("/notes/{id}");
         let first = versions(&hall, &ada, &path).await[0].0;
+        hall.advance(6 * 60);
         let typing = async {
             for word in 0..40 {
                 let now = ben.get(&hall, &path).await.is(200).text("text");
@@ -274,8 +275,10 @@ async fn the_newest_version_is_found_by_the_name_that_it_was_listed_under() {
         types(&hall, &ada, &id, "a b c").await;
         let now = ada.get(&hall, &format!("{path}/history/{listed}")).await.is(200);
         assert_eq!((now.text("text").as_str(), &now.body["version"]), ("a b c", &json!(one + 2)));
-        let back = ada.post(&hall, &restore, json!({ "version": listed })).await.is(200);
-        assert_eq!(back.text("text"), "a b c");
+        // What she looked at is not what it has become.
+        let back = ada.post(&hall, &restore, json!({ "version": listed })).await;
+        back.refused(409, "version-changed");
+        assert_eq!(ada.get(&hall, &path).await.text("text"), "a b c");
         hall.advance(6 * 60);
         types(&hall, &ada, &id, "later").await;
         assert_eq!(text(&hall, &ada, &path, listed).await, "a b c");

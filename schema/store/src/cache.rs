@@ -18,6 +18,7 @@ use std::{
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, clock::Clock};
 
+pub(crate) use self::kept::Stamp;
 use self::{expiring::Expiring, kept::Kept};
 pub use self::{
     rate::{Rate, Standing},
@@ -55,12 +56,12 @@ impl Cache {
         Self { clock, own: Arc::default(), kept: None, shared: None }
     }
 
-    /// The cache of the only process that opens these records.
-    pub(crate) fn beside(records: &Path, clock: Arc<dyn Clock>) -> Self {
-        Self { kept: Some(Arc::new(Kept::beside(records))), ..Self::new(clock) }
+    /// The cache of the only process that opens these records, and as it found them.
+    pub(crate) fn beside(records: &Path, found: Option<Stamp>, clock: Arc<dyn Clock>) -> Self {
+        Self { kept: Some(Arc::new(Kept::beside(records, found))), ..Self::new(clock) }
     }
 
-    /// What was left lately is there again when the process that is alone with its records starts again.
+    /// The records are closed. What was left lately is there again when the process that is alone with its records starts again.
     pub(crate) async fn close(&self) {
         if let Some(kept) = self.kept.clone() {
             let written = tokio::task::spawn_blocking(move || kept.write()).await;

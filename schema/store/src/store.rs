@@ -13,6 +13,7 @@ use studyhall_schema::{clock::Clock, record::Record};
 use crate::{
     Bus, Cache, Files, Log, Records, StoreError,
     backend::{Backend, Collection},
+    cache::Stamp,
     mongo::Mongo,
     records::Shelf,
     redis::Redis,
@@ -74,9 +75,10 @@ struct Open {
 impl Store {
     /// Opens what the URLs name, and makes it where it is not there yet.
     pub async fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let found = sqlite_file(&config.records).and_then(Stamp::of);
         let backend = open_records(&config.records, &clock).await?;
         let files = Files::open(&config.files, Arc::clone(&clock)).await?;
-        let (bus, cache) = open_bus(config, &clock).await?;
+        let (bus, cache) = open_bus(config, found, &clock).await?;
         let shelves = Shelves::default();
         let log = Log::new(
             Arc::clone(&backend),
@@ -136,8 +138,8 @@ impl Store {
 
     /// Writes what waits, then stops taking writes.
     pub async fn close(&self) {
-        self.open.cache.close().await;
         self.open.backend.close().await;
+        self.open.cache.close().await;
     }
 
     /// Makes a tiny durable write, for `/readyz`. Answers within [`HEALTHY_WITHIN`].
@@ -165,26 +167,31 @@ fn is_mongodb(url: &str) -> bool {
     url.starts_with("mongodb://") || url.starts_with("mongodb+srv://")
 }
 
+fn sqlite_file(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite:").map(Path::new)
+}
+
 async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backend>, StoreError> {
-    Ok(match url.split_once(':') {
-        Some(("sqlite", path)) => Arc::new(Sqlite::open(Path::new(path)).await?),
-        _ if is_mongodb(url) => Arc::new(Mongo::open(url, clock).await?),
-        _ => return Err(unknown("records", url, "sqlite:PATH or mongodb://HOST/NAME")),
+    Ok(match sqlite_file(url) {
+        Some(path) => Arc::new(Sqlite::open(path).await?),
+        None if is_mongodb(url) => Arc::new(Mongo::open(url, clock).await?),
+        None => return Err(unknown("records", url, "sqlite:PATH or mongodb://HOST/NAME")),
     })
 }
 
 /// A Redis that is away does not keep a store from opening: it only delays.
 async fn open_bus(
     StoreConfig { records, bus: url, .. }: &StoreConfig,
+    found: Option<Stamp>,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Bus, Cache), StoreError> {
     match url.split_once("://") {
         None if url == "local" => {
             let clock = Arc::clone(clock);
             // Nobody else opens an SQLite file.
-            let cache = match records.split_once(':') {
-                Some(("sqlite", path)) => Cache::beside(Path::new(path), clock),
-                _ => Cache::new(clock),
+            let cache = match sqlite_file(records) {
+                Some(path) => Cache::beside(path, found, clock),
+                None => Cache::new(clock),
             };
             Ok((Bus::default(), cache))
         }

@@ -1,11 +1,12 @@
 //! What a process on its own remembers when it is told to stop, for when it starts again: in a file each, beside
-//! its records. One that is killed has forgotten it, since the file is taken away when it is read.
+//! its records. One that is killed has forgotten it, since the file is taken away when it is read; and it is not
+//! believed when the records are not as they were left: another version of the program may have shown things since.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, atomic::AtomicI64, atomic::Ordering},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -19,9 +20,24 @@ use crate::checksum::checksum;
 /// How many bytes of the file are its checksum.
 const CHECKSUM: usize = 8;
 
+/// How the records' file was left: its size, and when it was written last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp(i64, Option<i64>);
+
+impl Stamp {
+    /// Of a file that nobody has open; none when there is none.
+    pub(crate) fn of(records: &Path) -> Option<Self> {
+        let file = fs::metadata(records).ok()?;
+        let at = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self(file.len().try_into().ok()?, at.as_nanos().try_into().ok()))
+    }
+}
+
 /// The memories of a process, and where they are kept.
 pub(super) struct Kept {
     beside: PathBuf,
+    /// How the records were before this process opened them.
+    found: Option<Stamp>,
     memories: Mutex<Vec<Memory>>,
 }
 
@@ -36,6 +52,7 @@ pub(super) struct Memory {
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
+    left: Option<Stamp>,
     complete_since: i64,
     values: Vec<Remembered>,
 }
@@ -48,8 +65,8 @@ struct Remembered {
 }
 
 impl Kept {
-    pub(super) fn beside(records: &Path) -> Self {
-        Self { beside: records.to_owned(), memories: Mutex::default() }
+    pub(super) fn beside(records: &Path, found: Option<Stamp>) -> Self {
+        Self { beside: records.to_owned(), found, memories: Mutex::default() }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -92,14 +109,20 @@ impl Kept {
             tracing::warn!(file = %file.display(), "what was remembered is damaged");
             return None;
         }
-        bson::deserialize_from_slice(snapshot).ok()
+        let snapshot: Snapshot = bson::deserialize_from_slice(snapshot).ok()?;
+        let is_as_left = snapshot.left.is_some() && snapshot.left == self.found;
+        if !is_as_left {
+            tracing::warn!(file = %file.display(), "what was remembered is older than the records");
+        }
+        is_as_left.then_some(snapshot)
     }
 
-    /// Writes all that is remembered now.
+    /// Writes all that is remembered now; the records are closed.
     pub(super) fn write(&self) {
+        let left = Stamp::of(&self.beside);
         for memory in lock(&self.memories).iter() {
             let file = self.file(memory.name);
-            if let Err(error) = write(&file, memory) {
+            if let Err(error) = write(&file, left, memory) {
                 tracing::warn!(file = %file.display(), %error, "what is remembered cannot be kept");
                 let _ = fs::remove_file(&file); // there may be none
             }
@@ -107,7 +130,7 @@ impl Kept {
     }
 }
 
-fn write(file: &Path, memory: &Memory) -> io::Result<()> {
+fn write(file: &Path, left: Option<Stamp>, memory: &Memory) -> io::Result<()> {
     memory.own.run_pending_tasks();
     let values = memory.own.iter().map(|(key, Left { value, at })| Remembered {
         key: key.to_string(),
@@ -115,7 +138,7 @@ fn write(file: &Path, memory: &Memory) -> io::Result<()> {
         at: at.as_millis(),
     });
     let complete_since = memory.complete_since.load(Ordering::Relaxed);
-    let snapshot = Snapshot { complete_since, values: values.collect() };
+    let snapshot = Snapshot { left, complete_since, values: values.collect() };
     let snapshot = bson::serialize_to_vec(&snapshot).map_err(io::Error::other)?;
     let sum = checksum(memory.name.as_bytes(), &[], &snapshot).to_le_bytes();
     // Half a file has another checksum.
@@ -135,7 +158,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let records = folder.path().join("records");
         let clock = Arc::new(TestClock::new(1));
-        let opened = || Memories::beside(&records, clock.clone());
+        fs::write(&records, "").unwrap();
+        let opened = || Memories::beside(&records, Stamp::of(&records), clock.clone());
         let keys = ["old".to_owned(), "new".to_owned()];
         let began = clock.now();
         let first = opened();
@@ -150,6 +174,11 @@ mod tests {
         let found = recent.find(&keys).await;
         assert_eq!(found.values, [None, Some(Bytes::from_static(b"kept"))]);
         assert_eq!(found.complete_for.as_secs(), clock.now().since(began).as_secs());
+        // Something else has opened the records since it was told to stop.
+        second.close().await;
+        fs::write(&records, "more").unwrap();
+        let found = opened().recent("words", BOUNDS).find(&keys).await;
+        assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
         // Killed now, it has not said what it knew since; damaged, it says nothing.
         let found = opened().recent("words", BOUNDS).find(&keys).await;
         assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
