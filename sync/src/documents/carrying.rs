@@ -32,8 +32,11 @@ impl Documents {
         let mut may = HashMap::new();
         let mut goes = Vec::new();
         for late in late {
-            // Who may not takes nothing from the others.
-            if goes.len() < AT_ONCE && self.may_write(&mut may, late.to, late.moved_by).await {
+            // Who may not takes nothing from the others, nor does what nothing goes after any more.
+            if goes.len() < AT_ONCE
+                && self.may_write(&mut may, late.to, late.moved_by).await
+                && self.is_in_time(list, late.id).await
+            {
                 goes.push((late.moved_by, late.id));
             }
         }
