@@ -62,7 +62,7 @@ struct Reader(LoginId, Thing);
 const WAITS: Duration = Duration::from_secs(5);
 
 /// Ids tell when they were made to the second: who signed in so long before something was lost did so for certain.
-const BEFORE: Duration = Duration::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// When nobody can wait any more.
 const IDLE: Duration = Duration::from_mins(1);
@@ -331,7 +331,7 @@ impl ShownTexts {
         // Who had it open before something was lost, and has only been shown a list since, holds what they had.
         if held.is_only_listed()
             && self.is_forgotten(login, note, found)
-            && found.complete_for + BEFORE < self.clock.now().since(login.made_at())
+            && found.complete_for + SECOND < self.clock.now().since(login.made_at())
             && !self.is_put_under(login, note, None).await
         {
             bases.found.retain(|(text, _)| !held.is_listed_since(text));

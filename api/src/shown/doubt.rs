@@ -10,14 +10,14 @@ use studyhall_schema::{
     note_version::NoteVersion,
 };
 use studyhall_store::{
-    Page,
+    Page, StoreError,
     cache::Found,
     log::{Entry, LoggedUpdate},
 };
 use studyhall_sync::text::automerge::is_first_change;
 
 use super::{
-    BOUNDS, Reader, ShownTexts, Written,
+    BOUNDS, Reader, SECOND, ShownTexts, Written,
     held::{Held, Text},
     text_key,
     written::At,
@@ -25,8 +25,6 @@ use super::{
 
 /// Versions of the hour that are looked at: one in five minutes, and those that were kept when somebody went back.
 const WITHIN_THE_HOUR: usize = 50;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// Read at once from a log, and in all.
 const READ_BYTES: usize = 64 << 10;
@@ -74,7 +72,7 @@ impl ShownTexts {
         let (mut next, mut room) = (known.map_or(1, |known| known + 1), READ_IN_ALL);
         while next <= through {
             let read = self.store.log().read(note.document(), next, READ_BYTES).await;
-            let Ok(entries) = read else { return false };
+            let Some(entries) = entries_of(note, read) else { return false };
             let first = entries.first().filter(|first| first.seq <= next || !concerns(first.at));
             let taken = first.is_none();
             if taken && (known.is_some() || !self.was_put_under(login, note, lately).await) {
@@ -154,7 +152,7 @@ impl ShownTexts {
             return note.changed;
         }
         let seq = note.seq();
-        let last = self.store.log().read(note.document(), seq, 1).await.ok()?;
+        let last = entries_of(note, self.store.log().read(note.document(), seq, 1).await)?;
         last.first().filter(|last| last.seq <= seq).map(|last| last.at)
     }
 
@@ -172,4 +170,12 @@ impl ShownTexts {
             && now.since(note.made) + SECOND > found.complete_for
             && note.changed.is_none_or(|at| now.since(at) < BOUNDS.kept_for)
     }
+}
+
+/// What a log says, if that is known now: if not, nobody's words go.
+fn entries_of(note: Written<'_>, read: Result<Vec<Entry>, StoreError>) -> Option<Vec<Entry>> {
+    let document = note.document();
+    let unknown =
+        |error: &StoreError| tracing::warn!(%document, %error, "who wrote it is not known now");
+    read.inspect_err(unknown).ok()
 }

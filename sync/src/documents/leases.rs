@@ -15,8 +15,9 @@ use studyhall_store::StoreError;
 use super::Documents;
 use crate::SyncFault;
 
-/// Between two looks whether another's turn is over.
-const LOOK: Duration = Duration::from_millis(20);
+/// Between two looks whether another's turn is over, first and at last: who asks often is no burden to the store.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_millis(160);
 
 /// Leases that are taken, or given back, side by side.
 const AT_ONCE: usize = 16;
@@ -33,11 +34,13 @@ impl Documents {
         wait: Duration,
     ) -> Result<Option<Lease>, SyncFault> {
         let taken = async {
+            let mut pause = FIRST_LOOK;
             loop {
                 if let Some(lease) = self.lease_now(by, todo).await? {
                     return Ok(lease);
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(pause).await;
+                pause = LAST_LOOK.min(pause * 2);
             }
         };
         tokio::time::timeout(wait, taken).await.ok().transpose()
@@ -49,8 +52,11 @@ impl Documents {
         todos: impl IntoIterator<Item = (UserId, TodoId)>,
     ) -> Vec<((UserId, TodoId), Lease)> {
         let leased = stream::iter(todos).map(async |(by, todo)| {
-            let lease = self.lease_now(by, todo).await.ok().flatten()?;
-            Some(((by, todo), lease))
+            let lease = self.lease_now(by, todo).await.unwrap_or_else(|fault| {
+                tracing::debug!(%todo, %fault, "whose turn it is with a todo is not known now");
+                None
+            });
+            Some(((by, todo), lease?))
         });
         leased.buffer_unordered(AT_ONCE).filter_map(async |leased| leased).collect().await
     }

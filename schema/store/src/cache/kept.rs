@@ -109,7 +109,13 @@ impl Kept {
             tracing::warn!(file = %file.display(), "what was remembered is damaged");
             return None;
         }
-        let snapshot: Snapshot = bson::deserialize_from_slice(snapshot).ok()?;
+        let snapshot: Snapshot = match bson::deserialize_from_slice(snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "what was remembered cannot be read");
+                return None;
+            }
+        };
         let is_as_left = snapshot.left.is_some() && snapshot.left == self.found;
         if !is_as_left {
             tracing::warn!(file = %file.display(), "what was remembered is older than the records");
