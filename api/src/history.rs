@@ -10,7 +10,7 @@ use studyhall_schema::{
     note_version::NoteVersion,
 };
 use studyhall_store::{Page, Versioned};
-use studyhall_sync::{Kept, PutText, Shares};
+use studyhall_sync::{Documents, Kept, PutText, Shares};
 
 use crate::{
     api::Api,
@@ -156,12 +156,12 @@ pub(crate) async fn restore(
         let detail = "this version was written on since you looked: look at it again";
         return Err(Fault::Conflict { code: "version-changed", detail });
     }
-    let version = found;
-    let wanted = PutText {
-        text: version.text.ok_or(Fault::NotFound)?,
-        title: version.title,
-        ..PutText::default()
-    };
+    let text = found.text.ok_or(Fault::NotFound)?;
+    if Documents::is_cut(&text) {
+        let detail = "this version is longer than the history keeps (1 MiB): going back would lose the rest of it";
+        return Err(Fault::Conflict { code: "version-cut", detail });
+    }
+    let wanted = PutText { text, title: found.title, ..PutText::default() };
     let mut is_counted = false;
     for attempt in 0..TRIES {
         let note = notes::look_at(api, caller.user, id).await?;

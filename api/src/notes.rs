@@ -160,32 +160,28 @@ pub(crate) async fn revise(
     }
     let note = look_at(api, user, id).await?;
     expected.check(note.rev)?;
-    let document = DocumentId::Note(id);
-    if let Some(is_shared) = change.is_shared.filter(|shared| *shared != note.is_shared) {
-        if note.owner_id != user {
-            let detail = "only its owner shares a note or takes it back";
-            return Err(Fault::Forbidden { code: "not-the-owner", detail });
-        }
-        let is_rewritten = change.text.as_ref().is_some_and(|text| *text != note.text);
-        // What it is shared with is what it says then, which is not what it said before a text in the same request.
-        let since = note.projected_seq + u64::from(is_rewritten);
-        let share = move |record: &mut DocumentRecord| {
-            record.is_shared = is_shared;
-            if is_shared {
-                record.shared_at_seq = Some(since);
-            }
-        };
-        let changed = AccessChange::DocumentChanged(document);
-        let planned = api.accounts.plan(changed).await?;
-        let revised = api.documents.revise_record(document, share).await;
-        // Even after a failure, whose outcome may not be known: asking again harms nobody.
-        planned.announce(changed, &revised);
-        revised?.ok_or(Fault::NotFound)?;
+    let shares = change.is_shared.filter(|shared| *shared != note.is_shared);
+    if shares.is_some() && note.owner_id != user {
+        let detail = "only its owner shares a note or takes it back";
+        return Err(Fault::Forbidden { code: "not-the-owner", detail });
     }
-    let Some(text) = change.text else { return show(api, caller, id).await };
+    // What the room is shown is what its owner has put with it, and nothing where that is not taken.
+    let (before, after) = (shares == Some(false), shares == Some(true));
+    if before {
+        share(api, id, false).await?;
+    }
+    let Some(text) = change.text else {
+        if after {
+            share(api, id, true).await?;
+        }
+        return show(api, caller, id).await;
+    };
     if expected.is_some() {
         let put = PutText { text: text.clone(), ..PutText::default() };
         put_into(api, caller, &note, put).await?;
+        if after {
+            share(api, id, true).await?;
+        }
         let now = look_at(api, user, id).await?;
         api.shown.put(caller.login, (&now.value).into(), &text, (None, true)).await;
         return Ok(now);
@@ -193,13 +189,34 @@ pub(crate) async fn revise(
     let api = api.clone();
     to_its_end(move |hears| async move {
         let put = async |put| {
-            let base = api.documents.put_text(document, caller, put).await?;
+            let base = api.documents.put_text(DocumentId::Note(id), caller, put).await?;
+            if after {
+                share(&api, id, true).await?;
+            }
             Ok((look_at(&api, user, id).await?, base))
         };
         let new = NewText { text: &text, base: change.base.as_deref() };
         api.shown.put_of(caller, (&note.value).into(), (new, &hears), put).await
     })
     .await
+}
+
+/// Shares a note with its room, from what it says now on, or takes it back.
+async fn share(api: &Api, id: NoteId, is_shared: bool) -> Result<(), Fault> {
+    let since = api.documents.note(id).await?.ok_or(Fault::NotFound)?.projected_seq;
+    let share = move |record: &mut DocumentRecord| {
+        record.is_shared = is_shared;
+        if is_shared {
+            record.shared_at_seq = Some(since);
+        }
+    };
+    let changed = AccessChange::DocumentChanged(DocumentId::Note(id));
+    let planned = api.accounts.plan(changed).await?;
+    let revised = api.documents.revise_record(DocumentId::Note(id), share).await;
+    // Even after a failure, whose outcome may not be known: asking again harms nobody.
+    planned.announce(changed, &revised);
+    revised?.ok_or(Fault::NotFound)?;
+    Ok(())
 }
 
 /// Puts a text, and a title, only into the very revision that was shown.

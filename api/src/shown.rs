@@ -1,6 +1,6 @@
 //! Which texts of a note, or a todo, each sign-in may hold, by whichever node they were shown: what a `PUT`
-//! changes is what differs from one of these, so that what somebody else typed since stays. Forgotten after an
-//! hour, or when much else was shown. What nodes could not remember together takes nobody's words: see
+//! changes is what differs from one of these, so that what somebody else typed since stays. Forgotten after twelve
+//! hours, or when much else was shown. What nodes could not remember together takes nobody's words: see
 //! `docs/decisions/put-merges-what-was-shown.md`.
 
 mod bases;
@@ -39,12 +39,16 @@ use self::{
 pub(crate) use self::{putting::to_its_end, written::Written};
 use crate::secrets::sha256;
 
-const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(1) };
+/// A box may be open over lunch, or from the morning to the evening.
+const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(12) };
+
+/// For so long what was lost is in doubt: who edits what a list shows gets both texts meanwhile.
+const IN_DOUBT: Duration = Duration::from_hours(1);
 
 /// Of one answer so much text is remembered; of the rest it is known which it was.
 const OF_AN_ANSWER: usize = 1 << 20;
 
-/// Of what one person is shown so much is kept anew within the hour: who reads more makes nobody else's texts
+/// Of what one person is shown so much is kept anew within an hour: who reads more makes nobody else's texts
 /// forgotten, only their own.
 const OF_A_PERSON: usize = 8 << 20;
 
@@ -118,11 +122,12 @@ impl Reader {
     }
 }
 
-/// Where a text is.
-fn text_key(note: Thing, text: &Text) -> String {
+/// Where a text is: once for all readers, but for what somebody has put, which they alone let go.
+fn text_key(Reader(login, note): Reader, text: &Text) -> String {
     match text {
         Text::After(seq) => format!("text:{note}:{seq}"),
-        Text::Put(hash) | Text::Says(hash) => format!("text:{note}:{hash}"),
+        Text::Says(hash) => format!("text:{note}:{hash}"),
+        Text::Put(hash) => format!("text:{note}:{login}:{hash}"),
     }
 }
 
@@ -137,7 +142,7 @@ fn read<T: DeserializeOwned>(value: Option<&Bytes>) -> Option<T> {
 
 impl ShownTexts {
     pub(crate) fn new(store: &Store) -> Self {
-        let under_way = Cache::builder().max_capacity(UNDER_WAY).time_to_live(BOUNDS.kept_for);
+        let under_way = Cache::builder().max_capacity(UNDER_WAY).time_to_live(IN_DOUBT);
         Self {
             recent: store.cache().recent("shown", BOUNDS),
             texts: store.cache().recent("texts", BOUNDS),
@@ -149,7 +154,7 @@ impl ShownTexts {
             putting: Cache::builder().max_capacity(UNDER_WAY).time_to_idle(IDLE).build(),
             began: store.clock().now(),
             first: Cache::builder().max_capacity(UNDER_WAY).build(),
-            portions: Cache::builder().max_capacity(PEOPLE).time_to_idle(BOUNDS.kept_for).build(),
+            portions: Cache::builder().max_capacity(PEOPLE).time_to_idle(IN_DOUBT).build(),
         }
     }
 
@@ -194,7 +199,7 @@ impl ShownTexts {
                 note.place(&mut held);
                 values.push(self.kept(Reader(login, note.id), held));
             }
-            let key = text_key(note.id, &text);
+            let key = text_key(Reader(login, note.id), &text);
             if note.text.len() <= room
                 && !self.texts.is_left(&key)
                 && portion.takes(note.text.len(), self.clock.now())
@@ -241,14 +246,27 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let mut held = self.held(reader).await.0;
         let now = note.name();
-        held.put((&hash, put.len()), outcome, base.as_ref(), (now.clone(), note.text.len()));
+        // Mostly it is just this: then it is kept once.
+        let is_as_put = note.text == put;
+        let is = (now.clone(), note.text.len(), is_as_put);
+        held.put((&hash, put.len()), outcome, base.as_ref(), is);
         note.place(&mut held);
         let left = |text: &Text, bytes: &str| {
-            (text_key(note.id, text), Bytes::copy_from_slice(bytes.as_bytes()))
+            (text_key(reader, text), Bytes::copy_from_slice(bytes.as_bytes()))
         };
-        let texts = vec![left(&Text::Put(hash.clone()), put), left(&now, note.text)];
+        let mut texts = vec![left(&Text::Put(hash.clone()), put)];
+        if !is_as_put {
+            texts.push(left(&now, note.text));
+        }
         self.under_way.invalidate(&(reader, hash));
+        self.leave_put(reader, held, texts).await;
+    }
+
+    /// The same of a sign-in that puts; what it holds no more makes room.
+    async fn leave_put(&self, reader: Reader, mut held: Held, texts: Vec<(String, Bytes)>) {
+        let dropped: Vec<_> = held.dropped().iter().map(|text| text_key(reader, text)).collect();
         self.leave(vec![self.kept(reader, held)], texts).await;
+        self.texts.forget(&dropped).await;
     }
 
     /// The sign-in puts a text into this note. What comes back is what it may have been made from, unless its
@@ -264,7 +282,7 @@ impl ShownTexts {
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let (texts, mut bases) = self.again(reader, &held, (text, &hash));
+            let (texts, mut bases) = self.again(reader, &held, (text, &hash), base);
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
             (texts, bases, false)
         } else {
@@ -275,10 +293,10 @@ impl ShownTexts {
         };
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
-        held.puts(&hash, text.len());
-        let key = text_key(note.id, &Text::Put(hash));
+        held.puts(&hash, text.len(), base.map(|base| sha256(base.as_bytes())));
+        let key = text_key(reader, &Text::Put(hash));
         left.push((key, Bytes::copy_from_slice(text.as_bytes())));
-        self.leave(vec![self.kept(reader, held)], left).await;
+        self.leave_put(reader, held, left).await;
         let text = text.to_owned();
         let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
         Putting { put, texts }
@@ -290,8 +308,11 @@ impl ShownTexts {
         reader: Reader,
         held: &Held,
         (text, hash): (&str, &str),
+        of: &str,
     ) -> (Vec<Text>, Vec<Base>) {
-        let Some(outcome) = held.again(hash) else { return Default::default() };
+        let Some(outcome) = held.again(hash, &sha256(of.as_bytes())) else {
+            return Default::default();
+        };
         let only_if = match outcome {
             Outcome::Unknown(noted) => Some(self.made(reader, hash, noted).unwrap_or_default()),
             Outcome::Unheard | Outcome::Answered => None,
@@ -318,7 +339,7 @@ impl ShownTexts {
     ) -> (Vec<(Text, Base)>, bool) {
         let login = reader.0;
         let is_settled = self.settles(login, note, held).await;
-        let texts = if is_settled { Vec::new() } else { self.texts(note, held).await };
+        let texts = if is_settled { Vec::new() } else { self.texts(login, note, held).await };
         let mut bases = Bases::default();
         if !is_settled {
             bases.find(held, texts, (text, hash), |hash, noted| self.made(reader, hash, noted));
@@ -339,11 +360,15 @@ impl ShownTexts {
         let mut has_forgotten_base = !is_settled && !bases.has_certain();
         let is_as_it_is = is_settled
             || (has_forgotten_base
-                && !was_shown
-                && self.is_as_shown(login, note, known, found).await);
+                && if was_shown {
+                    // Its text is gone. Where nobody else wrote since it may have been shown, no words of others are in doubt.
+                    self.is_put_under(login, note, None).await
+                } else {
+                    self.is_as_shown(login, note, known, found).await
+                });
         if is_as_it_is {
             let now = note.name();
-            left.push((text_key(note.id, &now), Bytes::copy_from_slice(note.text.as_bytes())));
+            left.push((text_key(reader, &now), Bytes::copy_from_slice(note.text.as_bytes())));
             held.shows(now.clone(), How::Listed, note.text.len());
             note.place(held);
             let base = Base { text: note.text.to_owned(), ..Base::default() };
@@ -384,8 +409,9 @@ impl ShownTexts {
     }
 
     /// What is kept of the texts, in the order of the entries, maybe on another node.
-    async fn texts(&self, note: Written<'_>, held: &Held) -> Vec<Option<String>> {
-        let keys: Vec<_> = held.entries().map(|one| text_key(note.id, &one.text)).collect();
+    async fn texts(&self, login: LoginId, note: Written<'_>, held: &Held) -> Vec<Option<String>> {
+        let reader = Reader(login, note.id);
+        let keys: Vec<_> = held.entries().map(|one| text_key(reader, &one.kept_as())).collect();
         let (found, now) = (self.texts.find_fixed(&keys).await, note.name());
         let text = |(found, one): (Option<Bytes>, &Entry)| {
             if one.text == now {

@@ -1,10 +1,9 @@
 //! What happens to todos. They live in lists, which are documents: a shared todo in its room's, any
 //! other in its owner's own. Every change is an edit of a list.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Weak,
-};
+mod revising;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use studyhall_schema::{
@@ -15,19 +14,10 @@ use studyhall_schema::{
     todo::{Item, Todo, nobody},
 };
 use studyhall_store::{Page, Records, Versioned};
-use studyhall_sync::{
-    SyncFault,
-    contents::{NewTodo, TodoChange},
-};
+use studyhall_sync::{SyncFault, contents::NewTodo};
 
-use crate::{
-    api::Api,
-    extract::IfMatch,
-    fault::Fault,
-    rooms,
-    shown::{NewText, to_its_end},
-    trash,
-};
+pub(crate) use self::revising::{Revision, revise};
+use crate::{api::Api, extract::IfMatch, fault::Fault, rooms, trash};
 
 /// Rows of one id that are looked at at once: it may be in several lists.
 const LISTS: usize = 100;
@@ -55,19 +45,10 @@ pub(crate) struct Created {
 }
 
 /// Where a todo is to be from now on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) is_shared: Option<bool>,
     pub(crate) room: Option<RoomId>,
-}
-
-/// How a todo is to be from now on, and as what its writer has seen it.
-pub(crate) struct Revision {
-    pub(crate) expected: IfMatch,
-    pub(crate) place: Place,
-    pub(crate) change: TodoChange,
-    /// What the text was made from, when its writer says so.
-    pub(crate) base: Option<String>,
 }
 
 /// What somebody does to a todo where it is.
@@ -302,107 +283,6 @@ async fn check_assignee(
     }
     let detail = "only somebody who can open this list can be given its todos";
     Err(Fault::Conflict { code: "assignee-not-a-member", detail })
-}
-
-/// Changes a todo, and where it is: text is merged into what others write, unless it is put into the very
-/// revision that was shown.
-pub(crate) async fn revise(
-    api: &Api,
-    caller: Caller,
-    id: TodoId,
-    mut revision: Revision,
-) -> Result<Versioned<Todo>, Fault> {
-    if revision.expected.is_some() {
-        let text = revision.change.text.clone();
-        let now = revise_anywhere(api, caller, id, (revision, None)).await?;
-        match text {
-            Some(text) => {
-                api.shown.put(caller.login, (&now.value).into(), &text, (None, true)).await;
-            }
-            None => api.shown.opens(caller, &now.value).await,
-        }
-        return Ok(now);
-    }
-    let Some(text) = revision.change.text.take() else {
-        let now = revise_anywhere(api, caller, id, (revision, None)).await?;
-        api.shown.opens(caller, &now.value).await;
-        return Ok(now);
-    };
-    let (api, base) = (api.clone(), revision.base.take());
-    to_its_end(move |hears| async move {
-        let new = NewText { text: &text, base: base.as_deref() };
-        revise_anywhere(&api, caller, id, (revision, Some((new, &hears)))).await
-    })
-    .await
-}
-
-/// A text that is put, and for whom.
-type Put<'a> = (NewText<'a>, &'a Weak<()>);
-
-/// The same, wherever it is moved meanwhile; its owner decides with whom it is shared.
-async fn revise_anywhere(
-    api: &Api,
-    caller: Caller,
-    id: TodoId,
-    (mut revision, put): (Revision, Option<Put<'_>>),
-) -> Result<Versioned<Todo>, Fault> {
-    let mut tries = 0..FOLLOWED;
-    loop {
-        tries.next();
-        match revise_once(api, caller, id, (&mut revision, put)).await {
-            Err(Fault::NotFound) if !tries.is_empty() => {
-                look_at(api, caller.user, id).await.map(drop)?;
-            }
-            done => return done,
-        }
-    }
-}
-
-/// What is done of a revision is not asked of the next try.
-async fn revise_once(
-    api: &Api,
-    caller: Caller,
-    id: TodoId,
-    (revision, put): (&mut Revision, Option<Put<'_>>),
-) -> Result<Versioned<Todo>, Fault> {
-    let user = caller.user;
-    let Revision { expected, place, change, .. } = revision;
-    let Found { row, others } = find(api, user, id).await?.ok_or(Fault::NotFound)?;
-    writable(api, user, row.list).await?;
-    expected.check(row.rev)?;
-    let room = wanted_room(*place, row.room_id)?;
-    let moves = place.is_shared.is_some() || place.room.is_some();
-    let list = list_of(user, room);
-    if moves && list != row.list && row.owner_id != user {
-        let detail = "only its owner shares a todo or takes it back";
-        return Err(Fault::Forbidden { code: "not-the-owner", detail });
-    }
-    let list = if moves { list } else { row.list };
-    writable(api, user, list).await?;
-    check_assignee(api, user, room, change.assignee.value()).await?;
-    if list != row.list {
-        api.documents.move_todo(&row, expected.is_some(), list, user).await?;
-        (*expected, *place) = (IfMatch::any(), Place::default()); // it was so when it was moved
-    } else if moves && !others.is_empty() {
-        // An earlier move was cut off.
-        api.documents.finish_moves(id, others, list, user).await?;
-    }
-    let seen = expected.is_some().then(|| row.value.clone());
-    let change = change.clone();
-    if let Some(put) = put {
-        let make = async |put| {
-            let (item, base) = api.documents.put_todo(list, caller, (id, change), put).await?;
-            Ok((shown_after(api, user, (list, row.clone()), item).await?, base))
-        };
-        return api.shown.put_of(caller, (&row.value).into(), put, make).await;
-    }
-    let edit = api.documents.edit_todos(list, caller, move |todos| {
-        todos.check(id, seen.as_ref())?;
-        todos.revise(id, &change)?;
-        Ok(todos.item(id))
-    });
-    let item = edit.await?.ok_or(Fault::NotFound)?;
-    shown_after(api, user, (list, row), item).await
 }
 
 /// Does something to a todo, wherever it is moved meanwhile; what it is then, unless it is gone.

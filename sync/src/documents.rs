@@ -154,6 +154,11 @@ impl Documents {
         if is_whole { Ok(()) } else { Err(SyncFault::TooLongToShow) }
     }
 
+    /// Whether a text, as a row had it, is the beginning of a longer one.
+    pub fn is_cut(text: &str) -> bool {
+        text.len() > projection::TEXT_BYTES
+    }
+
     /// How much of its first content a create that came again has written, since it was cut off before. An
     /// id with other content is another create's.
     async fn written(&self, id: DocumentId, begins: &[Vec<u8>]) -> Result<usize, SyncFault> {
@@ -210,8 +215,7 @@ impl Documents {
             let mut compute = || {
                 let text = rewrite.over(&now);
                 Self::shows(&text).map_err(|_| Refusal::TooLongToShow)?;
-                note.diff(client, Wanted { text: &text, title: title.as_deref() })
-                    .map_err(|_| Refusal::Undecodable)
+                Ok(note.diff(client, Wanted { text: &text, title: title.as_deref() })?)
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });

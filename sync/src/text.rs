@@ -33,6 +33,7 @@ use self::{
     edits::{edits, utf16_len},
     rich::Blocks,
 };
+use crate::document::Refusal;
 
 const CONTENT: &str = "content";
 const FRAGMENT: &str = "default";
@@ -54,6 +55,18 @@ pub enum EditError {
     /// The document holds something that cannot be edited as text.
     #[error("the document's content cannot be edited as text")]
     Content,
+    /// There is no room for so many operations, told before they are made.
+    #[error("the document is full")]
+    Full,
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::State | EditError::Content => Self::Undecodable,
+            EditError::Full => Self::DocumentFull,
+        }
+    }
 }
 
 /// An empty document as the server makes them all: offsets in UTF-16 units, as yjs counts.

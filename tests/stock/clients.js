@@ -18,6 +18,14 @@ export const yWebsocketClients = [
 ];
 export const clients = [...hocuspocusClients, ...yWebsocketClients];
 
+/** As in a browser: a socket that is closed while it connects fails, and ends no program when nobody listens. */
+export class Socket extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.on("error", () => {});
+  }
+}
+
 export class Desk {
   constructor(t, document, provider) {
     Object.assign(this, { document, doc: provider.document ?? provider.doc, provider });
@@ -95,7 +103,7 @@ function hocuspocus(Provider) {
       name: document,
       document: new Y.Doc(),
       token: () => person.access,
-      WebSocketPolyfill: WebSocket,
+      WebSocketPolyfill: Socket,
       // A second is the least that a person waits; a test need not.
       minDelay: 50,
       delay: 50,
@@ -109,7 +117,7 @@ function yWebsocket(Provider) {
   return async (t, person, document, options = {}) => {
     const ticket = await person.ticket();
     const provider = new Provider(`${person.hall.sockets}/yjs`, document, new Y.Doc(), {
-      WebSocketPolyfill: WebSocket,
+      WebSocketPolyfill: Socket,
       params: { ticket },
       // Two tabs of one browser would meet here without the server.
       disableBc: true,
@@ -122,7 +130,7 @@ function yWebsocket(Provider) {
 /** A WebSocket class that counts: the client stays as it is, its attempts are seen. */
 export function counting() {
   const attempts = [];
-  class Counting extends WebSocket {
+  class Counting extends Socket {
     constructor(...args) {
       super(...args);
       attempts.push(Date.now());

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import WebSocket, { WebSocketServer } from "ws";
-import { agree, clients, yWebsocketClients } from "./clients.js";
+import { Socket, agree, clients, yWebsocketClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
 
@@ -29,7 +29,7 @@ test("F15: SIGTERM while people type: 1012 for everybody, exit 0, nothing acknow
   const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
   const note = await ada.noteWith([ben]);
   const codes = [];
-  class Listening extends WebSocket {
+  class Listening extends Socket {
     constructor(...args) {
       super(...args);
       // Only of sockets that were open: attempts to come back meanwhile count for nothing.

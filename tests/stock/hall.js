@@ -177,8 +177,8 @@ export class Person {
   }
 
   /** One REST call, whatever comes of it. */
-  ask(method, path, body) {
-    const headers = { "content-type": "application/json", "x-token-delivery": "body" };
+  ask(method, path, body, more = {}) {
+    const headers = { "content-type": "application/json", "x-token-delivery": "body", ...more };
     if (this.access) headers.authorization = `Bearer ${this.access}`;
     const url = `http://127.0.0.1:${this.hall.ports[0]}/api/v1${path}`;
     return fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });

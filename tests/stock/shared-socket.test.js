@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as four from "@hocuspocus/provider";
 import * as three from "hocuspocus-provider-3";
-import WebSocket from "ws";
 import * as Y from "yjs";
-import { Desk, hocuspocusClients } from "./clients.js";
+import { Desk, Socket, hocuspocusClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { until } from "./until.js";
 
@@ -17,7 +16,7 @@ const versions = [
 for (const { name, HocuspocusProvider, HocuspocusProviderWebsocket } of versions) {
   const line = (t, person) => {
     const url = `${person.hall.sockets}/hocuspocus`;
-    const socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket });
+    const socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: Socket });
     t.after(() => socket.destroy());
     return socket;
   };

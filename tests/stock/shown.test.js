@@ -138,3 +138,40 @@ function holds(text, part) {
   let at = 0;
   return [...part].every((letter) => (at = text.indexOf(letter, at) + 1) > 0);
 }
+
+test("however much others put meanwhile: who wrote alone puts what they mean, and nobody's words are taken", async (t) => {
+  const { ada, ben, cleo } = await cast(t, ["ada", "ben", "cleo"]);
+  const room = await ada.roomWith([ben]);
+  const paths = [];
+  for (const [kind, more] of [["notes", {}], ["notes", { engine: "automerge" }], ["todos", {}]]) {
+    const alone = await ada.send("POST", `/${kind}`, { text: "buy milk", ...more });
+    const both = await ada.send("POST", `/${kind}`, { text: "buy milk", room_id: room, is_shared: true });
+    paths.push([`/${kind}/${alone.id}`, `/${kind}/${both.id}`]);
+  }
+  for (const path of paths.flat()) {
+    await ada.send("GET", path);
+    await ada.send("PUT", path, { text: "buy milk today and eggs" });
+  }
+  for (const [, both] of paths) await ben.send("PUT", both, { text: "buy milk today and eggs, and bread", base: "buy milk today and eggs" });
+  // More than is remembered of all together: in notes of their own, whose texts are let go one by one.
+  for (let number = 0; number < 75; number += 1) await cleo.send("POST", "/notes", { text: "" }).then(({ id }) => cleo.send("PUT", `/notes/${id}`, { text: `${number} ${"x".repeat(1_000_000)}` }));
+  for (const [alone, both] of paths) {
+    for (const text of ["buy oat drink today and eggs", "buy oat drink today"]) assert.equal((await ada.send("PUT", alone, { text })).text, text, alone);
+    assert.match((await ada.send("PUT", both, { text: "buy oat drink today and eggs" })).text, /bread/, both);
+  }
+});
+
+test("two who have put the same text, of whom one writes on: the other goes on from what they put", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  for (const kind of ["notes", "todos"]) {
+    const { id } = await ada.send("POST", `/${kind}`, { text: "shopping", room_id: room, is_shared: true });
+    const path = `/${kind}/${id}`;
+    let said = "shopping milk and eggs";
+    for (const person of [ada, ben]) await person.send("GET", path).then(() => person.send("PUT", path, { text: said }));
+    for (let number = 0; number < 12; number += 1) await ada.send("PUT", path, { text: (said += ` a${number}`) });
+    const both = await ben.send("PUT", path, { text: "shopping milk and eggs bread" });
+    assert.equal(both.text.split("milk").length, 2, both.text);
+    for (const word of ["a0", "a11", "bread"]) assert.ok(both.text.includes(word), both.text);
+  }
+});

@@ -10,6 +10,7 @@ use studyhall_schema::{
     ids::{NoteId, UserId},
     note_version::NoteVersion,
 };
+use studyhall_sync::Documents;
 use utoipa::ToSchema;
 
 use super::{
@@ -44,7 +45,10 @@ pub(crate) struct VersionView {
 pub(crate) struct VersionText {
     #[serde(flatten)]
     version: VersionView,
+    /// At most 1 MiB of it.
     text: String,
+    /// Whether it was longer: the note cannot go back to it.
+    is_cut: bool,
 }
 
 /// Which version a note goes back to.
@@ -87,7 +91,8 @@ pub(super) async fn show_version(
 ) -> Result<axum::Json<VersionText>, Fault> {
     let mut version = history::show(&api, caller, id, version).await?;
     let text = version.text.take().unwrap_or_default();
-    Ok(axum::Json(VersionText { version: version.into(), text }))
+    let is_cut = Documents::is_cut(&text);
+    Ok(axum::Json(VersionText { version: version.into(), text, is_cut }))
 }
 
 /// Make a note read as it did in a version. What others write meanwhile stays.

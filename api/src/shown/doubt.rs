@@ -17,14 +17,14 @@ use studyhall_store::{
 use studyhall_sync::text::automerge::is_first_change;
 
 use super::{
-    BOUNDS, Reader, SECOND, ShownTexts, Written,
+    BOUNDS, IN_DOUBT, Reader, SECOND, ShownTexts, Written,
     held::{Held, Text},
     text_key,
     written::At,
 };
 
-/// Versions of the hour that are looked at: one in five minutes, and those that were kept when somebody went back.
-const WITHIN_THE_HOUR: usize = 50;
+/// Versions that are looked at: one in five minutes, and those that were kept when somebody went back.
+const LATELY: usize = 50;
 
 /// Read at once from a log, and in all.
 const READ_BYTES: usize = 64 << 10;
@@ -37,7 +37,7 @@ impl ShownTexts {
         let reader = Reader(login, note.id);
         let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
         let unknown = held.unknown(is_under_way);
-        let keys: Vec<_> = unknown.map(|hash| text_key(note.id, &Text::Put(hash))).collect();
+        let keys: Vec<_> = unknown.map(|hash| text_key(reader, &Text::Put(hash))).collect();
         // A put of which nobody knows what came of it has come to this, if the text is just so.
         let was_put = self.texts.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
@@ -57,7 +57,7 @@ impl ShownTexts {
         settles
     }
 
-    /// Whether all that came into it since, or within the hour, was written under this sign-in over REST, as the log
+    /// Whether all that came into it since, or within what is remembered, was written under this sign-in over REST, as the log
     /// tells; of what a compaction has taken, the note's versions.
     pub(super) async fn is_put_under(
         &self,
@@ -105,13 +105,13 @@ impl ShownTexts {
 
     /// The versions of a note that have come since then, if that is known now.
     async fn versions_since(&self, note: NoteId, since: Timestamp) -> Option<Vec<NoteVersion>> {
-        let page = Page::of("note").equal(note).descending().limit(WITHIN_THE_HOUR);
+        let page = Page::of("note").equal(note).descending().limit(LATELY);
         match self.versions.page(page).await {
             Ok(page) => {
                 let versions = page.items.into_iter().map(|version| version.value);
                 let versions: Vec<_> = versions.filter(|version| version.at >= since).collect();
                 // There may be more.
-                (versions.len() < WITHIN_THE_HOUR).then_some(versions)
+                (versions.len() < LATELY).then_some(versions)
             }
             Err(error) => {
                 tracing::warn!(%note, %error, "who wrote a note is not known now");
@@ -166,9 +166,9 @@ impl ShownTexts {
         let doubt = if is_known { Duration::ZERO } else { SECOND };
         let known_for = now.since(login.made_at()) + doubt;
         // What was made since, or says the same for long, nobody can hold in an older form.
-        found.complete_for < BOUNDS.kept_for.min(known_for)
+        found.complete_for < IN_DOUBT.min(known_for)
             && now.since(note.made) + SECOND > found.complete_for
-            && note.changed.is_none_or(|at| now.since(at) < BOUNDS.kept_for)
+            && note.changed.is_none_or(|at| now.since(at) < IN_DOUBT)
     }
 }
 

@@ -62,6 +62,12 @@ pub(super) struct Entry {
     pub(super) text: Text,
     pub(super) how: How,
     bytes: usize,
+    /// Of a put: the hash of what its writer says that they made it from.
+    #[serde(default)]
+    of: Option<String>,
+    /// Of an answer: whether it is just what was put, and kept as that.
+    #[serde(default)]
+    is_as_put: bool,
     /// Whether something may have been forgotten since.
     #[serde(default)]
     is_old: bool,
@@ -70,14 +76,25 @@ pub(super) struct Entry {
     is_after_loss: bool,
 }
 
+impl Entry {
+    /// As what its text is kept.
+    pub(super) fn kept_as(&self) -> Text {
+        match &self.how {
+            How::Answer(put) if self.is_as_put => Text::Put(put.clone()),
+            _ => self.text.clone(),
+        }
+    }
+}
+
 /// The oldest first, when something was added last, until when something may be missing, and, of a todo, in
-/// which list it was when it was shown, and after which update of it.
+/// which list it was when it was shown, and after which update of it; and what puts said that are here no more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held(
     Vec<Entry>,
     Option<Timestamp>,
     Option<Timestamp>,
     #[serde(default)] Option<(DocumentId, u64)>,
+    #[serde(skip)] Vec<Text>,
 );
 
 impl Held {
@@ -102,9 +119,16 @@ impl Held {
         }
     }
 
-    /// A text is put; what comes of it is not known yet.
-    pub(super) fn puts(&mut self, hash: &str, bytes: usize) {
+    /// A text is put, made from `of` as its writer says; what comes of it is not known yet.
+    pub(super) fn puts(&mut self, hash: &str, bytes: usize, of: Option<String>) {
         self.adds(Text::Put(hash.to_owned()), How::Put(Outcome::Unknown(None)), bytes);
+        self.is_made_of(of);
+    }
+
+    fn is_made_of(&mut self, of: Option<String>) {
+        if let Some(one) = self.0.last_mut() {
+            one.of = of;
+        }
     }
 
     /// The put was made out of `base`, and the note is so now. Who held that base, or the text that came or
@@ -114,9 +138,10 @@ impl Held {
         (hash, bytes): (&str, usize),
         outcome: Outcome,
         base: Option<&Text>,
-        (now, is): (impl Into<Text>, usize),
+        (now, is, is_as_put): (impl Into<Text>, usize, bool),
     ) {
         let put = Text::Put(hash.to_owned());
+        let of = self.entries().find(|one| one.text == put).and_then(|one| one.of.clone());
         let answers = |one: &Entry, hash: &str| matches!(&one.how, How::Answer(to) if to == hash);
         let mut left = vec![hash.to_owned()];
         match base {
@@ -139,7 +164,18 @@ impl Held {
             |one: &&mut Entry| matches!(&one.text, Text::Put(hash) if left.contains(hash));
         self.0.iter_mut().filter(is_left).for_each(|one| one.how = How::Left);
         self.adds(put, How::Put(outcome), bytes);
+        self.is_made_of(of);
         self.adds(now.into(), How::Answer(hash.to_owned()), is);
+        if let Some(answer) = self.0.last_mut() {
+            answer.is_as_put = is_as_put;
+        }
+    }
+
+    /// The texts of puts that were here and are no more: nobody else holds them.
+    pub(super) fn dropped(&mut self) -> Vec<Text> {
+        let mut dropped = std::mem::take(&mut self.4);
+        dropped.retain(|text| self.0.iter().all(|one| one.kept_as() != *text));
+        dropped
     }
 
     /// What is known of how a put was made.
@@ -235,15 +271,16 @@ impl Held {
         self.0.retain(|one| !gone.contains(&one.text));
     }
 
-    /// What came of a put, when the same put again may be a retry of it: its answer was not heard, or the note was
-    /// not opened since.
-    pub(super) fn again(&self, hash: &str) -> Option<Outcome> {
+    /// What came of a put, when the same put, made from the same text, may be a retry of it: it is the newest, and
+    /// its answer was not heard, or the note was not opened since. Who has put something else since is done with it:
+    /// they say the same again because they want it again.
+    pub(super) fn again(&self, hash: &str, of: &str) -> Option<Outcome> {
         let put = Text::Put(hash.to_owned());
-        let outcome = self.entries().find_map(|one| match &one.how {
-            How::Put(outcome) if one.text == put => Some(*outcome),
-            _ => None,
-        })?;
-        (outcome == Outcome::Unheard || !self.is_opened_since(&put)).then_some(outcome)
+        let newest = self.entries().find(|one| matches!(one.text, Text::Put(_)))?;
+        let How::Put(outcome) = newest.how else { return None };
+        let is_same = newest.text == put && newest.of.as_deref() == Some(of);
+        let may_retry = outcome == Outcome::Unheard || !self.is_opened_since(&put);
+        (is_same && may_retry).then_some(outcome)
     }
 
     /// Whether the note was opened since a text was put.
@@ -254,7 +291,15 @@ impl Held {
     fn adds(&mut self, text: Text, how: How, bytes: usize) {
         let is_after_loss =
             how == How::Listed && self.is_only_listed() && self.0.iter().any(|one| one.is_old);
-        self.0.push(Entry { text, how, bytes, is_old: false, is_after_loss });
+        self.0.push(Entry {
+            text,
+            how,
+            bytes,
+            of: None,
+            is_as_put: false,
+            is_old: false,
+            is_after_loss,
+        });
         let (mut listed, mut opened, mut put, mut left, mut all) = (0, 0, 0, 0, 0);
         let mut keep: Vec<bool> = Vec::with_capacity(self.0.len());
         for one in self.0.iter().rev() {
@@ -269,7 +314,9 @@ impl Held {
             keep.push(*many <= most && (all <= BYTES || keep.is_empty()));
         }
         let mut keep = keep.into_iter().rev();
-        self.0.retain(|_| keep.next().unwrap_or_default());
+        for one in self.0.extract_if(.., |_| !keep.next().unwrap_or_default()) {
+            self.4.extend(Some(one.kept_as()).filter(|text| matches!(text, Text::Put(_))));
+        }
     }
 }
 
@@ -317,15 +364,15 @@ mod tests {
     fn who_goes_on_from_what_they_put_has_left_what_they_had() {
         let mut held = Held::default();
         held.shows(1, How::Opened, 10);
-        held.puts("a", 10);
-        held.put(("a", 10), Outcome::Answered, Some(&Text::After(1)), (2, 10));
+        held.puts("a", 10, None);
+        held.put(("a", 10), Outcome::Answered, Some(&Text::After(1)), (2, 10, false));
         assert_eq!(texts(&held), ["1", "a", "2"], "another tab may have it open");
-        held.puts("b", 10);
-        held.put(("b", 10), Outcome::Answered, Some(&Text::Put("a".into())), (4, 10));
+        held.puts("b", 10, None);
+        held.put(("b", 10), Outcome::Answered, Some(&Text::Put("a".into())), (4, 10, false));
         assert_eq!(texts(&held), ["1", "a", "b", "4"], "the words of the first are hers");
         // This time the answer was taken over.
-        held.puts("c", 10);
-        held.put(("c", 10), Outcome::Answered, Some(&Text::After(4)), (5, 10));
+        held.puts("c", 10, None);
+        held.put(("c", 10), Outcome::Answered, Some(&Text::After(4)), (5, 10, false));
         assert_eq!(texts(&held), ["1", "a", "b", "c", "5"]);
         assert!(!held.is_opened_since(&Text::Put("c".into())));
         held.shows(5, How::Listed, 10);
@@ -333,6 +380,27 @@ mod tests {
         held.shows(5, How::Opened, 10);
         assert!(held.is_opened_since(&Text::Put("c".into())));
         assert_eq!(texts(&held), ["1", "a", "b", "c", "5", "5"]);
+    }
+
+    #[test]
+    fn only_the_newest_put_from_the_same_text_is_put_once_more() {
+        let mut held = Held::default();
+        let puts = |held: &mut Held, hash: &str, of: &str, seq: u64| {
+            let outcome = held.again(hash, of);
+            held.puts(hash, 10, Some(of.into()));
+            held.put((hash, 10), Outcome::Answered, None, (seq, 10, false));
+            outcome.is_some()
+        };
+        assert!(!puts(&mut held, "eggs", "milk", 1));
+        assert!(puts(&mut held, "eggs", "milk", 2), "a retry");
+        assert!(!puts(&mut held, "milk", "eggs", 3), "undone");
+        assert!(!puts(&mut held, "eggs", "milk", 4), "done again");
+        assert!(!puts(&mut held, "eggs", "honey", 5), "made from something else");
+        held.shows(5, How::Opened, 10);
+        assert!(!puts(&mut held, "eggs", "honey", 6), "looked at since");
+        held.puts("bread", 10, Some("eggs".into()));
+        held.failed("bread", None);
+        assert_eq!(held.again("bread", "eggs"), Some(Outcome::Unknown(None)));
     }
 
     #[test]
@@ -345,10 +413,10 @@ mod tests {
         held.written_at(at(50));
         held.read_at(at(60), Duration::from_secs(10));
         assert_eq!(held.lacks_until(), None);
-        held.puts("a", 10);
+        held.puts("a", 10, None);
         assert_eq!(held.unknown(|_| false).collect::<Vec<_>>(), ["a"]);
         assert_eq!(held.unknown(|hash| hash == "a").count(), 0);
-        held.put(("a", 10), Outcome::Answered, None, (Text::After(2), 10));
+        held.put(("a", 10), Outcome::Answered, None, (Text::After(2), 10, false));
         held.written_at(at(60));
         assert_eq!((held.unknown(|_| false).count(), held.newest_seq()), (0, Some(2)));
         held.read_at(at(70), Duration::from_secs(9));
@@ -382,12 +450,15 @@ mod tests {
             "a list in the background displaces no opened one"
         );
         for number in 0..20 {
-            held.puts(&format!("put{number}"), 10);
+            held.puts(&format!("put{number}"), 10, None);
             held.shows(100 + number, How::Opened, 10);
         }
         assert_eq!(held.0.len(), LISTED + OPENED + 2 * PUT);
+        let dropped = |number: u64| Text::Put(format!("put{number}"));
+        assert_eq!(held.dropped(), (0..12).map(dropped).collect::<Vec<_>>());
         held.shows(200, How::Opened, BYTES);
         assert_eq!(texts(&held), ["200"]);
+        assert_eq!(held.dropped(), (12..20).map(dropped).collect::<Vec<_>>());
         held.shows(201, How::Listed, BYTES + 1);
         assert_eq!(texts(&held), ["201"], "the newest is known, however long");
     }

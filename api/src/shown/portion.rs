@@ -1,10 +1,16 @@
 //! How much of what one person is shown is kept. Must not know what it is.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use studyhall_schema::Timestamp;
 
-use super::{BOUNDS, OF_A_PERSON};
+use super::OF_A_PERSON;
+
+/// What was kept counts no more after this.
+const AN_HOUR: Duration = Duration::from_hours(1);
 
 /// What a person has had kept within the hour: it is forgotten evenly.
 #[derive(Debug, Default)]
@@ -15,7 +21,7 @@ impl Portion {
     pub(super) fn takes(&self, bytes: usize, now: Timestamp) -> bool {
         let mut portion = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (kept, at) = portion.unwrap_or((0, now));
-        let hour = BOUNDS.kept_for.as_millis();
+        let hour = AN_HOUR.as_millis();
         let forgotten = OF_A_PERSON as u128 * now.since(at).as_millis() / hour;
         let kept = kept.saturating_sub(usize::try_from(forgotten).unwrap_or(usize::MAX));
         let takes = kept + bytes <= OF_A_PERSON;
@@ -26,8 +32,6 @@ impl Portion {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -199,3 +199,24 @@ async fn who_says_what_they_began_with_changes_just_what_they_changed() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_takes_back_what_they_put_and_puts_it_again_has_done_so() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let todo = todo_of_two(&hall, (&ada, &ben), engine).await;
+        let note = json!({ "text": "buy milk", "engine": engine });
+        let note = ada.post(&hall, "/notes", note).await.is(201).text("id");
+        for path in [todo, format!("/notes/{note}")] {
+            let mut base = ada.get(&hall, &path).await.text("text");
+            // Undone, done again; and back to what was said three puts ago.
+            let said = ["b", "b c", "b", "b c", "b", "b d", "b e", "b c", "b"];
+            for text in said.map(|more| format!("buy milk {more}")) {
+                let put = json!({ "text": text, "base": base });
+                let now = ada.put(&hall, &path, put).await.is(200);
+                assert_eq!(now.text("text"), text, "{engine} {path}");
+                base = text;
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use studyhall_schema::{document::Engine as Library, ids::UserId};
+use studyhall_schema::{Timestamp, document::Engine as Library, ids::UserId};
 
 use super::{Actor, Mail, whole::Whole};
 use crate::{
@@ -82,13 +82,26 @@ pub(crate) enum Told {
 }
 
 impl Told {
-    /// The JSON of the message.
-    fn json(&self) -> String {
+    /// Whether people can do something about it, in whatever app.
+    fn is_for_automerge(&self) -> bool {
+        matches!(self, Self::NearlyFull | Self::Refused(_))
+    }
+
+    /// What it is, and why.
+    fn words(&self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Paused(true) => r#"{"type":"saving-paused"}"#.into(),
-            Self::Paused(false) => r#"{"type":"saving-resumed"}"#.into(),
-            Self::NearlyFull => r#"{"type":"document-nearly-full"}"#.into(),
-            Self::Refused(reason) => format!(r#"{{"type":"refused","code":"{}"}}"#, reason.code()),
+            Self::Paused(true) => ("saving-paused", None),
+            Self::Paused(false) => ("saving-resumed", None),
+            Self::NearlyFull => ("document-nearly-full", None),
+            Self::Refused(reason) => ("refused", Some(reason.code())),
+        }
+    }
+
+    /// The same in JSON.
+    fn json(&self) -> String {
+        match self.words() {
+            (kind, None) => format!(r#"{{"type":"{kind}"}}"#),
+            (kind, Some(code)) => format!(r#"{{"type":"{kind}","code":"{code}"}}"#),
         }
     }
 }
@@ -175,23 +188,34 @@ impl Outlet {
         }
     }
 
-    fn refuse(&self, reason: Refusal) {
+    fn refuse(&self, reason: Refusal, now: Timestamp) {
         match &self.wire {
             // What these clients were refused once they do not send again on this socket.
             Wire::Yjs | Wire::Automerge { .. } if reason == Refusal::Overloaded => {
-                self.outbox.close(Close::TryLater);
+                return self.outbox.close(Close::TryLater);
             }
             Wire::Yjs | Wire::Automerge { .. } => {}
             Wire::Hocuspocus { address, .. } => {
                 self.outbox.push(Message::SyncStatus(false).to(Address(address)));
-                self.tell(&Told::Refused(reason));
             }
         }
+        self.tell(&Told::Refused(reason), now);
     }
 
-    fn tell(&self, told: &Told) {
-        if let Wire::Hocuspocus { address, .. } = &self.wire {
-            self.outbox.push(Message::Stateless(&told.json()).to(Address(address)));
+    fn tell(&self, told: &Told, now: Timestamp) {
+        match &self.wire {
+            Wire::Hocuspocus { address, .. } => {
+                self.outbox.push(Message::Stateless(&told.json()).to(Address(address)));
+            }
+            // The protocol has no word for it: the server says it as a peer does, to this client alone.
+            Wire::Automerge { document, server, client } if told.is_for_automerge() => {
+                let (kind, code) = told.words();
+                let data = repo::told(kind, code);
+                let count = u64::try_from(now.as_millis()).unwrap_or_default();
+                let said = Ephemeral { sender: server, document, session: server, count, data };
+                self.outbox.push(repo::ephemeral(&said, client));
+            }
+            Wire::Yjs | Wire::Automerge { .. } => {}
         }
     }
 
@@ -246,7 +270,8 @@ impl<E: Engine> Actor<E> {
                 self.with(peer, |outlet| outlet.ack(echo));
             }
             Effect::Refuse { peer, reason } => {
-                self.with(peer, |outlet| outlet.refuse(reason));
+                let now = self.now;
+                self.with(peer, |outlet| outlet.refuse(reason, now));
             }
             Effect::Step1 { peer, vector } => {
                 self.send(peer, Payload::Sync(SyncMessage::Step1(vector)), Lost::Step1);
@@ -357,7 +382,7 @@ impl<E: Engine> Actor<E> {
 
     fn tell_all(&self, told: &Told) {
         for outlet in self.outlets.values() {
-            outlet.tell(told);
+            outlet.tell(told, self.now);
         }
     }
 }

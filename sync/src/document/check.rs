@@ -2,6 +2,8 @@
 //! needs must be there, and nobody writes under somebody else's client id. What an update says is the
 //! engine's to judge; what becomes of it is decided here.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use studyhall_schema::{access::Permission, ids::UserId};
 use studyhall_store::log::LONGEST_UPDATE;
@@ -12,6 +14,13 @@ use super::{
     engine::{Applied, Engine},
     peer::Aside,
 };
+
+/// A full document of 16 MiB is measured again in some 40 ms: no oftener than this, however often somebody deletes.
+const MEASURED_EVERY: Duration = Duration::from_secs(1);
+
+/// All of a document's limits, and what deletions may take above them: of 16 MiB another one.
+const ALL: (usize, usize) = (1, 1);
+pub(super) const FOR_DELETIONS: (usize, usize) = (17, 16);
 
 /// What the check says of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +108,8 @@ impl<E: Engine> Document<E> {
                 }
                 let mut message = message;
                 E::leave_news(self, &mut message, &mut decoded);
-                let (bytes, memory) = (message.update.len(), E::memory(&message.scan));
-                if let Some(reason) = self.no_room(bytes, memory, effects) {
+                let bytes = message.update.len();
+                if let Some(reason) = self.no_room(bytes, (&message.scan, &decoded), effects) {
                     return self.turn_away(peer, bytes, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, user, &message) {
@@ -120,13 +129,35 @@ impl<E: Engine> Document<E> {
         reason: Refusal,
         effects: &mut Vec<Effect>,
     ) {
-        if reason == Refusal::Overloaded
-            && let Some(known) = self.peers.get_mut(&peer)
-        {
-            known.owed += bytes.max(1);
-            self.owes = true;
+        if let Some(known) = self.peers.get_mut(&peer) {
+            if reason == Refusal::Overloaded {
+                known.owed += bytes.max(1);
+                self.owes = true;
+            } else {
+                known.unfit += bytes.max(1);
+                self.has_unfit = true;
+            }
         }
         effects.push(Effect::Refuse { peer, reason });
+    }
+
+    /// Measures a full document again when something was deleted, now and then: whoever did not fit is asked again
+    /// when it has become smaller. Whether it has.
+    pub(super) fn make_room(&mut self) -> bool {
+        if !self.state.may_be_smaller() || self.now.since(self.measured_at) < MEASURED_EVERY {
+            return false;
+        }
+        self.measured_at = self.now;
+        if !self.state.measure_after_deletions() {
+            return false;
+        }
+        if std::mem::take(&mut self.has_unfit) {
+            for known in self.peers.values_mut() {
+                known.owed += std::mem::take(&mut known.unfit);
+            }
+            self.owes = true;
+        }
+        true
     }
 
     /// Asks for what was refused for want of room, as far as there is room for it now: a client sends all
@@ -259,11 +290,12 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// Why there is no room for so many bytes, and so many in memory, if so.
+    /// Why there is no room for an update of so many bytes, if so. Where there is none, there is a little for what
+    /// makes some: each deletion takes a few bytes itself.
     pub(super) fn no_room(
         &mut self,
         bytes: usize,
-        memory: u64,
+        (scan, decoded): (&E::Scan, &E::Decoded),
         effects: &mut Vec<Effect>,
     ) -> Option<Refusal> {
         let too_much = self.waiting_bytes + bytes > self.limits.waiting_bytes;
@@ -273,16 +305,15 @@ impl<E: Engine> Document<E> {
         if bytes > LONGEST_UPDATE {
             return Some(Refusal::DocumentFull);
         }
-        let memory = self.waiting_memory + memory;
-        let most = self.limits.hard_memory.saturating_sub(memory);
-        let mut size = self.size_with(bytes);
-        if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
-            self.state.measure_after_deletions();
-            size = self.size_with(bytes);
-            if size > self.limits.hard_bytes || self.state.memory_above(most) > most {
-                return Some(Refusal::DocumentFull);
-            }
+        let (bytes, memory) = (self.waiting_bytes + bytes, self.waiting_memory + E::memory(scan));
+        if self.is_above(ALL, bytes, memory)
+            && (!self.make_room() || self.is_above(ALL, bytes, memory))
+            && (!E::takes_away(&mut self.state, scan, decoded)
+                || self.is_above(FOR_DELETIONS, bytes, memory))
+        {
+            return Some(Refusal::DocumentFull);
         }
+        let size = self.state.bytes_above(self.limits.soft_bytes) + bytes;
         let near = size > self.limits.soft_bytes;
         if near && !self.told_nearly_full {
             effects.push(Effect::NearlyFull);
@@ -291,9 +322,13 @@ impl<E: Engine> Document<E> {
         None
     }
 
-    /// How many bytes there are with so many more.
-    fn size_with(&mut self, bytes: usize) -> usize {
-        self.state.bytes_above(self.limits.soft_bytes) + self.waiting_bytes + bytes
+    /// Whether the document with so many bytes more, and so many in memory, is larger than so much of its limits.
+    fn is_above(&mut self, of: (usize, usize), bytes: usize, memory: u64) -> bool {
+        let limits = self.limits;
+        let hard_memory = limits.hard_memory / of.1 as u64 * of.0 as u64;
+        let most = hard_memory.saturating_sub(memory);
+        let size = self.state.bytes_above(limits.soft_bytes) + bytes;
+        size > limits.hard_bytes / of.1 * of.0 || self.state.memory_above(most) > most
     }
 
     pub(super) fn accept(

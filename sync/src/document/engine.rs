@@ -101,8 +101,15 @@ pub trait Applied: Default + Send + 'static {
     /// Bytes of updates that were applied since the whole was last encoded.
     fn added(&self) -> usize;
 
-    /// Is measured again, before something is refused for want of room, when deletions may have made some.
-    fn measure_after_deletions(&mut self) {}
+    /// Whether something was deleted since it was last measured for that.
+    fn may_be_smaller(&self) -> bool {
+        false
+    }
+
+    /// Is measured again, since deletions may have made room. Whether they have.
+    fn measure_after_deletions(&mut self) -> bool {
+        false
+    }
 
     /// All that is applied has been shown to those who are in sync, or they are known to lag.
     fn shown(&mut self) {}
@@ -169,6 +176,9 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Whether an update says nothing.
     fn is_empty(scan: &Self::Scan) -> bool;
+
+    /// Whether an update deletes at least as much as it brings: above the limit there is some room for those.
+    fn takes_away(state: &mut Self::State, scan: &Self::Scan, decoded: &Self::Decoded) -> bool;
 
     /// About how many bytes an update takes in memory.
     fn memory(scan: &Self::Scan) -> u64;

@@ -10,6 +10,8 @@ pub enum Inbound {
     Step1(Bytes),
     /// Content of a Yjs client's. `step2` when it answers our Step1.
     Update { update: Bytes, scan: Scan, step2: bool },
+    /// Content of a Yjs client's that has what no document here takes.
+    Unsupported,
     /// A Yjs client's awareness.
     Awareness(Bytes),
     /// A Yjs client asks for everybody's awareness.
@@ -28,7 +30,7 @@ impl Inbound {
                 Self::Step1(bytes) | Self::Awareness(bytes) | Self::Ephemeral(bytes) => bytes.len(),
                 Self::Update { update, .. } => update.len(),
                 Self::Sync(message) => message.size,
-                Self::QueryAwareness => 0,
+                Self::QueryAwareness | Self::Unsupported => 0,
             }
     }
 }

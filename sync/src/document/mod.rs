@@ -55,6 +55,8 @@ pub enum Input<E: Engine = Yjs> {
     Step1 { peer: PeerId, vector: Bytes },
     /// A client sends content, checked by the guard. `step2` when it answers our Step1.
     Update { peer: PeerId, update: Bytes, scan: E::Scan, step2: bool },
+    /// A client sends content that has what no document here takes.
+    Unsupported { peer: PeerId },
     /// A client's awareness.
     Awareness { peer: PeerId, update: Bytes },
     /// A client asks for everybody's awareness.
@@ -180,6 +182,9 @@ pub enum Effect {
     Audit { user: UserId, client: u64 },
 }
 
+/// The memory that a document may take.
+const HARD_MEMORY: u64 = 128 << 20;
+
 /// Sizes that a document keeps to.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -209,7 +214,7 @@ impl Default for Limits {
         Self {
             soft_bytes: 8 << 20,
             hard_bytes: 16 << 20,
-            hard_memory: 128 << 20,
+            hard_memory: HARD_MEMORY,
             waiting_bytes: 4 << 20,
             aside_bytes: 1 << 20,
             aside_updates: 256,
@@ -249,6 +254,9 @@ pub struct Document<E: Engine = Yjs> {
     overloaded: bool,
     /// Somebody is to be asked for what was refused.
     owes: bool,
+    /// Somebody was refused what the document has no room for, and when it was last measured whether it has.
+    has_unfit: bool,
+    measured_at: Timestamp,
     /// Something is kept aside until its author may have it looked at.
     has_put_off: bool,
     /// Room for what is kept aside, in KiB.
@@ -282,6 +290,8 @@ impl<E: Engine> Document<E> {
             now: Timestamp::default(),
             overloaded: false,
             owes: false,
+            has_unfit: false,
+            measured_at: Timestamp::default(),
             has_put_off: false,
             asides: Arc::new(Shares::new(limits.aside_bytes, limits.aside_bytes)),
             random: SmallRng::seed_from_u64(seed),
@@ -298,6 +308,9 @@ impl<E: Engine> Document<E> {
             }
             Input::Leave { peer } => self.leave(now, peer, effects),
             Input::Permission { peer, permission } => self.permit(peer, permission, effects),
+            Input::Unsupported { peer } => {
+                effects.push(Effect::Refuse { peer, reason: Refusal::Undecodable });
+            }
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
             Input::Missed { entries, all } => {
@@ -312,6 +325,9 @@ impl<E: Engine> Document<E> {
             Input::Lagging { peer, lost } => E::lagging(self, peer, lost),
             Input::Drained { peer } => E::drained(self, peer, effects),
             Input::Tick => {
+                if self.has_unfit {
+                    self.make_room();
+                }
                 self.ask_for_refused(effects);
                 self.take_up(effects);
                 E::tick(self, now, effects);
@@ -392,7 +408,8 @@ impl<E: Engine> Document<E> {
     /// Whether a tick is needed soon, and whether one is needed at all.
     pub fn wants_tick(&self) -> (bool, bool) {
         let (soon, at_all) = self.engine.wants_tick(&self.state);
-        (soon || self.has_put_off, at_all || self.owes)
+        let may_fit = self.has_unfit && self.state.may_be_smaller();
+        (soon || self.has_put_off, at_all || self.owes || may_fit)
     }
 
     /// Nobody is at it: less of it is kept in memory until somebody is.

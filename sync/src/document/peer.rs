@@ -17,6 +17,8 @@ pub(super) struct Peer<E: Engine> {
     pub(super) aside_bytes: usize,
     /// Bytes that were refused for want of room, and are to be asked for.
     pub(super) owed: usize,
+    /// Bytes that were refused since the document is full, and are to be asked for when it is smaller.
+    pub(super) unfit: usize,
 }
 
 /// An update that is looked at, or kept aside until it can be judged.
@@ -36,7 +38,7 @@ pub struct Aside<E: Engine> {
 impl<E: Engine> Peer<E> {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
         let link = E::Link::default();
-        Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, owed: 0 }
+        Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, owed: 0, unfit: 0 }
     }
 }
 

@@ -27,7 +27,7 @@ type Going = ((DocumentId, UserId), Late);
 impl Documents {
     /// Carries over what was changed of todos after they were moved from a list, on behalf of who moved them,
     /// while they may write where those are. Whether some have to be looked at again, since it is another
-    /// node's turn with them, or they are about to be moved.
+    /// node's turn with them, they are about to be moved, or the store was away.
     pub(crate) async fn carry_over(&self, list: DocumentId, late: Vec<Late>) -> bool {
         let mut may = HashMap::new();
         let mut goes = Vec::new();
@@ -35,18 +35,19 @@ impl Documents {
             // Who may not takes nothing from the others, nor does what nothing goes after any more.
             if goes.len() < AT_ONCE
                 && self.may_write(&mut may, late.to, late.moved_by).await
-                && self.is_in_time(list, late.id).await
+                && self.is_in_time(list, late.id).await.unwrap_or(true)
             {
                 goes.push((late.moved_by, late.id));
             }
         }
         let (all, leased) = (goes.len(), self.lease_all(goes).await);
         let (todos, leases): (Vec<_>, Vec<_>) = leased.into_iter().unzip();
-        let is_again = todos.len() < all;
+        let mut is_again = todos.len() < all;
         if let Some((by, _)) = todos.first() {
             let ids = todos.iter().map(|(_, id)| *id).collect();
             if let Err(fault) = self.carry_leased(list, ids, *by).await {
                 tracing::debug!(document = %list, %fault, "todos are carried over later");
+                is_again = true;
             }
         }
         self.give_back(leases).await;
@@ -54,7 +55,7 @@ impl Documents {
     }
 
     /// The same of todos whose turn it is: as they are now, since it may have been another's turn before. Whether
-    /// there was something.
+    /// there was something. Where it fails, some of it may be carried over.
     pub(super) async fn carry_leased(
         &self,
         list: DocumentId,
@@ -66,38 +67,38 @@ impl Documents {
         let (late, seq) = self.change_list_at(list, by, look).await?;
         let (mut may, mut going) = (HashMap::new(), Vec::new());
         for late in late {
-            if self.is_in_time(list, late.id).await {
+            if self.is_in_time(list, late.id).await? {
                 going.push(((late.to, late.moved_by), late));
             }
         }
-        let (mut hops, is_late) = (0, !going.is_empty());
+        let (mut hops, is_late, mut failed) = (0, !going.is_empty(), None);
         while !going.is_empty() {
             hops += 1;
-            let (mut over, on) = self.carry(&mut may, (list, seq), going).await;
+            let (mut over, on) = self.carry(&mut may, (list, seq), going, &mut failed).await;
             going = on;
             if hops == HOPS {
                 over.extend(going.drain(..).map(|(_, late)| late)); // in a circle, no list has it
             }
-            self.tick_off(list, over).await;
+            let ticked_off = self.tick_off(list, over).await;
+            failed = failed.or(ticked_off.err());
         }
-        Ok(is_late)
+        failed.map_or(Ok(is_late), Err)
     }
 
     /// Whether a todo left a list so short ago that somebody may not have heard of it. When nobody has seen
     /// it leave, as one that was made a moment before, that counts from the first look.
-    async fn is_in_time(&self, list: DocumentId, id: TodoId) -> bool {
+    async fn is_in_time(&self, list: DocumentId, id: TodoId) -> Result<bool, SyncFault> {
         let (moved, now) = (self.node.store.records::<MovedAway>(), self.node.clock.now());
-        match moved.get(&Todo::key(list, id)).await {
-            Ok(Some(moved)) => !moved.is_over(now),
-            Ok(None) => {
-                let noted = moved.insert(MovedAway::new(list, id, now)).await;
-                matches!(noted, Ok(_) | Err(StoreError::Duplicate { .. }))
-            }
-            Err(_) => false, // nothing can be carried over now
+        if let Some(moved) = moved.get(&Todo::key(list, id)).await? {
+            return Ok(!moved.is_over(now));
+        }
+        match moved.insert(MovedAway::new(list, id, now)).await {
+            Ok(_) | Err(StoreError::Duplicate { .. }) => Ok(true),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn tick_off(&self, list: DocumentId, over: Vec<Late>) {
+    async fn tick_off(&self, list: DocumentId, over: Vec<Late>) -> Result<(), SyncFault> {
         for (by, late) in groups(over.into_iter().map(|late| (late.moved_by, late))) {
             let tick_off = self.edit_todos(list, by, move |list| {
                 for late in &late {
@@ -105,10 +106,9 @@ impl Documents {
                 }
                 Ok(())
             });
-            if let Err(fault) = tick_off.await {
-                tracing::debug!(document = %list, %fault, "todos are carried over once more");
-            }
+            tick_off.await?;
         }
+        Ok(())
     }
 
     /// Carries changes one list further: which have come to their ends, and which go on from there, on
@@ -118,6 +118,7 @@ impl Documents {
         may: &mut HashMap<(DocumentId, UserId), bool>,
         since: (DocumentId, u64),
         going: Vec<Going>,
+        failed: &mut Option<SyncFault>,
     ) -> (Vec<Late>, Vec<Going>) {
         let (mut over, mut on) = (Vec::new(), Vec::new());
         for ((list, by), late) in groups(going) {
@@ -141,9 +142,7 @@ impl Documents {
                     }
                 }
                 Err(SyncFault::NotFound) => over.extend(late),
-                Err(fault) => {
-                    tracing::debug!(document = %list, %fault, "todos are carried over later");
-                }
+                Err(fault) => *failed = Some(fault),
             }
         }
         (over, on)

@@ -59,7 +59,7 @@ impl Documents {
     ) -> Result<(), SyncFault> {
         let finished = self.in_turn((by, id), WAITS, move |documents| async move {
             for other in others {
-                documents.mark_moved(id, other, list, by, None).await?;
+                documents.mark_moved(id, (other, list), by, None).await?;
             }
             Ok(())
         });
@@ -102,26 +102,21 @@ impl Documents {
         let received = self.change_list(to, by, receive).await?;
         self.project(to).await?;
         match self.mark_left(id, from, to, by, came.clone()).await? {
-            Whereabouts::At(at) if at == to => {
-                // What was done here since goes with it, before it is shown there only.
-                match self.carry_leased(from, vec![id], by).await {
-                    Ok(true) => self.project(to).await?,
-                    Ok(false) => {}
-                    Err(fault) => {
-                        tracing::debug!(document = %from, %fault, "a todo is carried over later");
-                    }
-                }
-                self.project(from).await
-            }
+            Whereabouts::At(at) if at == to => self.has_left(id, (from, to), by).await,
             Whereabouts::At(at) => match self.look_for(id, at, by).await? {
                 Some(at) if at == to => Ok(()),
                 Some(at) => {
-                    self.mark_moved(id, to, at, by, Some(came.was)).await?;
+                    self.mark_moved(id, (to, at), by, Some((came.was, came.moves))).await?;
                     Err(SyncFault::Moved)
                 }
                 None => self.give_up(id, &came, (to, received), by).await,
             },
-            _ => self.give_up(id, &came, (to, received), by).await,
+            // While this was held up, others have moved it on and back.
+            Whereabouts::Here(_) => {
+                self.mark_moved(id, (to, from), by, Some((came.was, came.moves))).await?;
+                Err(SyncFault::Moved)
+            }
+            Whereabouts::Unknown => self.give_up(id, &came, (to, received), by).await,
         }
     }
 
@@ -148,30 +143,53 @@ impl Documents {
                 }
             }
             Received::Back => {
-                self.mark_moved(id, to, came.from, by, Some(came.was.clone())).await?;
+                let was = Some((came.was.clone(), came.moves));
+                self.mark_moved(id, (to, came.from), by, was).await?;
             }
             Received::Known => {}
         }
         Err(SyncFault::NotFound)
     }
 
-    /// Says in one list that a todo is in another; as it is here, where nobody knows how it was taken there.
-    /// Where it is by that list then: another may have said so before, or deleted it.
+    /// Says in one list that a todo is in another: what it was when it was taken there, and how often it had been
+    /// moved by then; as it is here, where nobody knows. Where it is by that list then: another may have said so
+    /// before, or deleted it.
     pub(super) async fn mark_moved(
         &self,
         id: TodoId,
-        from: DocumentId,
-        to: DocumentId,
+        (from, to): (DocumentId, DocumentId),
         by: UserId,
-        was: Option<Value>,
+        was: Option<(Value, u64)>,
     ) -> Result<Whereabouts, SyncFault> {
         let mark: ListChange<_> = Box::new(move |list| {
-            let was = was.clone().unwrap_or_else(|| list.taken_along(id));
-            Ok(list.moved(id, to, &was))
+            let (was, moves) = was.clone().unwrap_or_else(|| (list.taken_along(id), u64::MAX));
+            Ok(list.moved_unless_back(id, to, (&was, moves)))
         });
         let is = self.change_list(from, by, mark).await?;
-        self.project(from).await?;
+        if is == Whereabouts::At(to) {
+            self.has_left(id, (from, to), by).await?;
+        } else {
+            self.project(from).await?;
+        }
         Ok(is)
+    }
+
+    /// What was done in the list that a todo has left, before that said so, goes with it before it is shown only where
+    /// it is now.
+    async fn has_left(
+        &self,
+        id: TodoId,
+        (from, to): (DocumentId, DocumentId),
+        by: UserId,
+    ) -> Result<(), SyncFault> {
+        match self.carry_leased(from, vec![id], by).await {
+            Ok(true) => self.project(to).await?,
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::debug!(document = %from, %fault, "a todo is carried over later");
+            }
+        }
+        self.project(from).await
     }
 
     /// The same of one that has just been taken to the other list.
@@ -185,7 +203,7 @@ impl Documents {
     ) -> Result<Whereabouts, SyncFault> {
         let mark: ListChange<_> = Box::new(move |list| {
             let was = list.taken_to(id, to, &came);
-            Ok(list.moved(id, to, &was))
+            Ok(list.moved_unless_back(id, to, (&was, came.moves.saturating_sub(1))))
         });
         self.change_list(from, by, mark).await
     }
@@ -226,8 +244,8 @@ impl Documents {
             let left = match is_older {
                 Some(false) => continue,
                 Some(true) => {
-                    let was = Some(came.was.clone());
-                    self.mark_moved(id, came.from, *list, owner, was).await?
+                    let was = Some((came.was.clone(), came.moves.saturating_sub(1)));
+                    self.mark_moved(id, (came.from, *list), owner, was).await?
                 }
                 None => self.whereabouts(id, came.from, owner).await?,
             };
@@ -237,7 +255,8 @@ impl Documents {
                 && at != *list
                 && here.contains_key(&at)
             {
-                self.mark_moved(id, *list, at, owner, Some(came.was.clone())).await?;
+                let was = Some((came.was.clone(), came.moves));
+                self.mark_moved(id, (*list, at), owner, was).await?;
             }
         }
         Ok(())

@@ -55,7 +55,7 @@ const FREE_CLAIMS: u64 = 1 << 18;
 /// An operation takes as long to be looked at as so many bytes.
 const OP_WORK: usize = 16;
 /// What an operation takes in a document in memory, about, and a change beside its bytes.
-const OP_MEMORY: u64 = 48;
+pub(crate) const OP_MEMORY: u64 = 48;
 const CHANGE_MEMORY: u64 = 400;
 
 /// One change: its header, and its operations where they can be read.

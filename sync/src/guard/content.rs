@@ -4,7 +4,8 @@
 //! text too many, and no stable yjs writes them), XML hooks (yjs reads a name, yrs does not), and
 //! weak links, moves and types that yjs does not know: they would stop every stock client. So are
 //! sub-documents: yrs 0.28.1 lets an item that holds one hold its own document as well, and no
-//! document with one in it ever leaves memory again. Nothing in Studyhall is made of them.
+//! document with one in it ever leaves memory again. Nothing in Studyhall is made of them. Hooks and
+//! sub-documents, which an app can make with the stock library, are refused with a word, the rest is no update.
 
 use super::{MAX_DEPTH, json};
 use crate::wire::lib0::{Malformed, Reader};
@@ -16,8 +17,10 @@ pub(super) const EMBED: u8 = 5;
 pub(super) const FORMAT: u8 = 6;
 const TYPE: u8 = 7;
 pub(super) const ANY: u8 = 8;
+const DOC: u8 = 9;
 
 const XML_ELEMENT: u8 = 3;
+const XML_HOOK: u8 = 5;
 
 /// Bytes in memory of a value, of an entry of a map, of a shared type; each a little more than
 /// what yrs 0.28.1 was seen to take (`sync/fuzz` compares).
@@ -72,6 +75,7 @@ impl Content {
                 }
                 (u32::try_from(count).map_err(|_| Malformed::Size)?, size)
             }
+            DOC => return Err(Malformed::Unsupported),
             _ => return Err(Malformed::Kind),
         };
         Ok(Self { length, is_type: false, size })
@@ -96,6 +100,7 @@ fn read_type(reader: &mut Reader<'_>) -> Result<Content, Malformed> {
         // Array, Map, Text, XmlFragment, XmlText.
         0 | 1 | 2 | 4 | 6 => 0,
         XML_ELEMENT => size_of(reader.string()?.as_bytes()),
+        XML_HOOK => return Err(Malformed::Unsupported),
         _ => return Err(Malformed::Kind),
     };
     Ok(Content { length: 1, is_type: true, size: TYPE_SIZE + name })

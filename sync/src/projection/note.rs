@@ -28,14 +28,15 @@ pub(crate) struct Content {
 pub(super) fn read(format: Format, view: View<'_>) -> Content {
     let mut note = NoteText::of(view, format);
     let mut text = note.text();
-    truncate(&mut text, TEXT_BYTES);
+    truncate(&mut text);
     let title = note.title().unwrap_or_default();
     Content { text, title }
 }
 
-fn truncate(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
+/// What is cut stays longer than what need not be: so it is known for what it is.
+fn truncate(text: &mut String) {
+    if text.len() > TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES + char::MAX.len_utf8()));
     }
 }
 

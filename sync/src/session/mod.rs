@@ -46,7 +46,7 @@ use crate::{
     outbox::{CONTENT_BYTES, Close, Outbox, Outgoing},
     people::Taken,
     socket::{Connection, Gate, Socket},
-    wire::yjs::SyncMessage,
+    wire::{lib0::Malformed, yjs::SyncMessage},
 };
 pub(crate) use register::{Register, Registered, patrol, watch};
 pub(crate) use senders::Senders;
@@ -342,16 +342,22 @@ fn inbound(message: SyncMessage) -> Option<Inbound> {
             guard::state_vector_v1(&vector).ok()?;
             Inbound::Step1(vector)
         }
-        SyncMessage::Step2(update) => Inbound::Update { scan: scan(&update)?, update, step2: true },
-        SyncMessage::Update(update) => {
-            Inbound::Update { scan: scan(&update)?, update, step2: false }
-        }
+        SyncMessage::Step2(update) => content(update, true)?,
+        SyncMessage::Update(update) => content(update, false)?,
     })
 }
 
+fn content(update: Bytes, step2: bool) -> Option<Inbound> {
+    match scan(&update) {
+        Ok(scan) => Some(Inbound::Update { update, scan, step2 }),
+        Err(Malformed::Unsupported) => Some(Inbound::Unsupported),
+        Err(_) => None,
+    }
+}
+
 /// What the guard says of an update, found aside when it is long.
-fn scan(update: &Bytes) -> Option<guard::Scan> {
-    let walk = || guard::update_v1(update).ok();
+fn scan(update: &Bytes) -> Result<guard::Scan, Malformed> {
+    let walk = || guard::update_v1(update);
     if update.len() > heavy::LONG { heavy::aside(walk) } else { walk() }
 }
 

@@ -119,6 +119,11 @@ pub fn read_title(doc: &AutoCommit) -> Option<String> {
     Some(title.chars().take(MAX_TITLE).collect())
 }
 
+/// So many letters at least are written or deleted to make the note read as wanted; each is an operation.
+pub(super) fn least_operations(doc: &AutoCommit, wanted: Wanted<'_>) -> u64 {
+    utf16_len(&read_text(doc)).abs_diff(utf16_len(wanted.text)).into()
+}
+
 /// The change by which the note comes to read as it is wanted, made under `client`; `None` when it reads
 /// so already.
 pub fn diff_change(

@@ -262,7 +262,8 @@ impl Merge<'_> {
         // Space that the other has put here too, and signs that both have put to a word.
         added.retain(|one| {
             let is_mine_too = |(by, text): &(By, String)| {
-                (*by, one.by) == (By::Them, By::Me) && *text == one.text
+                (*by, one.by) == (By::Them, By::Me)
+                    && (*text == one.text || one.is_among_lines(text))
             };
             let is_in = |(by, text): &(By, String)| {
                 let is_line = text.ends_with('\n') && !one.text.contains('\n');
@@ -315,6 +316,19 @@ struct Said {
     ends_line: bool,
     /// Whether its writer has put it in place of the line that follows.
     replaces_line: bool,
+}
+
+impl Said {
+    /// Whether it is lines, and these are the first or the last of some that the other has added: who never had the
+    /// answer says them once more, and somebody has added others beside them since.
+    fn is_among_lines(&self, lines: &str) -> bool {
+        let text = &self.text;
+        let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
+        let is_first = lines.strip_prefix(text).is_some_and(|rest| ends || rest.starts_with('\n'));
+        let is_last = lines.strip_suffix(text).is_some_and(|rest| begins || rest.ends_with('\n'));
+        let are_lines = (begins || self.begins_line) && (ends || self.ends_line);
+        are_lines && (is_first || is_last) && !text.trim().is_empty()
+    }
 }
 
 /// Of what is added at one place: what belongs to the word before it comes first, what belongs to the one

@@ -69,7 +69,14 @@ impl<'a> NoteText<'a> {
     ) -> Result<Option<Vec<u8>>, EditError> {
         match &mut self.view {
             View::Yjs(state) => diff_update(&state.full(), client, self.format, wanted),
-            View::Automerge(state) => automerge::diff_change(state.doc(), client, wanted.into()),
+            View::Automerge(state) => {
+                let (wanted, room) = (wanted.into(), state.room());
+                // Of a full note they would take seconds to make, to be refused.
+                if automerge::least_operations(state.doc(), wanted) > room {
+                    return Err(EditError::Full);
+                }
+                automerge::diff_change(state.doc(), client, wanted)
+            }
         }
     }
 }

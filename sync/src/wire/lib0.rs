@@ -36,6 +36,9 @@ pub enum Malformed {
     /// A kind that no current client writes, or that clients and server read differently.
     #[error("an unknown or unsupported kind")]
     Kind,
+    /// A kind that stock clients can write and that no document here has.
+    #[error("a kind that is not taken")]
+    Unsupported,
     /// Parts that should be in order, or apart from each other, are not.
     #[error("parts are out of order")]
     Order,

@@ -249,6 +249,22 @@ pub fn ephemeral(said: &Ephemeral<'_>, target: &str) -> Bytes {
     })
 }
 
+/// What the server says of a document, as the content of what is said: its type, and why.
+pub fn told(kind: &str, code: Option<&str>) -> Bytes {
+    let mut data = Vec::with_capacity(64);
+    let mut to = Encoder::new(&mut data);
+    let write = |to: &mut Written<'_>| {
+        to.map(1 + u64::from(code.is_some()))?.str("type")?.str(kind)?;
+        if let Some(code) = code {
+            to.str("code")?.str(code)?;
+        }
+        Ok(())
+    };
+    // Writing into memory does not fail.
+    let _: Result<(), minicbor::encode::Error<std::convert::Infallible>> = write(&mut to);
+    data.into()
+}
+
 /// Why the socket is closed.
 pub fn error(route: Route<'_>, message: &str) -> Bytes {
     frame("error", route, 1, 0, |to| {

@@ -85,12 +85,17 @@ function Shown({ note, version, newest }: { note: string; version: Version; newe
             This is how the note reads now.
           </Text>
         ) : (
-          <Button leftSection={<IconArrowBackUp size={16} />} disabled={offline} loading={restore.isPending} onClick={() => restore.mutate()}>
+          <Button leftSection={<IconArrowBackUp size={16} />} disabled={offline || text.data?.value.is_cut} loading={restore.isPending} onClick={() => restore.mutate()}>
             Go back to this version
           </Button>
         )}
       </Group>
       {restore.error && <Failure error={restore.error} />}
+      {text.data?.value.is_cut && (
+        <Text size="sm" className="quiet">
+          This version was longer than the history keeps. Only its beginning is here, so the note cannot go back to it.
+        </Text>
+      )}
       {text.isPending && <Loading what="the version" />}
       {text.error && !text.data && <Failure error={text.error} retry={() => void text.refetch()} />}
       {text.data && (

@@ -138,6 +138,21 @@ impl Recent {
         }
     }
 
+    /// Makes room before their time: nobody asks for these any more. Whoever did would find that they are gone, and
+    /// is not told so by `complete_for`. Where Redis cannot be asked they go when all are too many.
+    pub async fn forget(&self, keys: &[String]) {
+        if keys.is_empty() {
+            return;
+        }
+        keys.iter().for_each(|key| self.own.invalidate(key));
+        if let Some(Remote { name, shared, .. }) = self.remote.as_deref() {
+            let forgotten = shared.link.ask(async |redis| redis.forget_recent(name, keys).await);
+            if let Err(error) = forgotten.await {
+                tracing::debug!(%error, "what nobody asks for any more stays in Redis for a while");
+            }
+        }
+    }
+
     /// Whether this node has left a value here that will be found for a while: who leaves the same
     /// again may spare it.
     pub fn is_left(&self, key: &str) -> bool {

@@ -76,4 +76,7 @@ pub(super) async fn what_was_left_is_found(store: &Store) {
         let found = recent.find(&["other".into(), key.clone()]).await.values;
         assert_eq!(found, [None, Some(value)], "the newest is found, and nothing else");
     }
+    recent.forget(&["other".into(), key.clone()]).await;
+    assert!(!recent.is_left(&key));
+    assert_eq!(recent.find(slice::from_ref(&key)).await.values, [None], "it was forgotten");
 }

@@ -56,6 +56,19 @@ for at = 2, #ARGV do
 end
 return {now - tonumber(redis.call('HGET', facts, 'since')), found}";
 
+/// Forgets values before their time. ARGV: keys.
+const FORGET: &str = r"
+local values, times, facts = KEYS[1], KEYS[2], KEYS[3]
+local bytes = 0
+for _, key in ipairs(ARGV) do
+  if redis.call('ZREM', times, key) == 1 then
+    bytes = bytes + redis.call('HSTRLEN', values, key) + 2 * #key + 100
+    redis.call('HDEL', values, key)
+  end
+end
+if bytes > 0 then redis.call('HINCRBY', facts, 'bytes', string.format('%.0f', -bytes)) end
+return redis.status_reply('OK')";
+
 impl Connection {
     /// Leaves values for a while. `has_gap` says that others could not be left before.
     pub(crate) async fn leave_recent(
@@ -71,6 +84,17 @@ impl Connection {
         for (key, value) in values {
             script.arg(key).arg(value);
         }
+        self.ask(&script).await
+    }
+
+    /// Forgets values.
+    pub(crate) async fn forget_recent(
+        &mut self,
+        name: &str,
+        keys: &[String],
+    ) -> Result<(), StoreError> {
+        let mut script = redis::cmd("EVAL");
+        script.arg(FORGET).arg(3).arg(places(name).as_slice()).arg(keys);
         self.ask(&script).await
     }
 

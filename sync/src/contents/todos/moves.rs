@@ -311,8 +311,20 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     /// Says that a todo is in another list from now on, where it is as it was when it was taken there: what
     /// was done to it since is late. One that is not here stays as it is; where it is then.
     pub fn moved(&mut self, id: TodoId, to: DocumentId, was: &Value) -> Whereabouts {
+        self.moved_unless_back(id, to, (was, u64::MAX))
+    }
+
+    /// The same, unless it was moved oftener than `moves` times by now: it has gone and come back since.
+    pub fn moved_unless_back(
+        &mut self,
+        id: TodoId,
+        to: DocumentId,
+        (was, moves): (&Value, u64),
+    ) -> Whereabouts {
         let (key, is) = (id.to_string(), self.whereabouts(id));
-        if let Whereabouts::Here(_) = is {
+        if let Whereabouts::Here(came) = &is
+            && came.as_ref().is_none_or(|came| came.moves <= moves)
+        {
             self.set(&key, MOVED_TO, &json!(to));
             self.0.remove(MOVED, &key);
             self.0.set_field(MOVED, &key, WAS, was);

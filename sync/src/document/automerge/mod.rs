@@ -119,6 +119,10 @@ impl Engine for Automerge {
         false
     }
 
+    fn takes_away(_: &mut State, scan: &Scan, _: &Change) -> bool {
+        scan.deletes > 0 && 2 * u64::from(scan.deletes) >= u64::from(scan.ops)
+    }
+
     fn memory(scan: &Scan) -> u64 {
         scan.memory()
     }

@@ -20,7 +20,11 @@ use studyhall_store::log::{Entry, Snapshot};
 
 use super::{graph::Graph, touched::Touched};
 use crate::{
-    document::engine::{Applied, Unreadable},
+    document::{
+        HARD_MEMORY,
+        check::FOR_DELETIONS,
+        engine::{Applied, Unreadable},
+    },
     guard::automerge::{self as guard, Actor, Hash, Scan},
     heavy,
     wire::automerge::{SyncMessage, encode, encode_whole},
@@ -173,6 +177,12 @@ impl State {
         let (mut doc, changes) = (self.doc.fork(), changes.collect::<Vec<_>>());
         let try_out = || doc.apply_changes(changes).is_ok() && load_doc(&doc.save()).is_ok();
         catch_unwind(AssertUnwindSafe(try_out)).unwrap_or(false)
+    }
+
+    /// How many operations it has room for at most, with what is kept for deletions.
+    pub(crate) fn room(&self) -> u64 {
+        let most = HARD_MEMORY / FOR_DELETIONS.1 as u64 * FOR_DELETIONS.0 as u64;
+        most.saturating_sub(self.graph.memory()) / guard::OP_MEMORY
     }
 
     /// The heads of what is durable.

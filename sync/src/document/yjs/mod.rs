@@ -70,6 +70,7 @@ impl Engine for Yjs {
         Some(match said {
             Inbound::Step1(vector) => Input::Step1 { peer, vector },
             Inbound::Update { update, scan, step2 } => Input::Update { peer, update, scan, step2 },
+            Inbound::Unsupported => Input::Unsupported { peer },
             Inbound::Awareness(update) => Input::Awareness { peer, update },
             Inbound::QueryAwareness => Input::QueryAwareness { peer },
             Inbound::Sync(_) | Inbound::Ephemeral(_) => return None,
@@ -141,6 +142,13 @@ impl Engine for Yjs {
 
     fn is_empty(scan: &Scan) -> bool {
         scan.is_empty()
+    }
+
+    fn takes_away(state: &mut State, scan: &Scan, decoded: &Decoded) -> bool {
+        let length = |run: Run| u64::from(run.end - run.start);
+        let inserted: u64 = scan.inserts.iter().copied().map(length).sum();
+        let deleted: u64 = state.undeleted(&decoded.said).map(length).sum();
+        deleted > 0 && deleted >= inserted
     }
 
     fn memory(scan: &Scan) -> u64 {

@@ -24,10 +24,6 @@ const MEASURE_AGAIN: u64 = 1 << 20;
 /// A difference of so many bytes is large.
 const SHARED: usize = 256 << 10;
 
-/// Who deletes what takes no room makes a full document be measured again more and more seldom: at most at each so
-/// many refusals, as a power of two.
-const MOST_IN_VAIN: u32 = 8;
-
 /// A document as its log has it.
 pub struct State {
     doc: Doc,
@@ -36,11 +32,8 @@ pub struct State {
     /// Bytes of the whole when it was last encoded, and what was added since.
     exact: usize,
     added: usize,
-    /// Whether something was deleted since it was last measured for that, how often that had made it no smaller, and
-    /// how often it was asked for since.
+    /// Whether something was deleted since it was last measured for that.
     has_removed: bool,
-    in_vain: u32,
-    asked: u32,
     /// About how many bytes it takes in memory, when that was last measured, and what was added since.
     measured: u64,
     grown: u64,
@@ -61,8 +54,6 @@ impl Default for State {
             exact: 0,
             added: 0,
             has_removed: false,
-            in_vain: 0,
-            asked: 0,
             measured: 0,
             grown: 0,
             unshown: Vec::new(),
@@ -317,7 +308,8 @@ impl State {
         u32::try_from(self.undeleted(said).count()).unwrap_or(u32::MAX)
     }
 
-    fn undeleted<'a>(&'a mut self, said: &'a Said) -> impl Iterator<Item = Run> + 'a {
+    /// Those ranges.
+    pub(super) fn undeleted<'a>(&'a mut self, said: &'a Said) -> impl Iterator<Item = Run> + 'a {
         let deleted = self.deleted();
         said.deleted().filter(move |run| {
             let known = deleted.get(&ClientID::new(run.client));
@@ -382,21 +374,16 @@ impl Applied for State {
         self.added
     }
 
-    fn measure_after_deletions(&mut self) {
-        if !self.has_removed {
-            return;
-        }
-        self.asked += 1;
-        if self.asked < 1 << self.in_vain {
-            return;
-        }
+    fn may_be_smaller(&self) -> bool {
+        self.has_removed
+    }
+
+    fn measure_after_deletions(&mut self) -> bool {
         let before = (self.bytes(), self.memory());
         let full = self.full();
         self.measure(&full);
-        let is_smaller =
-            self.bytes() < before.0 - before.0 / 32 || self.memory() < before.1 - before.1 / 32;
-        self.in_vain = if is_smaller { 0 } else { (self.in_vain + 1).min(MOST_IN_VAIN) };
-        (self.has_removed, self.asked) = (false, 0);
+        self.has_removed = false;
+        self.bytes() < before.0 || self.memory() < before.1
     }
 
     fn shown(&mut self) {

@@ -10,7 +10,7 @@ use super::{
     todos::{ben, list, new, rooms_desk, todo},
     *,
 };
-use crate::contents::MapsMut;
+use crate::contents::{Came, MapsMut, Whereabouts};
 
 /// Rounds of a race.
 const ROUNDS: u8 = 12;
@@ -39,7 +39,7 @@ impl Desk {
     }
 
     /// What a node does of a move before it is killed.
-    async fn begins_to_move(&self, number: u8, from: DocumentId, to: DocumentId) {
+    async fn begins_to_move(&self, number: u8, from: DocumentId, to: DocumentId) -> Came {
         let item = self.row(from, number).await.unwrap().item();
         let (came, told) = std::sync::mpsc::channel();
         let look = self.documents.edit_todos(from, ada(), move |todos| {
@@ -48,10 +48,12 @@ impl Desk {
         });
         look.await.unwrap();
         let (came, completed) = told.recv().unwrap();
+        let takes = came.clone();
         let receive = self.documents.edit_todos(to, ada(), move |todos| {
-            todos.receive(to, (&item, &completed), Some(&came)).map(drop)
+            todos.receive(to, (&item, &completed), Some(&takes)).map(drop)
         });
         receive.await.unwrap();
+        came
     }
 }
 
@@ -173,4 +175,21 @@ async fn what_comes_long_after_a_move_stays_behind_and_what_is_there_is_removed(
     desk.moves(1, list(7), list(1), ada()).await;
     writes(1, "a third phone's").await;
     desk.shows(list(1), 1, |todo| todo.text == "a third phone's").await;
+}
+
+#[tokio::test]
+async fn a_node_that_slept_in_a_move_does_not_take_along_what_has_come_back_meanwhile() {
+    let desk = rooms_desk().await;
+    desk.makes(1, list(1)).await;
+    let came = desk.begins_to_move(1, list(1), list(7)).await;
+    // Others finish it, and move the todo back.
+    desk.documents.settle_todo(todo(1), &[list(1), list(7)], ada()).await.unwrap();
+    assert_eq!(desk.shown_in(1).await, [list(7)]);
+    let row = desk.row(list(7), 1).await.unwrap();
+    desk.documents.move_todo(&row, false, list(1), ada()).await.unwrap();
+    let was = Some((came.was, came.moves - 1));
+    let is = desk.documents.mark_moved(todo(1), (list(1), list(7)), ada(), was).await.unwrap();
+    assert!(matches!(is, Whereabouts::Here(Some(_))), "{is:?}");
+    assert_eq!(desk.shown_in(1).await, [list(1)]);
+    assert_eq!(desk.trash(1).await, 0);
 }

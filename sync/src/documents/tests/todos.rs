@@ -269,7 +269,7 @@ async fn a_todo_that_is_said_to_go_in_a_circle_is_followed_for_a_while() {
             .documents
             .edit_todos(list(from), mallory(), move |todos| todos.make(todo(1), &new("round")));
         made.await.unwrap();
-        desk.documents.mark_moved(todo(1), list(from), list(to), mallory(), None).await.unwrap();
+        desk.documents.mark_moved(todo(1), (list(from), list(to)), mallory(), None).await.unwrap();
     }
     let key = todo(1).to_string();
     desk.writes(list(7), mallory(), move |maps| maps.set_field("todos", &key, "text", &json!("x")))

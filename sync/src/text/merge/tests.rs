@@ -179,6 +179,21 @@ fn what_both_have_put_in_place_of_the_same_words_is_there_once() {
 }
 
 #[test]
+fn lines_that_are_said_once_more_are_there_once_though_others_have_come_beside_them() {
+    for (base, mine, theirs) in [
+        ("a\n", "a\nmy line\n", "a\nmy line\nher line\n"),
+        ("a\n", "a\nmy line\n", "a\nher line\nmy line\n"),
+        ("a", "a\nmy line", "a\nmy line\nher line"),
+        ("a", "a\nmy line", "a\nher line\nmy line"),
+        ("", "my line", "my line\nher line"),
+        ("a\nb", "a\nmy line\nb", "a\nmy line\nher line\nb"),
+    ] {
+        assert_eq!(merged(base, mine, theirs), theirs);
+    }
+    assert_eq!(merged("a", "a\nmy", "a\nmy line"), "a\nmy line\nmy");
+}
+
+#[test]
 fn the_same_sign_that_both_put_to_a_word_is_there_once() {
     for (base, ada, ben, both) in [
         ("- [ ] milk\n- [ ] eggs\n", "- [x] milk\n- [x] eggs\n", "- [x] milk\n- [ ] eggs\n", ""),

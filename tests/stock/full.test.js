@@ -1,0 +1,80 @@
+// Documents that are full: who is refused is told so, deletions are taken, and what there is room for then is saved.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { splice } from "@automerge/automerge";
+import { hocuspocusClients } from "./clients.js";
+import { cast } from "./hall.js";
+import { phone } from "./phones.js";
+import { until } from "./until.js";
+
+const letters = (number) => String.fromCharCode(97 + (number % 26));
+
+// A client of the list, and what it was told.
+async function sits(t, person, list) {
+  const desk = await hocuspocusClients[0].sit(t, person, list);
+  await desk.synced();
+  const told = [];
+  desk.provider.on("stateless", ({ payload }) => told.push(JSON.parse(payload)));
+  const todos = desk.doc.getMap("todos");
+  const isRefused = () => told.some(({ type, code }) => type === "refused" && code === "document-full");
+  return Object.assign(desk, { todos, isRefused });
+}
+
+// Writes so much at a time until it is refused.
+async function fills(t, person, list, bytes, first) {
+  const desk = await sits(t, person, list);
+  for (let number = first; !desk.isRefused(); number += 1) {
+    desk.todos.set(`k${number}`, { text: letters(number).repeat(bytes) });
+    await until(() => desk.provider.unsyncedChanges === 0 || desk.isRefused(), "saved or refused", 20);
+  }
+  desk.close();
+}
+
+test("a list that is full to the last bytes: small deletions are saved, and once it is emptied whoever was refused writes on", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const list = `todos:${room}`;
+  await fills(t, ada, list, 1_000_000, 0);
+  await fills(t, ada, list, 50_000, 100);
+  await fills(t, ada, list, 1_000, 200);
+  const there = await sits(t, ben, list);
+  // Time and again she makes a little room, and then writes more than fits.
+  for (let round = 0; round < 6; round += 1) {
+    const desk = await sits(t, ada, list);
+    desk.todos.delete(`k${200 + round}`);
+    await desk.saved();
+    desk.todos.set("large", { text: "x".repeat(300_000) });
+    await until(desk.isRefused, "it is refused");
+    desk.close();
+  }
+  there.todos.set("his", { text: "y".repeat(200_000) });
+  await until(there.isRefused, "his is refused too");
+  const here = await sits(t, ada, list);
+  here.doc.transact(() => [...here.todos.keys()].forEach((key) => here.todos.delete(key)));
+  await here.saved();
+  await there.saved();
+  await until(() => here.todos.has("his"), "she has it");
+});
+
+test("an Automerge note that is full: who is refused is told so, and so is a PUT, at once", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const note = await ada.send("POST", "/notes", { room_id: room, is_shared: true, engine: "automerge", text: "begin " });
+  const here = await phone(ben);
+  const open = await here.open(note.document_url);
+  const told = [];
+  open.handle.on("ephemeral-message", ({ message }) => told.push(message));
+  const writes = (bytes) => open.handle.change((doc) => splice(doc, ["content"], doc.content.length, 0, letters(bytes).repeat(bytes)));
+  for (let number = 0; number < 6; number += 1) {
+    writes(430_000);
+    await until(() => open.isSaved, "saved", 20);
+  }
+  writes(300_000);
+  await until(() => told.length > 0, "he is told", 20);
+  assert.deepEqual(told[0], { type: "refused", code: "document-full" });
+  assert.ok(!open.isSaved);
+  const head = await ada.ask("GET", `/notes/${note.id}`);
+  await head.text();
+  const put = await ada.ask("PUT", `/notes/${note.id}`, { text: "short" }, { "if-match": head.headers.get("etag") });
+  assert.deepEqual([put.status, (await put.json()).code], [409, "document-full"]);
+});
