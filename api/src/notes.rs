@@ -189,6 +189,7 @@ pub(crate) async fn revise(
     let api = api.clone();
     to_its_end(move |hears| async move {
         let put = async |put| {
+            api.accounts.awake()?;
             let base = api.documents.put_text(DocumentId::Note(id), caller, put).await?;
             if after {
                 share(&api, id, true).await?;

@@ -128,12 +128,38 @@ for (const client of clients) {
     there.program.kill("SIGCONT");
     assert.equal((await put).status, 404);
     // Whatever the node does with what waited for it, it does before this.
-    await ada.at(there).send("PUT", path, { text: "hers, too" });
+    // It makes nothing for a moment: whoever sent it may have said more at another node meanwhile.
+    await until(async () => (await ada.at(there).ask("PUT", path, { text: "hers, too" })).ok, "hers is put");
     await until(async () => (await ben.ask("GET", path)).status === 404, "he is out");
     const { text } = await ada.send("GET", path);
     assert.ok(text.includes("too") && !text.includes("after"), text);
   });
 }
+
+test("a node that slept makes no put that its writer has given up, and said more elsewhere since", async (t) => {
+  const { here, there, ada, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  const kinds = ["notes", "todos", "notes", "todos"];
+  const made = kinds.map((kind) => ada.send("POST", `/${kind}`, { text: "alpha", room_id: room, is_shared: true }));
+  const paths = (await Promise.all(made)).map(({ id }, number) => `/${kinds[number]}/${id}`);
+  for (const path of paths) await ada.at(there).send("GET", path);
+  there.program.kill("SIGSTOP");
+  const given = paths.map((path) => {
+    const body = JSON.stringify({ text: "alpha\nadaline" });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ada.access}` };
+    const url = `http://127.0.0.1:${there.ports[0]}/api/v1${path}`;
+    return fetch(url, { method: "PUT", headers, body, signal: AbortSignal.timeout(800) }).catch(() => {});
+  });
+  await Promise.all(given);
+  for (const path of paths) {
+    for (const text of ["alpha\nadaline", "alpha\nadaline\nmore"]) await ada.at(here).send("PUT", path, { text });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  there.program.kill("SIGCONT");
+  const puts = async () => (await ada.at(there).ask("PUT", paths[0], { text: "alpha\nadaline\nmore" })).ok;
+  await until(puts, "it puts again");
+  for (const path of paths) assert.equal((await ada.at(there).send("GET", path)).text, "alpha\nadaline\nmore", path);
+});
 
 /** Who writes alone gets what they put, wherever that is. */
 async function puts(person, path, text) {

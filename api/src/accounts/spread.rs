@@ -137,6 +137,15 @@ impl Accounts {
         })
     }
 
+    /// Refuses what this node may have begun, or was sent, before it slept, where there are others: whoever sent it may
+    /// have said more at another node meanwhile.
+    pub(crate) fn awake(&self) -> Result<(), Fault> {
+        self.has_slept();
+        let Some(spread) = self.0.spread.get() else { return Ok(()) };
+        let may_be_late = spread.pulse.has_just_woken(self.clock().now());
+        if may_be_late { Err(Fault::Unavailable) } else { Ok(()) }
+    }
+
     /// Looks whether what was planned, here or at another node, has come true.
     pub(super) async fn look_for(&self, change: AccessChange) -> Result<(), Fault> {
         match change {

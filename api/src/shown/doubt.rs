@@ -42,7 +42,7 @@ impl ShownTexts {
         let was_put = self.texts.find_fixed(&keys).await;
         let was_put = was_put.into_iter().flatten().any(|put| put == note.text.as_bytes());
         let has_grown = note.known(held).is_some_and(|known| known < note.seq());
-        let is_theirs = has_grown && self.is_put_under(login, note, held.oldest_seq()).await;
+        let is_theirs = has_grown && self.is_put_under(login, note, held.opened_seq()).await;
         let lacks = match held.lacks_until() {
             Some(until) => self.has_come(note, held, until).await,
             None => false,

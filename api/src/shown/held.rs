@@ -77,6 +77,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    fn seq(&self) -> Option<u64> {
+        match self.text {
+            Text::After(seq) => Some(seq),
+            _ => None,
+        }
+    }
+
     /// As what its text is kept.
     pub(super) fn kept_as(&self) -> Text {
         match &self.how {
@@ -228,21 +235,15 @@ impl Held {
         self.0.iter().all(|one| one.how == How::Listed) || same.all(|one| one.is_after_loss)
     }
 
-    /// The first update of its note after which any text is held.
-    pub(super) fn oldest_seq(&self) -> Option<u64> {
-        self.seqs().min()
+    /// The first update of its note after which it was opened. What was put, and its answer, or what was listed, tells
+    /// not what the box has that it was put from: that may have been lost, or displaced.
+    pub(super) fn opened_seq(&self) -> Option<u64> {
+        self.0.iter().find(|one| one.how == How::Opened).and_then(Entry::seq)
     }
 
     /// Up to which update of its note it is known.
     pub(super) fn newest_seq(&self) -> Option<u64> {
-        self.seqs().max()
-    }
-
-    fn seqs(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().filter_map(|one| match one.text {
-            Text::After(seq) => Some(seq),
-            _ => None,
-        })
+        self.0.iter().filter_map(Entry::seq).max()
     }
 
     /// The todo was shown as it was in this list after this update.

@@ -172,6 +172,7 @@ async fn revise_once(
     let change = change.clone();
     if let Some(put) = put {
         let make = async |put| {
+            api.accounts.awake()?;
             let (item, base) = api.documents.put_todo(list, caller, (id, change), put).await?;
             Ok((shown_after(api, user, (list, row.clone()), item).await?, base))
         };
