@@ -104,18 +104,7 @@ impl Kept {
             tracing::warn!(file = %file.display(), %error, "what was remembered cannot be taken");
             return None;
         }
-        let (sum, snapshot) = bytes.split_at_checked(CHECKSUM)?;
-        if sum != checksum(name.as_bytes(), &[], snapshot).to_le_bytes() {
-            tracing::warn!(file = %file.display(), "what was remembered is damaged");
-            return None;
-        }
-        let snapshot: Snapshot = match bson::deserialize_from_slice(snapshot) {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "what was remembered cannot be read");
-                return None;
-            }
-        };
+        let snapshot = parsed(name, &bytes)?;
         let is_as_left = snapshot.left.is_some() && snapshot.left == self.found;
         if !is_as_left {
             tracing::warn!(file = %file.display(), "what was remembered is older than the records");
@@ -126,27 +115,76 @@ impl Kept {
     /// Writes all that is remembered now; the records are closed.
     pub(super) fn write(&self) {
         let left = Stamp::of(&self.beside);
-        for memory in lock(&self.memories).iter() {
-            let file = self.file(memory.name);
-            if let Err(error) = write(&file, left, memory) {
-                tracing::warn!(file = %file.display(), %error, "what is remembered cannot be kept");
-                let _ = fs::remove_file(&file); // there may be none
+        let memories = lock(&self.memories);
+        if memories.is_empty() {
+            self.leave_as_it_is(left);
+        }
+        for memory in memories.iter() {
+            self.put(memory.name, &Snapshot::of(memory, left));
+        }
+    }
+
+    /// A command that shows nobody anything had the records open: what was remembered is as good as it was.
+    fn leave_as_it_is(&self, left: Option<Stamp>) {
+        let Some((folder, records)) = self.beside.parent().zip(self.beside.file_name()) else {
+            return;
+        };
+        let beside = format!("{}-", records.to_string_lossy());
+        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let file = file.file_name();
+            let name = file.to_str().and_then(|file| file.strip_prefix(&beside));
+            let Some(name) = name.filter(|name| !["wal", "shm", "journal"].contains(name)) else {
+                continue;
+            };
+            let snapshot = fs::read(self.file(name)).ok().and_then(|bytes| parsed(name, &bytes));
+            if let Some(snapshot) = snapshot.filter(|it| it.left.is_some() && it.left == self.found)
+            {
+                self.put(name, &Snapshot { left, ..snapshot });
             }
+        }
+    }
+
+    fn put(&self, name: &str, snapshot: &Snapshot) {
+        let file = self.file(name);
+        if let Err(error) = write(&file, name, snapshot) {
+            tracing::warn!(file = %file.display(), %error, "what is remembered cannot be kept");
+            let _ = fs::remove_file(&file); // there may be none
         }
     }
 }
 
-fn write(file: &Path, left: Option<Stamp>, memory: &Memory) -> io::Result<()> {
-    memory.own.run_pending_tasks();
-    let values = memory.own.iter().map(|(key, Left { value, at })| Remembered {
-        key: key.to_string(),
-        value: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: value.into() },
-        at: at.as_millis(),
-    });
-    let complete_since = memory.complete_since.load(Ordering::Relaxed);
-    let snapshot = Snapshot { left, complete_since, values: values.collect() };
-    let snapshot = bson::serialize_to_vec(&snapshot).map_err(io::Error::other)?;
-    let sum = checksum(memory.name.as_bytes(), &[], &snapshot).to_le_bytes();
+impl Snapshot {
+    fn of(memory: &Memory, left: Option<Stamp>) -> Self {
+        memory.own.run_pending_tasks();
+        let values = memory.own.iter().map(|(key, Left { value, at })| Remembered {
+            key: key.to_string(),
+            value: bson::Binary {
+                subtype: bson::spec::BinarySubtype::Generic,
+                bytes: value.into(),
+            },
+            at: at.as_millis(),
+        });
+        let complete_since = memory.complete_since.load(Ordering::Relaxed);
+        Self { left, complete_since, values: values.collect() }
+    }
+}
+
+/// What a file says, unless it is damaged.
+fn parsed(name: &str, bytes: &[u8]) -> Option<Snapshot> {
+    let (sum, snapshot) = bytes.split_at_checked(CHECKSUM)?;
+    if sum != checksum(name.as_bytes(), &[], snapshot).to_le_bytes() {
+        tracing::warn!(name, "what was remembered is damaged");
+        return None;
+    }
+    let unread = |error: &bson::error::Error| {
+        tracing::warn!(name, %error, "what was remembered cannot be read");
+    };
+    bson::deserialize_from_slice(snapshot).inspect_err(unread).ok()
+}
+
+fn write(file: &Path, name: &str, snapshot: &Snapshot) -> io::Result<()> {
+    let snapshot = bson::serialize_to_vec(snapshot).map_err(io::Error::other)?;
+    let sum = checksum(name.as_bytes(), &[], &snapshot).to_le_bytes();
     // Half a file has another checksum.
     fs::write(file, [&sum[..], &snapshot].concat())
 }
@@ -180,15 +218,23 @@ mod tests {
         let found = recent.find(&keys).await;
         assert_eq!(found.values, [None, Some(Bytes::from_static(b"kept"))]);
         assert_eq!(found.complete_for.as_secs(), clock.now().since(began).as_secs());
-        // Something else has opened the records since it was told to stop.
+        // A command that shows nobody anything has them open.
         second.close().await;
+        let command = opened();
+        fs::write(&records, "verified").unwrap();
+        command.close().await;
+        let third = opened();
+        let found = third.recent("words", BOUNDS).find(&keys).await;
+        assert_eq!(found.values, [None, Some(Bytes::from_static(b"kept"))]);
+        // Something else has opened the records since it was told to stop.
+        third.close().await;
         fs::write(&records, "more").unwrap();
         let found = opened().recent("words", BOUNDS).find(&keys).await;
         assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
         // Killed now, it has not said what it knew since; damaged, it says nothing.
         let found = opened().recent("words", BOUNDS).find(&keys).await;
         assert_eq!((found.values, found.complete_for.as_secs()), (vec![None, None], 0));
-        second.close().await;
+        third.close().await;
         let file = folder.path().join("records-words");
         let mut bytes = fs::read(&file).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

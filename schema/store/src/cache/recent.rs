@@ -144,7 +144,9 @@ impl Recent {
         if keys.is_empty() {
             return;
         }
-        keys.iter().for_each(|key| self.own.invalidate(key));
+        for key in keys {
+            self.own.invalidate(key);
+        }
         if let Some(Remote { name, shared, .. }) = self.remote.as_deref() {
             let forgotten = shared.link.ask(async |redis| redis.forget_recent(name, keys).await);
             if let Err(error) = forgotten.await {
