@@ -282,7 +282,7 @@ impl ShownTexts {
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let (texts, mut bases) = self.again(reader, &held, (text, &hash), base);
+            let (texts, mut bases) = self.again(reader, &held, (text, &hash), base).await;
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
             (texts, bases, false)
         } else {
@@ -302,23 +302,32 @@ impl ShownTexts {
         Putting { put, texts }
     }
 
-    /// The put before this one that is the same, as its base: then it changes nothing more.
-    fn again(
+    /// The put before this one that it is a retry of, as its base: then it changes nothing more, or what its writer has
+    /// written on.
+    async fn again(
         &self,
         reader: Reader,
         held: &Held,
         (text, hash): (&str, &str),
         of: &str,
     ) -> (Vec<Text>, Vec<Base>) {
-        let Some(outcome) = held.again(hash, &sha256(of.as_bytes())) else {
-            return Default::default();
-        };
+        let none = Default::default();
+        let Some((put, outcome)) = held.again(hash, &sha256(of.as_bytes())) else { return none };
         let only_if = match outcome {
-            Outcome::Unknown(noted) => Some(self.made(reader, hash, noted).unwrap_or_default()),
+            Outcome::Unknown(noted) => Some(self.made(reader, put, noted).unwrap_or_default()),
             Outcome::Unheard | Outcome::Answered => None,
         };
-        let base = Base { text: text.to_owned(), known: Known::Put, only_if, is_reopened: false };
-        (vec![Text::Put(hash.to_owned())], vec![base])
+        let named = Text::Put(put.to_owned());
+        let text = if put == hash {
+            text.to_owned()
+        } else {
+            let kept = self.texts.find_fixed(&[text_key(reader, &named)]).await.remove(0);
+            let Some(Ok(kept)) = kept.map(|kept| String::from_utf8(kept.into())) else {
+                return none;
+            };
+            kept
+        };
+        (vec![named], vec![Base { text, known: Known::Put, only_if, is_reopened: false }])
     }
 
     /// How a put was made, as far as this node, or another, has noted it.

@@ -56,6 +56,37 @@ test("a list that is full to the last bytes: small deletions are saved, and once
   await until(() => here.todos.has("his"), "she has it");
 });
 
+test("who takes up all the room that deletions have above the limit takes nobody else's", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const list = `todos:${room}`;
+  const { id } = await ada.send("POST", "/todos", { text: "hers", room_id: room });
+  const there = await sits(t, ben, list);
+  for (let number = 0; number < 100; number += 1) there.todos.set(`small${number}`, { text: "x" });
+  await there.saved();
+  there.close();
+  await fills(t, ben, list, 1_000_000, 0);
+  await fills(t, ben, list, 1_000, 200);
+  for (const bytes of [200_000, 20_000, 2_000, 200]) {
+    const greedy = await sits(t, ben, list);
+    for (let number = 0; !greedy.isRefused() && number < 40; number += 1) {
+      const [small] = [...greedy.todos.keys()].filter((key) => key.startsWith("small"));
+      greedy.doc.transact(() => {
+        greedy.todos.delete(small);
+        greedy.todos.set(`large${bytes}-${number}`, { text: letters(number).repeat(bytes) });
+      });
+      await until(() => greedy.provider.unsyncedChanges === 0 || greedy.isRefused(), "saved or refused", 20);
+    }
+    assert.ok(greedy.isRefused(), `${bytes} are refused`);
+    greedy.close();
+  }
+  assert.equal((await ada.ask("DELETE", `/todos/${id}`)).status, 204);
+  const here = await sits(t, ada, list);
+  here.doc.transact(() => [...here.todos.keys()].forEach((key) => here.todos.delete(key)));
+  await here.saved();
+  assert.equal((await ada.ask("POST", "/todos", { text: "a new one", room_id: room })).status, 201);
+});
+
 test("an Automerge note that is full: who is refused is told so, and so is a PUT, at once", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
   const room = await ada.roomWith([ben]);

@@ -175,3 +175,24 @@ test("two who have put the same text, of whom one writes on: the other goes on f
     for (const word of ["a0", "a11", "bread"]) assert.ok(both.text.includes(word), both.text);
   }
 });
+
+test("a put whose answer never came, and its writer typed on: what they typed is there once", async (t) => {
+  const { hall, ada, ben } = await cast(t, ["ada", "ben"], "--debug-doors");
+  const room = await ada.roomWith([ben]);
+  const paths = [];
+  for (const [kind, more] of [["notes", {}], ["notes", { engine: "automerge" }], ["todos", {}]]) {
+    const { id } = await ada.send("POST", `/${kind}`, { text: "alpha", room_id: room, is_shared: true, ...more });
+    paths.push(`/${kind}/${id}`);
+  }
+  await hall.holdJournal();
+  const put = await Promise.all(paths.map((path) => ada.ask("PUT", path, { text: "alpha\nadalime", base: "alpha" })));
+  assert.deepEqual(put.map(({ status }) => status), [503, 503, 503]);
+  await hall.releaseJournal();
+  for (const path of paths) {
+    await until(async () => (await ben.send("GET", path)).text === "alpha\nadalime", "it was made after all");
+    await ben.send("PUT", path, { text: "alpha\nadalime\nbenline", base: "alpha\nadalime" });
+    // She knows nothing of that, corrects a letter, and goes on.
+    const { text } = await ada.send("PUT", path, { text: "alpha\nadaline and more", base: "alpha" });
+    assert.equal(text, "alpha\nadaline and more\nbenline", path);
+  }
+});

@@ -77,8 +77,9 @@ pub(crate) struct PutNote {
     text: Option<String>,
     /// What the text was made from: what its writer had before they changed it. For the first put of a box that is the
     /// text that it was opened with, for each further one the text that was put before (and answered well). Then
-    /// just what differs between the two is changed, whatever the server remembers of what was shown. The same again
-    /// changes nothing more. Not asked for with `If-Match`.
+    /// just what differs between the two is changed, whatever the server remembers of what was shown. The very same
+    /// again changes nothing more: who had no answer sends it until they have one, before they put what was typed since.
+    /// Not asked for with `If-Match`.
     #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     base: Option<String>,

@@ -272,16 +272,19 @@ impl Held {
         self.0.retain(|one| !gone.contains(&one.text));
     }
 
-    /// What came of a put, when the same put, made from the same text, may be a retry of it: it is the newest, and
-    /// its answer was not heard, or the note was not opened since. Who has put something else since is done with it:
-    /// they say the same again because they want it again.
-    pub(super) fn again(&self, hash: &str, of: &str) -> Option<Outcome> {
-        let put = Text::Put(hash.to_owned());
+    /// The newest put, when it was made from the same text, and this may be a retry of it: its answer was not heard, or
+    /// it is the very same and the note was not opened since. Who did not hear may have written on. Who has put something
+    /// else since is done with it: they say the same again because they want it again.
+    pub(super) fn again(&self, hash: &str, of: &str) -> Option<(&str, Outcome)> {
         let newest = self.entries().find(|one| matches!(one.text, Text::Put(_)))?;
-        let How::Put(outcome) = newest.how else { return None };
-        let is_same = newest.text == put && newest.of.as_deref() == Some(of);
-        let may_retry = outcome == Outcome::Unheard || !self.is_opened_since(&put);
-        (is_same && may_retry).then_some(outcome)
+        let (Text::Put(put), How::Put(outcome)) = (&newest.text, &newest.how) else { return None };
+        let is_same = newest.of.as_deref() == Some(of);
+        let may_retry = match outcome {
+            Outcome::Unheard => true,
+            Outcome::Unknown(_) => put != hash || !self.is_opened_since(&newest.text),
+            Outcome::Answered => put == hash && !self.is_opened_since(&newest.text),
+        };
+        (is_same && may_retry).then_some((put, *outcome))
     }
 
     /// Whether the note was opened since a text was put.
@@ -387,10 +390,10 @@ mod tests {
     fn only_the_newest_put_from_the_same_text_is_put_once_more() {
         let mut held = Held::default();
         let puts = |held: &mut Held, hash: &str, of: &str, seq: u64| {
-            let outcome = held.again(hash, of);
+            let is_again = held.again(hash, of).is_some();
             held.puts(hash, 10, Some(of.into()));
             held.put((hash, 10), Outcome::Answered, None, (seq, 10, false));
-            outcome.is_some()
+            is_again
         };
         assert!(!puts(&mut held, "eggs", "milk", 1));
         assert!(puts(&mut held, "eggs", "milk", 2), "a retry");
@@ -401,7 +404,10 @@ mod tests {
         assert!(!puts(&mut held, "eggs", "honey", 6), "looked at since");
         held.puts("bread", 10, Some("eggs".into()));
         held.failed("bread", None);
-        assert_eq!(held.again("bread", "eggs"), Some(Outcome::Unknown(None)));
+        let unknown = Some(("bread", Outcome::Unknown(None)));
+        assert_eq!(held.again("bread", "eggs"), unknown);
+        assert_eq!(held.again("bread and more", "eggs"), unknown, "they have written on");
+        assert_eq!(held.again("bread", "bread"), None);
     }
 
     #[test]

@@ -18,9 +18,12 @@ use super::{
 /// A full document of 16 MiB is measured again in some 40 ms: no oftener than this, however often somebody deletes.
 const MEASURED_EVERY: Duration = Duration::from_secs(1);
 
-/// All of a document's limits, and what deletions may take above them: of 16 MiB another one.
+/// All of a document's limits, and what deletions of all people together may take above them.
 const ALL: (usize, usize) = (1, 1);
-pub(super) const FOR_DELETIONS: (usize, usize) = (17, 16);
+const WITH_DELETIONS: (usize, usize) = (3, 2);
+/// What one person's deletions may take above them, as parts of the limits in bytes and in memory: of 16 MiB one.
+/// Each has their own, so that nobody keeps the others from deleting.
+pub(super) const FOR_DELETIONS: (usize, u64) = (16, 4);
 
 /// What the check says of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +112,8 @@ impl<E: Engine> Document<E> {
                 let mut message = message;
                 E::leave_news(self, &mut message, &mut decoded);
                 let bytes = message.update.len();
-                if let Some(reason) = self.no_room(bytes, (&message.scan, &decoded), effects) {
+                let says = (&message.scan, &decoded);
+                if let Some(reason) = self.no_room(user, bytes, says, effects) {
                     return self.turn_away(peer, bytes, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, user, &message) {
@@ -294,6 +298,7 @@ impl<E: Engine> Document<E> {
     /// makes some: each deletion takes a few bytes itself.
     pub(super) fn no_room(
         &mut self,
+        by: UserId,
         bytes: usize,
         (scan, decoded): (&E::Scan, &E::Decoded),
         effects: &mut Vec<Effect>,
@@ -305,11 +310,15 @@ impl<E: Engine> Document<E> {
         if bytes > LONGEST_UPDATE {
             return Some(Refusal::DocumentFull);
         }
-        let (bytes, memory) = (self.waiting_bytes + bytes, self.waiting_memory + E::memory(scan));
-        if self.is_above(ALL, bytes, memory)
-            && (!self.make_room() || self.is_above(ALL, bytes, memory))
-            && (!E::takes_away(&mut self.state, scan, decoded)
-                || self.is_above(FOR_DELETIONS, bytes, memory))
+        let adds = (bytes, E::memory(scan));
+        let (bytes, memory) = (self.waiting_bytes + bytes, self.waiting_memory + adds.1);
+        let is_full = self.is_above(ALL, bytes, memory)
+            && (!self.make_room() || self.is_above(ALL, bytes, memory));
+        if !is_full {
+            self.above.clear();
+        } else if !E::takes_away(&mut self.state, scan, decoded)
+            || self.is_above(WITH_DELETIONS, bytes, memory)
+            || !self.may_take_above(by, adds)
         {
             return Some(Refusal::DocumentFull);
         }
@@ -320,6 +329,20 @@ impl<E: Engine> Document<E> {
         }
         self.told_nearly_full = near;
         None
+    }
+
+    /// Whether somebody's deletions may take so many bytes more, and so many in memory, of a document that is full: then
+    /// that counts.
+    fn may_take_above(&mut self, by: UserId, (bytes, memory): (usize, u64)) -> bool {
+        let limits = self.limits;
+        let (all, all_memory) = self.above.get(&by).copied().unwrap_or_default();
+        let taken = (all + bytes, all_memory + memory);
+        let may = taken.0 <= limits.hard_bytes / FOR_DELETIONS.0
+            && taken.1 <= limits.hard_memory / FOR_DELETIONS.1;
+        if may {
+            self.above.insert(by, taken);
+        }
+        may
     }
 
     /// Whether the document with so many bytes more, and so many in memory, is larger than so much of its limits.

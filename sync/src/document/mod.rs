@@ -257,6 +257,8 @@ pub struct Document<E: Engine = Yjs> {
     /// Somebody was refused what the document has no room for, and when it was last measured whether it has.
     has_unfit: bool,
     measured_at: Timestamp,
+    /// What people's deletions have taken above the limits, in bytes and in memory.
+    above: HashMap<UserId, (usize, u64)>,
     /// Something is kept aside until its author may have it looked at.
     has_put_off: bool,
     /// Room for what is kept aside, in KiB.
@@ -292,6 +294,7 @@ impl<E: Engine> Document<E> {
             owes: false,
             has_unfit: false,
             measured_at: Timestamp::default(),
+            above: HashMap::new(),
             has_put_off: false,
             asides: Arc::new(Shares::new(limits.aside_bytes, limits.aside_bytes)),
             random: SmallRng::seed_from_u64(seed),

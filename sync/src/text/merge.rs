@@ -262,8 +262,8 @@ impl Merge<'_> {
         // Space that the other has put here too, and signs that both have put to a word.
         added.retain(|one| {
             let is_mine_too = |(by, text): &(By, String)| {
-                (*by, one.by) == (By::Them, By::Me)
-                    && (*text == one.text || one.is_among_lines(text))
+                (*by, one.by) == (By::Them, By::Me) && *text == one.text
+                    || *by != one.by && is_edge_of(&one.text, text)
             };
             let is_in = |(by, text): &(By, String)| {
                 let is_line = text.ends_with('\n') && !one.text.contains('\n');
@@ -318,17 +318,23 @@ struct Said {
     replaces_line: bool,
 }
 
-impl Said {
-    /// Whether it is lines, and these are the first or the last of some that the other has added: who never had the
-    /// answer says them once more, and somebody has added others beside them since.
-    fn is_among_lines(&self, lines: &str) -> bool {
-        let text = &self.text;
-        let (begins, ends) = (text.starts_with('\n'), text.ends_with('\n'));
-        let is_first = lines.strip_prefix(text).is_some_and(|rest| ends || rest.starts_with('\n'));
-        let is_last = lines.strip_suffix(text).is_some_and(|rest| begins || rest.ends_with('\n'));
-        let are_lines = (begins || self.begins_line) && (ends || self.ends_line);
-        are_lines && (is_first || is_last) && !text.trim().is_empty()
-    }
+/// So many words, and bytes, no two people put to one place alike: "milk" and "milk powder" are two things.
+const ALIKE: (usize, usize) = (3, 12);
+
+/// Whether a text is the first or the last lines of another, or some of its words: who never had the answer says them
+/// once more, and they, or somebody else, have added others beside them since.
+fn is_edge_of(text: &str, other: &str) -> bool {
+    let is_long = text.trim().len() >= ALIKE.1 && text.split_whitespace().count() >= ALIKE.0;
+    let parts = |sign: Option<char>| {
+        sign.is_some_and(|sign| sign == '\n' || is_long && sign.is_whitespace())
+    };
+    let is_first = other.strip_prefix(text).is_some_and(|rest| {
+        !rest.is_empty() && (parts(text.chars().next_back()) || parts(rest.chars().next()))
+    });
+    let is_last = other.strip_suffix(text).is_some_and(|rest| {
+        !rest.is_empty() && (parts(text.chars().next()) || parts(rest.chars().next_back()))
+    });
+    (is_first || is_last) && !text.trim().is_empty()
 }
 
 /// Of what is added at one place: what belongs to the word before it comes first, what belongs to the one

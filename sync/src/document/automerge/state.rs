@@ -181,7 +181,7 @@ impl State {
 
     /// How many operations it has room for at most, with what is kept for deletions.
     pub(crate) fn room(&self) -> u64 {
-        let most = HARD_MEMORY / FOR_DELETIONS.1 as u64 * FOR_DELETIONS.0 as u64;
+        let most = HARD_MEMORY + HARD_MEMORY / FOR_DELETIONS.1;
         most.saturating_sub(self.graph.memory()) / guard::OP_MEMORY
     }
 

@@ -187,10 +187,13 @@ fn lines_that_are_said_once_more_are_there_once_though_others_have_come_beside_t
         ("a", "a\nmy line", "a\nher line\nmy line"),
         ("", "my line", "my line\nher line"),
         ("a\nb", "a\nmy line\nb", "a\nmy line\nher line\nb"),
+        ("a", "a for the trip home", "a for the trip home and hers"),
+        ("a", "a for the trip home", "a hers for the trip home"),
     ] {
         assert_eq!(merged(base, mine, theirs), theirs);
+        assert_eq!(merged(base, theirs, mine), theirs, "or they have written on themselves");
     }
-    assert_eq!(merged("a", "a\nmy", "a\nmy line"), "a\nmy line\nmy");
+    assert_eq!(merged("a", "a\nmilk", "a\nmilk powder"), "a\nmilk powder\nmilk");
 }
 
 #[test]
