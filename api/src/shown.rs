@@ -281,6 +281,9 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
+        let of = base.map(|base| sha256(base.as_bytes()));
+        let may_be_again =
+            held.may_be_again(of.as_deref()) || self.is_forgotten(login, note, &found);
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
             let (texts, mut bases) = self.again(reader, &held, (text, &hash), base).await;
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
@@ -293,12 +296,13 @@ impl ShownTexts {
         };
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
-        held.puts(&hash, text.len(), base.map(|base| sha256(base.as_bytes())));
+        held.puts(&hash, text.len(), of);
         let key = text_key(reader, &Text::Put(hash));
         left.push((key, Bytes::copy_from_slice(text.as_bytes())));
         self.leave_put(reader, held, left).await;
         let text = text.to_owned();
-        let put = PutText { text, bases, has_forgotten_base, made, ..PutText::default() };
+        let put =
+            PutText { text, bases, has_forgotten_base, may_be_again, made, ..PutText::default() };
         Putting { put, texts }
     }
 

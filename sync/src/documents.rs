@@ -44,6 +44,9 @@ pub struct PutText {
     /// Without a base: whether its writer may have begun with what is not known any more. Then nothing is
     /// taken away that is there now. Else they want what they put.
     pub has_forgotten_base: bool,
+    /// Whether its writer may have put it before, or the beginning of it, and not know: then what stands there already at
+    /// the edge of what they add is not added once more.
+    pub may_be_again: bool,
     /// Where it is noted how the put is made.
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.

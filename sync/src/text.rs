@@ -25,7 +25,7 @@ use yrs::{
 
 pub use self::{
     begun::{Candidate, Known, Since, begun_with},
-    merge::merged,
+    merge::{merged, merged_again},
     note::NoteText,
     seen::both,
 };

@@ -112,6 +112,7 @@ pub(super) struct Rewrite {
     pub(super) text: String,
     bases: Bases,
     has_forgotten_base: bool,
+    may_be_again: bool,
     begun: Begun,
     /// A long one is compared in its turn.
     pub(super) turn: Option<Taken>,
@@ -138,7 +139,7 @@ impl Begun {
 impl Documents {
     /// Compares a text with all that its writer may have begun with.
     pub(super) async fn rewrite(&self, by: UserId, put: PutText) -> Result<Rewrite, SyncFault> {
-        let PutText { text, bases, has_forgotten_base, made, .. } = put;
+        let PutText { text, bases, has_forgotten_base, may_be_again, made, .. } = put;
         // Each is compared with the text, and with some of the others.
         let compared: usize = bases.iter().map(|base| base.text.len()).sum();
         let is_large = text.len() + compared > text::LARGE;
@@ -151,7 +152,8 @@ impl Documents {
         };
         let compared = || Bases::compared(bases, &text);
         let bases = if is_large { heavy::aside(compared) } else { compared() };
-        Ok(Rewrite { text, bases, has_forgotten_base, begun: Begun(Arc::default(), made), turn })
+        let begun = Begun(Arc::default(), made);
+        Ok(Rewrite { text, bases, has_forgotten_base, may_be_again, begun, turn })
     }
 }
 
@@ -172,7 +174,10 @@ impl Rewrite {
     /// What the text comes to be where it is `now`.
     pub(super) fn over(&self, now: &str) -> Cow<'_, str> {
         match self.begun.number() {
-            Some(base) => text::merged(&self.bases.bases[base].0.text, &self.text, now).into(),
+            Some(base) => {
+                let merged = if self.may_be_again { text::merged_again } else { text::merged };
+                merged(&self.bases.bases[base].0.text, &self.text, now).into()
+            }
             None if self.has_forgotten_base => text::both(&self.text, now).into(),
             None => Cow::Borrowed(&self.text),
         }

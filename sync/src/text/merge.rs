@@ -16,15 +16,26 @@ use super::{
 /// `base` is a guess at what the writer of `mine` began with. Where `mine` shows that they had seen
 /// `theirs` some other way, `mine` is what they want.
 pub fn merged(base: &str, mine: &str, theirs: &str) -> String {
+    merged_so(false, [base, mine, theirs])
+}
+
+/// The same of what its writer may have put before without knowing, and have written on since: of what both have added
+/// at one place, what one says at an edge of the other's is there once. Of two people that would take what they say
+/// alike ("+1" beside "+1 Ada").
+pub fn merged_again(base: &str, mine: &str, theirs: &str) -> String {
+    merged_so(true, [base, mine, theirs])
+}
+
+fn merged_so(is_again: bool, [base, mine, theirs]: [&str; 3]) -> String {
     match () {
         () if theirs == base => mine.to_owned(),
         () if mine == base => theirs.to_owned(),
-        () => put_back([base, mine, theirs], merged_lines),
+        () => put_back([base, mine, theirs], |texts| merged_lines(is_again, texts)),
     }
 }
 
 /// The same of texts without blanks at their lines' ends.
-fn merged_lines([base, mine, theirs]: [&str; 3]) -> String {
+fn merged_lines(is_again: bool, [base, mine, theirs]: [&str; 3]) -> String {
     let their = changes(base, theirs);
     if their.is_empty() || has_seen((base, mine, theirs), &their) {
         return mine.to_owned();
@@ -38,7 +49,8 @@ fn merged_lines([base, mine, theirs]: [&str; 3]) -> String {
     let their = their.into_iter().flat_map(|change| pieces(base, change)).map(piece(By::Them));
     let my = my.into_iter().flat_map(|change| pieces(base, change)).map(piece(By::Me));
     let text = String::with_capacity(theirs.len());
-    Merge { base, theirs, mine, text, from: 0, owes_break: false }.with(their.chain(my).collect())
+    let merge = Merge { base, theirs, mine, is_again, text, from: 0, owes_break: false };
+    merge.with(their.chain(my).collect())
 }
 
 /// A line that is added after a line break is as well one that is added before it. Where the other deletes
@@ -157,6 +169,7 @@ struct Merge<'a> {
     base: &'a str,
     theirs: &'a str,
     mine: &'a str,
+    is_again: bool,
     text: String,
     /// Up to where in the base all is said.
     from: usize,
@@ -257,13 +270,13 @@ impl Merge<'_> {
 
     /// What is added at one place, theirs and mine.
     fn side_by_side(&mut self, mut added: Vec<Said>) {
-        let around = self.base.split_at(self.from);
+        let (around, is_again) = (self.base.split_at(self.from), self.is_again);
         let texts: Vec<(By, String)> = added.iter().map(|one| (one.by, one.text.clone())).collect();
         // Space that the other has put here too, and signs that both have put to a word.
         added.retain(|one| {
             let is_mine_too = |(by, text): &(By, String)| {
                 (*by, one.by) == (By::Them, By::Me) && *text == one.text
-                    || *by != one.by && is_edge_of(&one.text, text)
+                    || is_again && *by != one.by && is_edge_of(&one.text, text)
             };
             let is_in = |(by, text): &(By, String)| {
                 let is_line = text.ends_with('\n') && !one.text.contains('\n');
@@ -318,16 +331,9 @@ struct Said {
     replaces_line: bool,
 }
 
-/// So many words, and bytes, no two people put to one place alike: "milk" and "milk powder" are two things.
-const ALIKE: (usize, usize) = (3, 12);
-
-/// Whether a text is the first or the last lines of another, or some of its words: who never had the answer says them
-/// once more, and they, or somebody else, have added others beside them since.
+/// Whether a text is the first or the last words, or lines, of another.
 fn is_edge_of(text: &str, other: &str) -> bool {
-    let is_long = text.trim().len() >= ALIKE.1 && text.split_whitespace().count() >= ALIKE.0;
-    let parts = |sign: Option<char>| {
-        sign.is_some_and(|sign| sign == '\n' || is_long && sign.is_whitespace())
-    };
+    let parts = |sign: Option<char>| sign.is_some_and(char::is_whitespace);
     let is_first = other.strip_prefix(text).is_some_and(|rest| {
         !rest.is_empty() && (parts(text.chars().next_back()) || parts(rest.chars().next()))
     });

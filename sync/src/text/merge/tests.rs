@@ -187,13 +187,17 @@ fn lines_that_are_said_once_more_are_there_once_though_others_have_come_beside_t
         ("a", "a\nmy line", "a\nher line\nmy line"),
         ("", "my line", "my line\nher line"),
         ("a\nb", "a\nmy line\nb", "a\nmy line\nher line\nb"),
-        ("a", "a for the trip home", "a for the trip home and hers"),
-        ("a", "a for the trip home", "a hers for the trip home"),
+        ("a", "a home", "a home and hers"),
+        ("a", "a home", "a hers home"),
     ] {
-        assert_eq!(merged(base, mine, theirs), theirs);
-        assert_eq!(merged(base, theirs, mine), theirs, "or they have written on themselves");
+        assert_eq!(merged_again(base, mine, theirs), theirs);
+        assert_eq!(merged_again(base, theirs, mine), theirs, "or they have written on themselves");
     }
-    assert_eq!(merged("a", "a\nmilk", "a\nmilk powder"), "a\nmilk powder\nmilk");
+    assert_eq!(merged_again("a", "a\nmil", "a\nmilk"), "a\nmilk\nmil");
+    // Two people who say the like.
+    let both = merged("Who comes?", "Who comes?\nI do", "Who comes?\nI do\n(and my sister)");
+    assert_eq!(both, "Who comes?\nI do\n(and my sister)\nI do");
+    assert_eq!(merged("a", "a\nmilk", "a\nmilk\nmilk"), "a\nmilk\nmilk\nmilk");
 }
 
 #[test]
