@@ -28,6 +28,8 @@ use crate::{
 /// The longest text of a note in a request, in characters. In bytes as well: what would be cut when it is shown
 /// is refused by its document.
 const LONGEST: usize = 1_048_576;
+/// What is shown of a longer one may be put again: it is said then that it is too long.
+const SHOWN: usize = LONGEST + 4;
 
 /// A note to make.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -72,7 +74,7 @@ pub(crate) enum FormatName {
 pub(crate) struct PutNote {
     /// Merged into what others write: only the differences become operations. With `If-Match` it is put as it
     /// is, or refused when the note has moved on. At most 1,048,576 bytes of UTF-8, with what others wrote.
-    #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
+    #[garde(inner(length(chars, max = SHOWN)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     text: Option<String>,
     /// What the text was made from: what its writer had before they changed it. For the first put of a box that is the
@@ -80,7 +82,7 @@ pub(crate) struct PutNote {
     /// just what differs between the two is changed, whatever the server remembers of what was shown. The very same
     /// again changes nothing more: who had no answer sends it until they have one, before they put what was typed since.
     /// Not asked for with `If-Match`.
-    #[garde(inner(length(chars, max = LONGEST)), inner(custom(validation::text)))]
+    #[garde(inner(length(chars, max = SHOWN)), inner(custom(validation::text)))]
     #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
     base: Option<String>,
     /// Whether the room's members may open it.

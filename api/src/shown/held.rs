@@ -287,13 +287,14 @@ impl Held {
         (is_same && may_retry).then_some((put, *outcome))
     }
 
-    /// Whether the newest put was made from this as well, or it is not known of one what came of it: its writer may say
-    /// the same once more, and more. `of` is what they say that they made it from.
+    /// Whether a put was made from this before, or it is not known of one what came of it: its writer may say the same
+    /// once more, and more. `of` is what they say that they made it from.
     pub(super) fn may_be_again(&self, of: Option<&str>) -> bool {
-        let is_put = |one: &&Entry| matches!(one.how, How::Put(_));
-        let newest = self.entries().find(is_put).and_then(|one| one.of.as_deref());
-        let is_unknown = |one: &Entry| matches!(one.how, How::Put(Outcome::Unknown(_)));
-        (of.is_some() && newest == of) || self.entries().any(is_unknown)
+        self.0.iter().any(|one| match &one.how {
+            How::Put(Outcome::Unknown(_)) => true,
+            How::Put(_) | How::Left => of.is_some() && one.of.as_deref() == of,
+            _ => false,
+        })
     }
 
     /// Whether the note was opened since a text was put.

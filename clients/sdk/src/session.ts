@@ -11,6 +11,9 @@ import type { Socket } from "./socket.js";
 import type { Known } from "./status.js";
 
 const RETRY_MS = 2_000;
+/** A full document may have room again: what was not taken is offered once more, at first and at last after so long. */
+const FULL_MS = 10_000;
+const FULL_MOST_MS = 60_000;
 const DOUBT_MS = 500;
 
 export class Session {
@@ -20,6 +23,8 @@ export class Session {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private doubt: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
+  /** While the document is full: how long until what was not taken is offered again. */
+  private full = 0;
 
   constructor(
     private readonly name: string,
@@ -97,7 +102,9 @@ export class Session {
   private tell(provider: HocuspocusProvider): void {
     const scope = provider.isAuthenticated ? (provider.authorizedScope ?? "read-write") : null;
     const acknowledged = scope !== null && provider.isSynced && this.socket.acks.acknowledged(provider.effectiveName);
-    this.report({ scope, acknowledged, ...(acknowledged ? { paused: false } : {}) });
+    const hasRoom = acknowledged && this.full > 0;
+    if (hasRoom) this.full = 0;
+    this.report({ scope, acknowledged, ...(acknowledged ? { paused: false } : {}), ...(hasRoom ? { refusal: null } : {}) });
   }
 
   private heard(payload: string): void {
@@ -108,7 +115,15 @@ export class Session {
     clearTimeout(this.doubt);
     // Too much waited: what was not taken is offered again with a new Step2.
     if (code === "overloaded") return this.rejoin();
-    this.report({ refusal: code === "document-full" ? "too-large" : "not-accepted" });
+    if (code === "document-full") return this.hasNoRoom();
+    this.report({ refusal: "not-accepted" });
+  }
+
+  private hasNoRoom(): void {
+    this.report({ refusal: "too-large" });
+    clearTimeout(this.timer);
+    this.full = Math.min(Math.max(2 * this.full, FULL_MS), FULL_MOST_MS);
+    this.timer = setTimeout(() => this.rejoin(), this.full);
   }
 
   /** An edit was not taken; the server says why at once, others may not. */
@@ -118,6 +133,7 @@ export class Session {
   }
 
   private rejoin(): void {
+    if (this.closed) return;
     this.provider?.detach();
     this.report({ scope: null, acknowledged: false });
     this.again();

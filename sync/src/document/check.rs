@@ -22,8 +22,11 @@ const MEASURED_EVERY: Duration = Duration::from_secs(1);
 const ALL: (usize, usize) = (1, 1);
 const WITH_DELETIONS: (usize, usize) = (3, 2);
 /// What one person's deletions may take above them, as parts of the limits in bytes and in memory: of 16 MiB one.
-/// Each has their own, so that nobody keeps the others from deleting.
+/// Each has their own, so that nobody keeps the others from deleting; who types over words, or puts a shorter text, has
+/// less, so that they can still delete.
 pub(super) const FOR_DELETIONS: (usize, u64) = (16, 4);
+const FOR_PUTS: (usize, u64) = (32, 8);
+const FOR_TYPING_OVER: (usize, u64) = (64, 16);
 
 /// What the check says of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl<E: Engine> Document<E> {
                 E::leave_news(self, &mut message, &mut decoded);
                 let bytes = message.update.len();
                 let says = (&message.scan, &decoded);
-                if let Some(reason) = self.no_room(user, bytes, says, effects) {
+                if let Some(reason) = self.no_room((user, true), bytes, says, effects) {
                     return self.turn_away(peer, bytes, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, user, &message) {
@@ -155,13 +158,22 @@ impl<E: Engine> Document<E> {
         if !self.state.measure_after_deletions() {
             return false;
         }
-        if std::mem::take(&mut self.has_unfit) {
-            for known in self.peers.values_mut() {
-                known.owed += std::mem::take(&mut known.unfit);
-            }
-            self.owes = true;
-        }
+        self.ask_who_fits();
         true
+    }
+
+    /// Whoever would fit now is asked, as far as they do.
+    fn ask_who_fits(&mut self) {
+        let limits = self.limits;
+        let mut all = self.state.bytes_above(limits.soft_bytes) + self.waiting_bytes;
+        for known in self.peers.values_mut().filter(|known| known.unfit > 0) {
+            if all + known.unfit <= limits.hard_bytes {
+                all += known.unfit;
+                known.owed += std::mem::take(&mut known.unfit);
+                self.owes = true;
+            }
+        }
+        self.has_unfit = self.peers.values().any(|known| known.unfit > 0);
     }
 
     /// Asks for what was refused for want of room, as far as there is room for it now: a client sends all
@@ -295,10 +307,10 @@ impl<E: Engine> Document<E> {
     }
 
     /// Why there is no room for an update of so many bytes, if so. Where there is none, there is a little for what
-    /// makes some: each deletion takes a few bytes itself.
+    /// makes some: each deletion takes a few bytes itself. `is_live` when it comes from a client.
     pub(super) fn no_room(
         &mut self,
-        by: UserId,
+        (by, is_live): (UserId, bool),
         bytes: usize,
         (scan, decoded): (&E::Scan, &E::Decoded),
         effects: &mut Vec<Effect>,
@@ -314,11 +326,16 @@ impl<E: Engine> Document<E> {
         let (bytes, memory) = (self.waiting_bytes + bytes, self.waiting_memory + adds.1);
         let is_full = self.is_above(ALL, bytes, memory)
             && (!self.make_room() || self.is_above(ALL, bytes, memory));
+        let part = match E::only_deletes(scan) {
+            true => FOR_DELETIONS,
+            false if is_live => FOR_TYPING_OVER,
+            false => FOR_PUTS,
+        };
         if !is_full {
             self.above.clear();
         } else if !E::takes_away(&mut self.state, scan, decoded)
             || self.is_above(WITH_DELETIONS, bytes, memory)
-            || !self.may_take_above(by, adds)
+            || !self.may_take_above(by, adds, part)
         {
             return Some(Refusal::DocumentFull);
         }
@@ -333,12 +350,16 @@ impl<E: Engine> Document<E> {
 
     /// Whether somebody's deletions may take so many bytes more, and so many in memory, of a document that is full: then
     /// that counts.
-    fn may_take_above(&mut self, by: UserId, (bytes, memory): (usize, u64)) -> bool {
+    fn may_take_above(
+        &mut self,
+        by: UserId,
+        (bytes, memory): (usize, u64),
+        part: (usize, u64),
+    ) -> bool {
         let limits = self.limits;
         let (all, all_memory) = self.above.get(&by).copied().unwrap_or_default();
         let taken = (all + bytes, all_memory + memory);
-        let may = taken.0 <= limits.hard_bytes / FOR_DELETIONS.0
-            && taken.1 <= limits.hard_memory / FOR_DELETIONS.1;
+        let may = taken.0 <= limits.hard_bytes / part.0 && taken.1 <= limits.hard_memory / part.1;
         if may {
             self.above.insert(by, taken);
         }

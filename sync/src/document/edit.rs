@@ -185,7 +185,7 @@ impl<E: Engine> Document<E> {
             }
             Verdict::Covered | Verdict::Fits => {}
         }
-        if let Some(reason) = self.no_room(by, update.len(), (&scan, &decoded), effects) {
+        if let Some(reason) = self.no_room((by, false), update.len(), (&scan, &decoded), effects) {
             return Err(reason);
         }
         self.accept(by, None, update, scan, decoded);

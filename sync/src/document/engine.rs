@@ -180,6 +180,9 @@ pub trait Engine: Sized + Send + 'static {
     /// Whether an update deletes at least as much as it brings: above the limit there is some room for those.
     fn takes_away(state: &mut Self::State, scan: &Self::Scan, decoded: &Self::Decoded) -> bool;
 
+    /// Whether it brings nothing at all.
+    fn only_deletes(scan: &Self::Scan) -> bool;
+
     /// About how many bytes an update takes in memory.
     fn memory(scan: &Self::Scan) -> u64;
 

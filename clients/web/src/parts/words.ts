@@ -34,6 +34,11 @@ export function isElsewhere({ refusal, unsaved }: DocumentStatus): boolean {
   return refusal === "other-engine" && unsaved === 0;
 }
 
+/** Whether what is written into it may be saved: also where it is full, since who deletes makes room. */
+export function isWritable({ state, refusal }: DocumentStatus): boolean {
+  return refusal === "too-large" || (state !== "read-only" && state !== "refused");
+}
+
 /** What a refused document is called in its own refusal. */
 export type Thing = "note" | "list" | "timer";
 
@@ -48,7 +53,7 @@ export function refusalOf(thing: Thing, refusal: Refusal): { title: string; deta
     removed: { title: "You no longer have access", detail: shared },
     deleted: { title: `This ${thing} was deleted`, detail: "Somebody deleted it. What this device has of it is below." },
     "login-over": { title: "Your login has ended", detail: "Sign in again to go on. What you wrote is kept here." },
-    "too-large": { title: `This ${thing} is full`, detail: `The server takes no more edits. Begin another ${thing}.` },
+    "too-large": { title: `This ${thing} is full`, detail: "Your last edits are kept on this device only. Delete something, and they are saved as soon as they fit." },
     "not-accepted": { title: "Your last edits were not accepted", detail: "They are kept on this device only." },
   };
   return words[refusal];

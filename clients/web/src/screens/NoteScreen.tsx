@@ -20,6 +20,7 @@ import { Notice } from "../parts/Notice";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
 import { useOpened } from "../parts/useOpened";
+import { isWritable } from "../parts/words";
 
 export function NoteScreen() {
   const { noteId } = useParams({ from: "/notes/$noteId" });
@@ -41,14 +42,14 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
   const view = useQuery({
     queryKey: ["note", note.id],
     queryFn: async () => (await hall.notes.show(note.id)).value,
-    enabled: status.refusal === null || status.refusal === "not-found" || status.refusal === "other-engine",
+    enabled: status.refusal === null || ["not-found", "other-engine", "too-large"].includes(status.refusal),
     retry: (failures, error) => failures < 5 && !(error instanceof Problem && !error.passing),
   });
   if (view.data?.engine === "automerge") return <Elsewhere view={view.data} />;
   // The view says what a note is called that is kept in another way.
   if (status.refusal === "other-engine" && note.blank && view.isPending) return <Loading what="the note" />;
   const known = !note.blank || ["saved", "saving", "read-only"].includes(status.state);
-  const writable = status.state !== "read-only" && status.state !== "refused";
+  const writable = isWritable(status);
   const format = view.data?.format ?? formatOf(note) ?? (status.refusal ? "rich" : undefined);
   return (
     <Stack gap="sm" className="note">
@@ -65,7 +66,7 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
           thing="note"
           refusal={status.refusal}
           text={note.blank ? undefined : textOf(note)}
-          remove={() => void navigate({ to: "/notes" }).then(() => hall.notes.discard(note.id))}
+          remove={status.refusal === "too-large" ? undefined : () => void navigate({ to: "/notes" }).then(() => hall.notes.discard(note.id))}
         />
       )}
       {!known && status.state === "offline" && (

@@ -10,7 +10,7 @@ import { useHall, useObservable } from "../hall";
 import { Failure, Loading } from "../parts/Message";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
-import { isElsewhere } from "../parts/words";
+import { isElsewhere, isWritable } from "../parts/words";
 import { useOpened } from "../parts/useOpened";
 import { Lengths } from "./Lengths";
 import { useRemaining } from "./useRemaining";
@@ -30,7 +30,7 @@ function OpenTimer({ open }: { open: OpenRoomState }) {
   const status = useObservable(open.status);
   const shown = useObservable(state.timer);
   const left = useRemaining(shown.timer, hall.rooms.now);
-  const writable = status.state !== "read-only" && status.state !== "refused";
+  const writable = isWritable(status);
   if (isElsewhere(status)) return <Refused thing="timer" refusal="other-engine" />;
   const whole = shown.timer?.duration_s ?? shown.config.focus_s;
   const seconds = left ?? whole;

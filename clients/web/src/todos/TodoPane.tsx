@@ -10,7 +10,7 @@ import { useHall, useObservable } from "../hall";
 import { Empty, Failure, Loading } from "../parts/Message";
 import { Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
-import { isElsewhere } from "../parts/words";
+import { isElsewhere, isWritable } from "../parts/words";
 import { useOpened } from "../parts/useOpened";
 import { AddTodo } from "./AddTodo";
 import { TodoRows } from "./TodoRows";
@@ -39,7 +39,7 @@ function OpenList({ title, room, todos }: Props & { todos: OpenTodos }) {
   const items = useObservable(todos.list.items);
   const [hidden, setHidden] = useState(false);
   const [gone, setGone] = useState<string | null>(null);
-  const writable = status.state !== "read-only" && status.state !== "refused";
+  const writable = isWritable(status);
   const known = !todos.blank || ["saved", "saving", "read-only"].includes(status.state);
   const done = items.filter((todo) => todo.is_completed).length;
   const text = () => items.map((todo) => `${todo.is_completed ? "[x]" : "[ ]"} ${todo.text}`).join("\n");

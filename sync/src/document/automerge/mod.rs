@@ -123,6 +123,10 @@ impl Engine for Automerge {
         scan.deletes > 0 && 2 * u64::from(scan.deletes) >= u64::from(scan.ops)
     }
 
+    fn only_deletes(scan: &Scan) -> bool {
+        scan.deletes == scan.ops
+    }
+
     fn memory(scan: &Scan) -> u64 {
         scan.memory()
     }

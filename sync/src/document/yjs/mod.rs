@@ -144,6 +144,10 @@ impl Engine for Yjs {
         scan.is_empty()
     }
 
+    fn only_deletes(scan: &Scan) -> bool {
+        scan.deletes_only()
+    }
+
     fn takes_away(state: &mut State, scan: &Scan, decoded: &Decoded) -> bool {
         let length = |run: Run| u64::from(run.end - run.start);
         let inserted: u64 = scan.inserts.iter().copied().map(length).sum();
