@@ -79,6 +79,11 @@ impl Bases {
     }
 
     fn add(&mut self, text: Text, base: Base) {
+        // What they have put and gone on from was shown among others meanwhile: they do not hold it any more.
+        let is_left = |(_, one): &(Text, Base)| one.known == Known::Left && one.text == base.text;
+        if base.known == Known::Shown && self.found.iter().any(is_left) {
+            return;
+        }
         let is_same = |(_, one): &&mut (Text, Base)| {
             one.only_if.is_none() && one.known != Known::Left && one.text == base.text
         };
