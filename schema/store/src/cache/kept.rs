@@ -130,13 +130,18 @@ impl Kept {
             return;
         };
         let beside = format!("{}-", records.to_string_lossy());
-        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let unread = |error: &io::Error| {
+            tracing::warn!(folder = %folder.display(), %error, "what was remembered cannot be read");
+        };
+        let files = fs::read_dir(folder).inspect_err(unread).into_iter().flatten();
+        for file in files.filter_map(|file| file.inspect_err(unread).ok()) {
             let file = file.file_name();
             let name = file.to_str().and_then(|file| file.strip_prefix(&beside));
             let Some(name) = name.filter(|name| !["wal", "shm", "journal"].contains(name)) else {
                 continue;
             };
-            let snapshot = fs::read(self.file(name)).ok().and_then(|bytes| parsed(name, &bytes));
+            let bytes = fs::read(self.file(name)).inspect_err(unread).ok();
+            let snapshot = bytes.and_then(|bytes| parsed(name, &bytes));
             if let Some(snapshot) = snapshot.filter(|it| it.left.is_some() && it.left == self.found)
             {
                 self.put(name, &Snapshot { left, ..snapshot });
