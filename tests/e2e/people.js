@@ -173,7 +173,10 @@ export class Person {
   }
 
   async seesText(words) {
-    await this.text.filter({ hasText: words }).waitFor();
+    await this.text
+      .filter({ hasText: words })
+      .waitFor()
+      .catch(async (error) => assert.fail(`${error.message}\nThe note reads: ${JSON.stringify(await this.text.allTextContents())}`));
   }
 
   /** Opens a room from the list of rooms. */

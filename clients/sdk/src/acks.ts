@@ -78,18 +78,28 @@ export class Acks {
 /** A WebSocket class whose frames are counted in `acks`. */
 export function counted(Base: typeof WebSocket, acks: Acks): typeof WebSocket {
   return class extends Base {
+    /** It was left: what is said on it until it is closed is about a socket before. */
+    private left = false;
+
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
       acks.reset();
       // The stock client drops its listeners before it closes; in Node an error that
       // nobody hears ends the process.
       this.addEventListener("error", () => {});
-      this.addEventListener("message", (event) => acks.received(event.data));
+      this.addEventListener("message", (event) => {
+        if (!this.left) acks.received(event.data);
+      });
     }
 
     override send(data: Parameters<WebSocket["send"]>[0]): void {
       acks.sent(data);
       super.send(data);
+    }
+
+    override close(code?: number, reason?: string): void {
+      this.left = true;
+      super.close(code, reason);
     }
   };
 }

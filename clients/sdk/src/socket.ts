@@ -9,6 +9,8 @@ import type { Connection } from "./connection.js";
 
 const LOGIN_REVOKED = 4401;
 const LINGER_MS = 2_000;
+/** What a socket is closed with that is left without an answer: it is nobody's word. */
+const LEFT = { code: 1006, reason: "left" };
 
 export interface SocketOptions {
   url: string;
@@ -19,16 +21,27 @@ export interface SocketOptions {
   onLoginOver: () => void;
 }
 
+/**
+ * The stock client's, left at once: with the network gone a browser waits a minute for the other
+ * end to close too, and so long others would be shown here and nothing would connect again.
+ */
+class LeavingSocket extends HocuspocusProviderWebsocket {
+  leave(): void {
+    this.disconnect();
+    if (this.status !== WebSocketStatus.Disconnected) this.emit("close", { event: LEFT });
+  }
+}
+
 export class Socket {
   readonly acks = new Acks();
-  readonly stock: HocuspocusProviderWebsocket;
+  readonly stock: LeavingSocket;
   private readonly stopFollowing: () => void;
   private known: Promise<string> | null = null;
   private users = 0;
   private linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: SocketOptions) {
-    this.stock = new HocuspocusProviderWebsocket({
+    this.stock = new LeavingSocket({
       url: options.url,
       autoConnect: false,
       WebSocketPolyfill: counted(options.WebSocket, this.acks),
@@ -87,7 +100,7 @@ export class Socket {
   }
 
   private follow = (): void => {
-    if (!this.wanted) return this.stock.disconnect();
+    if (!this.wanted) return this.stock.leave();
     // Between attempts: try now. During one: leave it be, or it is torn down.
     if (this.stock.status === WebSocketStatus.Disconnected) void this.stock.connect();
   };

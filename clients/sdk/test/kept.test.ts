@@ -10,6 +10,11 @@ import { UnsavedLedger } from "../src/unsaved.js";
 import { credentials, FakeServer, openHall } from "./cast.js";
 import { Wire } from "./wire.js";
 
+vi.setConfig({ testTimeout: 20_000 });
+
+/** A device's database takes as long as the machine that the tests run on. */
+const eventually = (look: () => void | Promise<void>) => vi.waitFor(look, { timeout: 15_000 });
+
 const NOTE = "user/ada/note/1";
 
 /** Storage in memory that refuses as many writes as it is told. */
@@ -184,15 +189,15 @@ describe("what somebody else writes while the device takes nothing", () => {
     const note = await hall.notes.open(id);
     const seen: string[] = [];
     note.status.subscribe(({ kept, failing, unsaved }) => seen.push(`${kept} ${failing} ${unsaved}`));
-    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
+    await eventually(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
     refuse(3);
     // As if the session had brought it.
     const bens = new Y.Doc();
     Y.applyUpdate(bens, Y.encodeStateAsUpdate(note.doc));
     bens.getText("content").insert(0, "Ben's words");
     Y.applyUpdate(note.doc, Y.encodeStateAsUpdate(bens), "session");
-    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ kept: false, failing: true, unsaved: 0 }));
-    await vi.waitFor(async () => {
+    await eventually(() => expect(note.status.get()).toMatchObject({ kept: false, failing: true, unsaved: 0 }));
+    await eventually(async () => {
       await vi.advanceTimersByTimeAsync(500);
       expect(note.status.get()).toMatchObject({ state: "saved", kept: true, failing: false });
     });
@@ -229,14 +234,14 @@ describe("a browser that does not open a note's database", () => {
     const id = await hall.notes.create({ title: "on a full disk" });
     const note = await hall.notes.open(id);
     note.doc.getText("content").insert(0, "one ");
-    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: false, failing: true }));
+    await eventually(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: false, failing: true }));
     full = false;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await vi.advanceTimersByTimeAsync(500);
       expect(note.status.get()).toMatchObject({ state: "saved", kept: true, failing: false });
     });
     note.doc.getText("content").insert(4, "two");
-    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
+    await eventually(() => expect(note.status.get()).toMatchObject({ state: "saved", kept: true }));
     await note.close();
     server.down = true;
     const again = await begin();
@@ -271,7 +276,7 @@ describe("a browser that gives the page nothing", () => {
     server.down = true;
     hall.retry();
     note.doc.getText("content").insert(0, "one");
-    await vi.waitFor(() => expect(note.status.get()).toMatchObject({ state: "offline", unsaved: 2, kept: false, failing: true }));
+    await eventually(() => expect(note.status.get()).toMatchObject({ state: "offline", unsaved: 2, kept: false, failing: true }));
     await hall.close();
   });
 
@@ -314,7 +319,7 @@ it("survives the end of an app whose disk was full for a moment", async () => {
     await tick();
   }
   expect(seen).toContain("failing");
-  await vi.waitFor(() => expect(note.status.get()).toMatchObject({ kept: true, failing: false, unsaved: 4 }));
+  await eventually(() => expect(note.status.get()).toMatchObject({ kept: true, failing: false, unsaved: 4 }));
 
   // It is ended by its system: nothing is closed.
   const again = await openHall(server, storage);

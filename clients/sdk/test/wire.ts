@@ -18,6 +18,8 @@ export class Wire {
   readonly sessions = new Set<string>();
   /** What others see of somebody, by the document's name. */
   readonly seen: [name: string, state: unknown][] = [];
+  /** The network is there; without it nothing arrives, and nobody hears that. */
+  connected = true;
   letsIn = true;
   acknowledges = true;
   scope: "read-write" | "readonly" = "read-write";
@@ -51,12 +53,14 @@ export class Wire {
       constructor() {
         super();
         queueMicrotask(() => {
+          if (!wire.connected) return;
           this.readyState = 1;
           this.dispatchEvent(new Event("open"));
         });
       }
 
       send(frame: Uint8Array): void {
+        if (!wire.connected) return;
         wire.take(frame.slice(), (answer) => {
           if (this.readyState === 1) this.dispatchEvent(new MessageEvent("message", { data: answer.slice().buffer }));
         });
@@ -64,7 +68,8 @@ export class Wire {
 
       close(): void {
         if (this.readyState === 3) return;
-        this.readyState = 3;
+        this.readyState = wire.connected ? 3 : 2;
+        if (this.readyState === 2) return; // the other end does not answer
         wire.sessions.clear();
         this.dispatchEvent(Object.assign(new Event("close"), { code: 1000, reason: "" }));
       }
