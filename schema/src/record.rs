@@ -30,6 +30,12 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// This record's `_id`.
     fn id(&self) -> Self::Id;
 
+    /// Its first revision. Of a record that goes and comes back it is above all that were there under its
+    /// id, so that what was read before is never taken for what is there now.
+    fn first_rev(&self) -> u64 {
+        1
+    }
+
     /// Its indexes beside `_id`.
     fn indexes() -> &'static [Index] {
         &[]

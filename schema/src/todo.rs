@@ -166,6 +166,12 @@ impl Record for Todo {
     fn id(&self) -> String {
         self.id.clone()
     }
+    /// A todo's row goes when it is deleted or moved, and another comes when it is restored, or elsewhere:
+    /// what it says then was never under a revision that somebody has seen.
+    fn first_rev(&self) -> u64 {
+        let made = self.text_changed_at.unwrap_or(self.created_at);
+        u64::try_from(made.as_millis()).unwrap_or_default().max(1)
+    }
     fn indexes() -> &'static [Index] {
         &[
             Index { name: "list", keys: &["list", "position", "_id"], unique: false },

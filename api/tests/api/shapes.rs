@@ -40,7 +40,7 @@ async fn shapes() {
     let todo = ada.put(&hall, &path, json!({})).await.is(200);
     assert_json_snapshot!("todo", todo.body, {
         ".id" => "[id]", ".room_id" => "[id]", ".owner_id" => "[id]", ".assignee_id" => "[id]",
-        ".document" => "todos:[id]",
+        ".document" => "todos:[id]", ".rev" => "[rev]",
     });
     let ticket = ada.post(&hall, "/auth/ws-ticket", json!({})).await.is(200);
     assert_json_snapshot!("ticket", ticket.body, { ".ticket" => "[ticket]" });

@@ -48,6 +48,33 @@ async fn a_put_leaves_what_its_writer_was_never_shown() {
 }
 
 #[tokio::test]
+async fn a_todo_that_comes_back_is_under_no_revision_that_was_seen() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let path = todo_of_two(&hall, (&ada, &ben), engine).await;
+        let room = ada.get(&hall, &path).await.text("room_id");
+        let id = path.trim_start_matches("/todos/");
+        for way in ["the trash", "her own list"] {
+            let tag = ada.get(&hall, &path).await.is(200).header("etag").to_owned();
+            writes_on(&hall, &ben, &path, " at seven").await;
+            hall.advance(1);
+            if way == "the trash" {
+                ben.delete(&hall, &path).await.is(204);
+                ada.post(&hall, &format!("/trash/{id}/restore"), json!({})).await.is(204);
+            } else {
+                ada.put(&hall, &path, json!({ "is_shared": false })).await.is(200);
+                let back = json!({ "is_shared": true, "room_id": room });
+                ada.put(&hall, &path, back).await.is(200);
+            }
+            ada.ask(&hall, Method::GET, &path).header("if-none-match", &tag).send().await.is(200);
+            let stale = ada.ask(&hall, Method::PUT, &path).header("if-match", &tag);
+            let stale = stale.json(json!({ "text": "buy milk at five" })).send().await;
+            stale.refused(412, "changed-meanwhile");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_list_shows_has_been_shown() {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
     let path = todo_of_two(&hall, (&ada, &ben), "yjs").await;

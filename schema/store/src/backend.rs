@@ -92,12 +92,13 @@ pub(crate) trait Backend: Send + Sync + 'static {
         collection: Collection,
         ids: Vec<Bson>,
     ) -> Reply<'_, Result<Vec<Row>, StoreError>>;
-    /// The new record is at revision 1.
+    /// The new record is at revision `rev`.
     fn insert(
         &self,
         collection: Collection,
         id: Bson,
         document: RawDocumentBuf,
+        rev: u64,
     ) -> Reply<'_, Result<(), StoreError>>;
     /// `Conflict` when the record is not at `expected_rev`; it is at `expected_rev + 1` after.
     fn replace(

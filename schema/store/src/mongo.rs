@@ -127,8 +127,9 @@ impl Backend for Mongo {
         collection: Collection,
         id: Bson,
         document: RawDocumentBuf,
+        rev: u64,
     ) -> Reply<'_, Result<(), StoreError>> {
-        Box::pin(async move { rows::insert(self, collection, &id, &document).await })
+        Box::pin(async move { rows::insert(self, collection, &id, &document, rev).await })
     }
 
     fn replace(

@@ -120,8 +120,9 @@ impl<T: Record> Records<T> {
     /// Inserts a new record. `Duplicate` when its id, or its keys in a unique index, are taken.
     pub async fn insert(&self, value: T) -> Result<Versioned<T>, StoreError> {
         let collection = self.ensure().await?;
-        self.backend.insert(collection, value.id().into(), written(&value)?).await?;
-        Ok(Versioned { value, rev: 1 })
+        let rev = value.first_rev();
+        self.backend.insert(collection, value.id().into(), written(&value)?, rev).await?;
+        Ok(Versioned { value, rev })
     }
 
     /// Replaces the record that is at `expected_rev`. `Conflict` when it is not, or is gone.

@@ -98,10 +98,11 @@ impl Backend for Sqlite {
         collection: Collection,
         id: Bson,
         document: RawDocumentBuf,
+        rev: u64,
     ) -> Reply<'_, Result<(), StoreError>> {
         let table = self.table(collection);
         Box::pin(async move {
-            let record = Written::new(&table, &id, 1, document)?;
+            let record = Written::new(&table, &id, rev, document)?;
             self.writer.write(move |connection| rows::insert(connection, &table, &record)).await
         })
     }

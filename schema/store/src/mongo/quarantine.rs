@@ -51,7 +51,9 @@ async fn keep(mongo: &Mongo, taken: &Quarantined) -> Result<(), StoreError> {
     let record = RawDocumentBuf::from_bytes(bytes).map_err(invalid)?;
     let (name, indexes) = (Quarantined::COLLECTION, Quarantined::indexes());
     let collection = Collection { name, indexes };
-    match rows::insert(mongo, collection, &taken.id.clone().into(), &record).await {
+    match rows::insert(mongo, collection, &taken.id.clone().into(), &record, taken.first_rev())
+        .await
+    {
         // An earlier try was interrupted after this.
         Ok(()) | Err(StoreError::Duplicate { .. }) => Ok(()),
         Err(error) => Err(error),

@@ -86,9 +86,10 @@ pub(super) async fn insert(
     collection: Collection,
     id: &Bson,
     record: &RawDocument,
+    rev: u64,
 ) -> Result<(), StoreError> {
     let deadline = Deadline::start();
-    let document = with_rev(record, 1);
+    let document = with_rev(record, rev);
     let rows = mongo.rows(collection.name);
     let mut unknown = None;
     for _ in 0..2 {
