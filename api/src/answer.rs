@@ -11,7 +11,11 @@ use utoipa::ToSchema;
 
 use crate::extract::IfNoneMatch;
 
+/// What is under no revision is compared with nothing.
 fn etag(response: &mut Response, rev: u64) {
+    if rev == 0 {
+        return;
+    }
     if let Ok(value) = HeaderValue::from_str(&format!("\"{rev}\"")) {
         response.headers_mut().insert(header::ETAG, value);
     }

@@ -134,8 +134,11 @@ pub(crate) async fn readable(api: &Api, user: UserId, id: NoteId) -> Result<Perm
 
 /// A note, which the caller is shown.
 pub(crate) async fn show(api: &Api, caller: Caller, id: NoteId) -> Result<Versioned<Note>, Fault> {
-    let note = look_at(api, caller.user, id).await?;
-    api.shown.opens(caller, &note.value).await;
+    readable(api, caller.user, id).await?;
+    let note = api.documents.shown_note(id).await?.ok_or(Fault::NotFound)?;
+    if note.rev > 0 {
+        api.shown.opens(caller, &note.value).await;
+    }
     Ok(note)
 }
 

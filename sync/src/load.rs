@@ -15,6 +15,8 @@ use crate::{
 const POISONED: usize = 16;
 /// Read at once from the log.
 const READ_BYTES: usize = 4 << 20;
+/// An update, or an entry, takes no more bytes than this in a store beside its content.
+const MOST_BESIDE: usize = 256;
 
 /// Why a document could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,12 +69,11 @@ pub(crate) async fn missed<E: Engine>(
         return Ok(Missed::State(Box::new(state::<E>(store, turns, id).await?)));
     };
     let entries = store.log().read(id, seq + 1, READ_BYTES).await?;
-    let next = entries.last().map_or(seq + 1, Entry::next_seq);
     let has_gap = entries.first().is_some_and(|entry| entry.seq > seq + 1);
     let is_all = if entries.is_empty() {
         record(store, id).await?.snapshot_seq <= seq
     } else {
-        !has_gap && store.log().read(id, next, 1).await?.is_empty()
+        !has_gap && !may_be_cut(&entries)
     };
     if is_all {
         Ok(Missed::Entries(entries))
@@ -136,6 +137,13 @@ pub(crate) async fn quarantine(store: &Store, id: DocumentId, seq: u64) -> Resul
     tracing::error!(document = %id, seq, "an entry of the log is poisoned and moved to quarantine");
     metrics::counter!("studyhall_sync_quarantined_total").increment(1);
     store.log().quarantine(id, seq, "the CRDT library panicked, or refused it").await
+}
+
+/// Whether a read may have ended at its limit and not at the end of the log. What comes while it is read does not
+/// count: whoever writes without a pause would have everybody else read all of the document each time.
+fn may_be_cut(entries: &[Entry]) -> bool {
+    let updates: usize = entries.iter().map(|entry| entry.updates.len()).sum();
+    bytes(entries) + (updates + entries.len()) * MOST_BESIDE >= READ_BYTES
 }
 
 /// Bytes of content.

@@ -19,7 +19,7 @@ use crate::{
 const MAX_ENTRY: usize = 64 << 10;
 
 /// A node, by a random number that it drew when it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NodeId(pub(crate) u64);
 
 /// One piece of news.
@@ -35,6 +35,8 @@ pub(crate) enum News {
     WhoIsHere,
     /// A client says this to all others, and it is not kept.
     Said(Bytes),
+    /// A node has lost its place in the log to another and waits for the next.
+    Waits,
 }
 
 impl News {
@@ -60,6 +62,7 @@ impl News {
                 to.put_var_uint(4);
                 to.put_var_bytes(&message);
             }
+            Self::Waits => to.put_var_uint(5),
         }
         to.freeze()
     }
@@ -82,6 +85,7 @@ impl News {
             }
             3 => Self::WhoIsHere,
             4 => Self::Said(Bytes::copy_from_slice(reader.bytes()?)),
+            5 => Self::Waits,
             _ => return Err(Malformed::Kind),
         };
         reader.finish()?;

@@ -5,9 +5,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use studyhall_schema::{Timestamp, document::Engine as Library, ids::UserId};
+use studyhall_store::log::Append;
 
-use super::{Actor, Mail, whole::Whole};
+use super::{Actor, Done, Mail, whole::Whole};
 use crate::{
     SyncFault,
     document::{Effect, Engine, Input, Lost, PeerId, Refusal},
@@ -266,6 +268,7 @@ impl<E: Engine> Actor<E> {
             }
             Effect::ReadLog => self.read_log(Duration::ZERO),
             Effect::Reload => self.reload(),
+            Effect::LostPlace => self.node.tell_nodes(self.me.id, News::Waits),
             Effect::Ack { peer, echo } => {
                 self.with(peer, |outlet| outlet.ack(echo));
             }
@@ -308,6 +311,19 @@ impl<E: Engine> Actor<E> {
                     "content under somebody else's client id was refused");
             }
         }
+    }
+
+    fn append(&mut self, append: Append, after: Duration) {
+        let journal = self.node.journal.clone();
+        self.work.push(
+            async move {
+                if !after.is_zero() {
+                    tokio::time::sleep(after).await;
+                }
+                Done::Outcome(journal.append(append).await)
+            }
+            .boxed(),
+        );
     }
 
     pub(super) fn core(&mut self, input: Input<E>) {
@@ -380,6 +396,10 @@ impl<E: Engine> Actor<E> {
         }
     }
 
+    pub(super) fn tell(&self, peer: PeerId, told: &Told) {
+        self.with(peer, |outlet| outlet.tell(told, self.now));
+    }
+
     fn tell_all(&self, told: &Told) {
         for outlet in self.outlets.values() {
             outlet.tell(told, self.now);
@@ -408,6 +428,7 @@ fn answer(mail: Mail, why: Close, fault: SyncFault) {
         Mail::Edit(edit) => {
             let _ = edit.reply.send(Err(fault)); // the request may have gone
         }
+        Mail::Show(reply) => drop(reply.send(Err(fault))), // the request may have gone
         Mail::Project(reply) | Mail::CatchUp(reply) => {
             let _ = reply.send(Err(fault));
         }

@@ -9,6 +9,7 @@ use crate::{
     document::{Author, Change, Inbound, PeerId},
     outbox::Close,
     people::Taken,
+    projection::Content,
 };
 
 /// What is sent to a document's actor.
@@ -23,6 +24,8 @@ pub(crate) enum Mail {
     Project(RowReply),
     /// The same, when the log was seen to be ahead of the row: other nodes may have written it.
     CatchUp(RowReply),
+    /// What a note says, as far as it is durable, where its row cannot be written.
+    Show(oneshot::Sender<Result<Option<Content>, SyncFault>>),
     /// Leave memory if nobody has it open.
     Evict,
     /// The document is gone for good: its connections are closed so.

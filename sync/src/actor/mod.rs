@@ -20,14 +20,14 @@ use std::{
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{
     Timestamp,
     document::{DocumentRecord, Engine as Library},
 };
 use studyhall_store::{
     bus::{Lagged, Subscription},
-    log::{Append, Outcome},
+    log::Outcome,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -46,9 +46,10 @@ use crate::{
     outbox::Close,
     projection::Written,
 };
+use deliver::Told;
 pub(crate) use deliver::{Outlet, Wire};
 pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
-use reading::{Looks, Reading, hear};
+use reading::{Looks, Reading, Way, hear};
 use upkeep::Upkeep;
 pub(crate) use whole::LargeFrames;
 use whole::Whole;
@@ -67,7 +68,8 @@ const AT_ONCE: usize = 256;
 /// What ends outside of the actor and comes back to it.
 enum Done<E: Engine> {
     Outcome(Outcome),
-    Missed(Result<Missed<E>, LoadFailure>),
+    /// What was read when so many reads had been asked for.
+    Missed(u64, Result<Missed<E>, LoadFailure>),
     Projected(Result<Written, SyncFault>),
     Compacted(Result<u64, SyncFault>),
     Carried(bool),
@@ -109,7 +111,8 @@ struct Actor<E: Engine> {
     node: Arc<Node>,
     turns: Turns,
     document: Document<E>,
-    outlets: HashMap<PeerId, Outlet>,
+    /// Boxed: a map of one has room for four.
+    outlets: HashMap<PeerId, Box<Outlet>>,
     /// Who is to be told everybody's awareness once it is known that they may see it.
     unaware: HashSet<PeerId>,
     edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
@@ -127,6 +130,7 @@ struct Actor<E: Engine> {
     news: Option<Subscription>,
     reading: Reading,
     looks: Looks,
+    way: Way,
     /// When other nodes were last asked who is there.
     asked_who: Option<Instant>,
     /// The next read is one of the whole document.
@@ -234,6 +238,7 @@ impl<E: Engine> Actor<E> {
             news,
             reading: Reading::No,
             looks: Looks::default(),
+            way: Way::default(),
             asked_who: None,
             reload: false,
             has_left: false,
@@ -298,7 +303,7 @@ impl<E: Engine> Actor<E> {
         }
         self.perform();
         self.schedule();
-        recount(&self.node.unsaved, &mut self.unsaved, self.document.unsaved_bytes());
+        self.recount_unsaved(self.document.unsaved_bytes());
         self.recount_memory();
         if self.stopping.is_some()
             && self.ended.is_none()
@@ -306,6 +311,16 @@ impl<E: Engine> Actor<E> {
             && self.is_row_written()
         {
             self.ended = Some(End::Close(Close::Restart));
+        }
+    }
+
+    /// What is accepted and not durable, in the books of the node and of whoever looks after it.
+    fn recount_unsaved(&mut self, now: usize) {
+        if now != self.unsaved {
+            recount(&self.node.unsaved, &mut self.unsaved, now);
+            let all = self.node.unsaved.load(Ordering::Relaxed);
+            #[expect(clippy::cast_precision_loss, reason = "bytes of one node")]
+            metrics::gauge!("studyhall_sync_unsaved_bytes").set(all as f64);
         }
     }
 
@@ -344,9 +359,12 @@ impl<E: Engine> Actor<E> {
                     return outlet.end(Close::OtherEngine);
                 }
                 let user = outlet.user;
-                self.outlets.insert(peer, outlet);
+                self.outlets.insert(peer, Box::new(outlet));
                 self.upkeep.touched(false);
                 self.feed(Input::Join { peer, user, permission });
+                if self.document.is_paused() {
+                    self.tell(peer, &Told::Paused(true));
+                }
             }
             Mail::Leave(peer) => {
                 self.outlets.remove(&peer);
@@ -365,6 +383,7 @@ impl<E: Engine> Actor<E> {
                 self.feed(Input::Edit { edit: id, by, change });
             }
             Mail::Project(reply) => self.project_for(reply),
+            Mail::Show(reply) => self.show(reply),
             Mail::CatchUp(reply) => self.catch_up_for(reply),
             Mail::Evict => self.make_room(),
             Mail::End(why) => self.ended = Some(End::Close(why)),
@@ -400,32 +419,27 @@ impl<E: Engine> Actor<E> {
     fn is_heavy(&self, done: &Done<E>) -> bool {
         match done {
             Done::Outcome(Outcome::Stored) => self.document.work() > HEAVY,
-            Done::Missed(Ok(Missed::Entries(entries))) => load::bytes(entries) > LARGE,
+            Done::Missed(_, Ok(Missed::Entries(entries))) => load::bytes(entries) > LARGE,
             _ => false,
         }
     }
 
     fn done(&mut self, done: Done<E>) {
         match done {
-            Done::Outcome(outcome) => self.feed(Input::Outcome(outcome)),
-            Done::Missed(missed) => self.missed(missed),
+            Done::Outcome(outcome) => {
+                if let Some(since) =
+                    self.document.in_flight_since().filter(|_| outcome == Outcome::Stored)
+                {
+                    metrics::histogram!("studyhall_sync_save_seconds")
+                        .record(self.now.since(since));
+                }
+                self.feed(Input::Outcome(outcome));
+            }
+            Done::Missed(asked, missed) => self.missed(asked, missed),
             Done::Projected(result) => self.projected(result),
             Done::Compacted(result) => self.compacted(result),
             Done::Carried(again) => self.carried(again),
         }
-    }
-
-    fn append(&mut self, append: Append, after: Duration) {
-        let journal = self.node.journal.clone();
-        self.work.push(
-            async move {
-                if !after.is_zero() {
-                    tokio::time::sleep(after).await;
-                }
-                Done::Outcome(journal.append(append).await)
-            }
-            .boxed(),
-        );
     }
 
     /// Nothing is left to do here but to say goodbye.
@@ -457,7 +471,7 @@ impl<E: Engine> Actor<E> {
     /// Leaves the node's books, and says goodbye to all.
     fn leave(&mut self, why: Close) {
         if !std::mem::replace(&mut self.has_left, true) {
-            recount(&self.node.unsaved, &mut self.unsaved, 0);
+            self.recount_unsaved(0);
             metrics::gauge!("studyhall_documents_open").decrement(1.0);
             self.node.registry.forget(&self.me);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use futures_util::FutureExt;
 use studyhall_store::bus::{Lagged, Subscription};
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use crate::{
     compact::REPLACED_STAYS,
     document::{Applied, Engine, Input},
     load::{self, LoadFailure, Missed},
-    news::News,
+    news::{News, NodeId},
     outbox::Close,
 };
 
@@ -23,6 +24,28 @@ const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// A document at rest is looked at as a whole so often.
 const SELDOM: Duration = Duration::from_mins(1);
+
+/// So long what is new here waits for nodes that have lost their place in the log. One that knows what took it
+/// sends its own within a few milliseconds.
+const GIVES_WAY: Duration = Duration::from_millis(250);
+
+/// The nodes that wait for the next place, and until when they are waited for. Who has just written would be
+/// first again each time: what it writes next is ready when others hear of the last.
+#[derive(Default)]
+pub(super) struct Way(HashMap<NodeId, Instant>);
+
+impl Way {
+    fn wanted(&mut self, by: NodeId, now: Instant) {
+        self.0.insert(by, now + GIVES_WAY);
+    }
+
+    /// Whether now nobody waits any more.
+    fn written(&mut self, by: NodeId, now: Instant) -> bool {
+        let was_waiting = self.0.remove(&by).is_some();
+        self.0.retain(|_, until| now < *until);
+        was_waiting && self.0.is_empty()
+    }
+}
 
 /// Whether the log is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,6 +126,7 @@ impl<E: Engine> Actor<E> {
         let look = self.looks.begin(Instant::now(), may_be_brief && !reload);
         let (node, turns) = (self.node.clone(), self.turns.clone());
         let (id, seq) = (self.me.id, self.document.state().seq());
+        let asked = self.document.reads_asked();
         // A task of its own: it may get the turn for heavy work that this actor waits for, too.
         let read = tokio::spawn(async move {
             if !after.is_zero() {
@@ -114,7 +138,8 @@ impl<E: Engine> Actor<E> {
             let seq = (!reload).then_some(seq);
             load::missed::<E>(&node.store, &turns, id, seq).await
         });
-        let read = read.map(|read| Done::Missed(read.unwrap_or(Err(LoadFailure::Unavailable))));
+        let away = Err(LoadFailure::Unavailable);
+        let read = read.map(move |read| Done::Missed(asked, read.unwrap_or(away)));
         self.work.push(read.boxed());
     }
 
@@ -125,13 +150,15 @@ impl<E: Engine> Actor<E> {
     }
 
     /// What was read of the log. While the store is away people go on reading and typing here.
-    pub(super) fn missed(&mut self, missed: Result<Missed<E>, LoadFailure>) {
+    pub(super) fn missed(&mut self, asked: u64, missed: Result<Missed<E>, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         let is_read = missed.is_ok();
         self.looks.end(is_read);
         match missed {
-            Ok(Missed::Entries(entries)) => self.feed(Input::Missed { entries, all: !again }),
-            Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, all: !again }),
+            Ok(Missed::Entries(entries)) => {
+                self.feed(Input::Missed { entries, read: Some(asked) });
+            }
+            Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, read: asked }),
             Err(LoadFailure::Unavailable) if self.document.needs_log() => self.log_is_away(),
             Err(LoadFailure::Unavailable) => {} // the next look at the log will tell
             Err(LoadFailure::NotFound) => self.ended = Some(End::Close(Close::NotFound)),
@@ -149,6 +176,13 @@ impl<E: Engine> Actor<E> {
         self.read_log(READ_AGAIN);
     }
 
+    /// Another node has written: it waits no more.
+    fn written(&mut self, by: NodeId) {
+        if self.way.written(by, Instant::now()) {
+            self.feed(Input::GoOn);
+        }
+    }
+
     /// What another node says. What it does not say, or is lost, the next look at the log will tell.
     pub(super) fn heard(&mut self, heard: Result<Bytes, Lagged>) {
         let Ok(bytes) = heard else {
@@ -164,15 +198,25 @@ impl<E: Engine> Actor<E> {
         let seq = self.document.state().seq();
         match News::decode(&bytes) {
             Ok((from, _)) if from == self.node.id => {}
-            Ok((_, News::Entry(entry))) if entry.seq == seq + 1 => {
-                self.node.store.log().told(self.me.id, entry.next_seq());
-                self.feed(Input::Missed { entries: vec![entry], all: false });
+            Ok((from, News::Entry(entry))) => {
+                self.written(from);
+                if entry.seq == seq + 1 {
+                    self.node.store.log().told(self.me.id, entry.next_seq());
+                    self.feed(Input::Missed { entries: vec![entry], read: None });
+                } else if entry.next_seq() > seq + 1 {
+                    self.read_log(Duration::ZERO);
+                }
             }
-            Ok((_, News::Entry(entry))) if entry.next_seq() > seq + 1 => {
-                self.read_log(Duration::ZERO);
+            Ok((from, News::Grown(grown))) => {
+                self.written(from);
+                if grown > seq {
+                    self.read_log(Duration::ZERO);
+                }
             }
-            Ok((_, News::Grown(grown))) if grown > seq => self.read_log(Duration::ZERO),
-            Ok((_, News::Entry(_) | News::Grown(_))) => {}
+            Ok((from, News::Waits)) => {
+                self.way.wanted(from, Instant::now());
+                self.feed(Input::GiveWay { until: self.now + GIVES_WAY });
+            }
             Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
             Ok((_, News::Said(message))) => self.pass_on(None, &message),
             Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),

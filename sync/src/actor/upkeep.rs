@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{Actor, Done, End, RowReply, memory};
 use crate::{
@@ -364,6 +364,13 @@ impl<E: Engine> Actor<E> {
         self.project();
     }
 
+    /// What the document says now.
+    pub(super) fn show(&mut self, reply: oneshot::Sender<Result<Option<Content>, SyncFault>>) {
+        let view = E::view(self.document.state_mut());
+        let content = projection::read(self.upkeep.kind, view, &mut Kept::default());
+        let _ = reply.send(Ok(content)); // the request may have gone
+    }
+
     /// Nobody gets a row of this document any more.
     pub(super) fn no_row(&mut self, fault: SyncFault) {
         for queue in [&mut self.upkeep.rows, &mut self.upkeep.logs] {
@@ -460,7 +467,7 @@ mod tests {
     fn who_asks_in_the_middle_waits_for_the_next_and_nobody_waits_for_who_comes_later() {
         let mut queue = Queue::default();
         let ask = |queue: &mut Queue| {
-            let (reply, answered) = tokio::sync::oneshot::channel();
+            let (reply, answered) = oneshot::channel();
             queue.next.push(reply);
             answered
         };

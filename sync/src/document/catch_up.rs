@@ -7,7 +7,7 @@ use studyhall_store::log::Entry;
 use super::{
     Document, Effect, Refusal,
     check::Verdict,
-    commit::Waiting,
+    commit::{Flight, Waiting},
     engine::{Applied, Engine},
     peer::Aside,
 };
@@ -23,7 +23,40 @@ pub(super) struct Reads {
     pub(super) doubt: bool,
 }
 
+/// Whether what is in flight has the place in the log that it was sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// As far as is known.
+    Kept,
+    /// Another node was first. It goes to the tail as soon as it is known here what took its place: who
+    /// looked for the end of the log first would be late for as long as others go on writing.
+    Taken,
+    /// This node had slept through a compaction: first all of the document is read, later than this.
+    Fenced { asked: u64 },
+}
+
 impl<E: Engine> Document<E> {
+    /// Another node was first with what is in flight.
+    pub(super) fn beaten(&mut self, effects: &mut Vec<Effect>) {
+        self.lost = Standing::Taken;
+        effects.push(Effect::LostPlace);
+        if self.may_regain(None) {
+            self.after_missed(self.state.seq(), None, true, effects);
+        } else {
+            self.ask(Effect::ReadLog, effects);
+        }
+    }
+
+    /// Whether what lost its place can be judged and sent to the next one, with what was read or heard.
+    fn may_regain(&self, read: Option<u64>) -> bool {
+        let is_known = |flight: &Flight<E>| flight.append.seq <= self.state.seq();
+        match self.lost {
+            Standing::Kept => false,
+            Standing::Taken => read.is_some() || self.flight.as_ref().is_some_and(is_known),
+            Standing::Fenced { asked } => read.is_some_and(|read| read >= asked),
+        }
+    }
+
     /// Asks for the log, or for all of the document.
     pub(super) fn ask(&mut self, read: Effect, effects: &mut Vec<Effect>) {
         self.reads.asked += 1;
@@ -45,7 +78,12 @@ impl<E: Engine> Document<E> {
     }
 
     /// Entries that this node had not seen: they are durable, so they are applied and shown.
-    pub(super) fn missed(&mut self, entries: Vec<Entry>, all: bool, effects: &mut Vec<Effect>) {
+    pub(super) fn missed(
+        &mut self,
+        entries: Vec<Entry>,
+        read: Option<u64>,
+        effects: &mut Vec<Effect>,
+    ) {
         let own = self.flight.as_ref().map(|flight| flight.append.batch);
         let before = self.state.seq();
         let mut up_to_own = false;
@@ -66,11 +104,11 @@ impl<E: Engine> Document<E> {
                 }
             }
         }
-        self.after_missed(before, all, !up_to_own, effects);
+        self.after_missed(before, read, !up_to_own, effects);
     }
 
     /// The document as it was loaded again, after this node had slept through a compaction.
-    pub(super) fn reloaded(&mut self, mut state: E::State, all: bool, effects: &mut Vec<Effect>) {
+    pub(super) fn reloaded(&mut self, mut state: E::State, read: u64, effects: &mut Vec<Effect>) {
         let before = self.state.seq();
         // It may have been read before news that was applied since.
         if state.seq() > before {
@@ -79,43 +117,45 @@ impl<E: Engine> Document<E> {
             effects.push(Effect::FanOut { update, only_author: None });
             E::moved(self, None, effects);
         }
-        self.after_missed(before, all, true, effects);
+        self.after_missed(before, Some(read), true, effects);
     }
 
+    /// What was read, or heard, is applied: what is in flight and lost its place goes to the tail.
     fn after_missed(
         &mut self,
         before: u64,
-        all: bool,
+        read: Option<u64>,
         to_the_end: bool,
         effects: &mut Vec<Effect>,
     ) {
-        if all {
-            self.caught_up(before, to_the_end, effects);
-        } else {
-            self.grown(before, false, effects);
-            self.reconsider(effects);
-            if self.reads.doubt {
-                self.ask_unless_asked(effects);
-            }
+        if let Some(read) = read.filter(|_| to_the_end) {
+            self.reads.ended = self.reads.ended.max(read);
+        }
+        let regains = self.may_regain(read);
+        let is_certain = self.grown(before, regains, effects);
+        if regains && is_certain {
+            self.go_to_the_tail(effects);
+        }
+        self.reconsider(effects);
+        if read.is_some() {
+            self.caught_up(effects);
+        } else if self.reads.doubt {
+            self.ask_unless_asked(effects);
         }
     }
 
-    /// After the log was read: what is in flight and lost its place goes to the tail.
-    fn caught_up(&mut self, before: u64, to_the_end: bool, effects: &mut Vec<Effect>) {
-        if to_the_end {
-            self.reads.ended = self.reads.asked;
+    fn go_to_the_tail(&mut self, effects: &mut Vec<Effect>) {
+        self.lost = Standing::Kept;
+        let batch = self.random.random();
+        if let Some(flight) = &mut self.flight {
+            flight.append.seq = self.state.seq() + 1;
+            flight.append.batch = batch;
+            effects.push(Effect::Append(flight.append.clone()));
         }
-        let lost_place = std::mem::replace(&mut self.reading, false);
-        self.grown(before, lost_place, effects);
-        if lost_place {
-            let batch = self.random.random();
-            if let Some(flight) = &mut self.flight {
-                flight.append.seq = self.state.seq() + 1;
-                flight.append.batch = batch;
-                effects.push(Effect::Append(flight.append.clone()));
-            }
-        }
-        self.reconsider(effects);
+    }
+
+    /// The log was read.
+    fn caught_up(&mut self, effects: &mut Vec<Effect>) {
         E::caught_up(self, effects);
         let later = |message: &Aside<E>| message.read.is_some_and(|read| read > self.reads.asked);
         let is_wanted = self.reads.doubt
@@ -126,27 +166,28 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// What is applied may have grown since `before`.
-    fn grown(&mut self, before: u64, lost_place: bool, effects: &mut Vec<Effect>) {
+    /// What is applied may have grown since `before`. Whether what is in flight is right for certain.
+    fn grown(&mut self, before: u64, lost_place: bool, effects: &mut Vec<Effect>) -> bool {
         let seq = self.state.seq();
-        if seq > before || lost_place || self.reads.doubt {
-            self.judge_again(lost_place, seq > before, effects);
-        }
+        let is_judged = seq > before || lost_place || self.reads.doubt;
+        let is_certain = !is_judged || self.judge_again(lost_place, seq > before, effects);
         if seq > before {
             effects.push(Effect::Committed { seq });
         }
+        is_certain
     }
 
     /// Judges what waits here again, over what the log has: somebody may have been first with a client
     /// id. What is in flight is judged when it lost its place; else it has one, and is right. What came
     /// after the log was asked for may hold what is in the log by now: that is judged after another look.
-    /// The server's own edits are made once more instead: what they looked at may have changed.
+    /// The server's own edits are made once more instead: what they looked at may have changed. Whether
+    /// what is in flight is right for certain.
     pub(super) fn judge_again(
         &mut self,
         lost_place: bool,
         has_grown: bool,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> bool {
         self.engine.forget(&mut self.state);
         self.reads.doubt = false;
         if let Some(mut flight) = self.flight.take() {
@@ -160,6 +201,7 @@ impl<E: Engine> Document<E> {
                 self.flight = Some(flight);
             }
         }
+        let is_certain = !self.reads.doubt;
         let mut waiting = std::mem::take(&mut self.waiting);
         if has_grown {
             self.make_edits_again(&mut waiting);
@@ -169,6 +211,7 @@ impl<E: Engine> Document<E> {
             self.keep_promises(self.ordinal, effects);
             self.finish_edit(effects);
         }
+        is_certain
     }
 
     fn make_edits_again(&mut self, updates: &mut Vec<Waiting<E>>) {

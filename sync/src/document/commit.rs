@@ -13,6 +13,7 @@ use studyhall_store::{
 
 use super::{
     Document, Effect, PeerId, Refusal,
+    catch_up::Standing,
     engine::{Applied, Engine},
 };
 
@@ -92,7 +93,8 @@ impl<E: Engine> Document<E> {
 
     /// Whether what waits can be appended.
     pub(super) fn may_append(&self) -> bool {
-        self.flight.is_none() && !self.waiting.is_empty() && !self.reads.doubt
+        let gives_way = self.gives_way.is_some_and(|until| self.now < until);
+        self.flight.is_none() && !self.waiting.is_empty() && !self.reads.doubt && !gives_way
     }
 
     pub(super) fn start_flight(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -117,13 +119,10 @@ impl<E: Engine> Document<E> {
     pub(super) fn outcome(&mut self, outcome: &Outcome, effects: &mut Vec<Effect>) {
         match outcome {
             Outcome::Stored => self.stored(effects),
-            Outcome::Behind => {
-                self.reading = true;
-                self.ask(Effect::ReadLog, effects);
-            }
+            Outcome::Behind => self.beaten(effects),
             Outcome::Fenced { .. } => {
-                self.reading = true;
                 self.ask(Effect::Reload, effects);
+                self.lost = Standing::Fenced { asked: self.reads.asked };
             }
             Outcome::Failed(StoreError::Invalid(why)) => {
                 tracing::error!(document = %self.id, why, "the store can never take an append");

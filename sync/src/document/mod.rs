@@ -34,7 +34,7 @@ pub use peer::Aside;
 pub use yjs::{Missed, State, Yjs};
 
 use crate::{awareness::Presence, people::Shares, wire::automerge::SyncMessage};
-use catch_up::Reads;
+use catch_up::{Reads, Standing};
 use commit::{Flight, PendingAck};
 use edit::Edits;
 use peer::Peer;
@@ -73,12 +73,17 @@ pub enum Input<E: Engine = Yjs> {
     Edit { edit: EditId, by: Author, change: Change },
     /// What became of the append in flight.
     Outcome(Outcome),
-    /// Entries from `applied + 1` on that are in the log. `all` when they reach to its end as it was
-    /// when `Effect::ReadLog` asked; else they are news, or were read before.
-    Missed { entries: Vec<Entry>, all: bool },
+    /// Entries from `applied + 1` on that are in the log: all that were there when as many reads had been
+    /// asked for as `read` says ([`Document::reads_asked`]), or news.
+    Missed { entries: Vec<Entry>, read: Option<u64> },
     /// The document as it was loaded again, asked for by `Effect::Reload` or since the log does not
-    /// reach back. `all` as for `Missed`.
-    Reloaded { state: Box<E::State>, all: bool },
+    /// reach back. `read` as for `Missed`.
+    Reloaded { state: Box<E::State>, read: u64 },
+    /// Another node has lost its place in the log to this one and waits for the next: what is new here
+    /// goes behind it, until then at the latest.
+    GiveWay { until: Timestamp },
+    /// Nobody waits for the next place any more.
+    GoOn,
     /// The log that was asked for cannot be read now.
     Unread,
     /// A connection's queue was too full.
@@ -143,6 +148,8 @@ pub enum Effect {
     /// Read what of the log is not applied and come back with `Input::Missed`, or with
     /// `Input::Reloaded` when it is not in the log any more.
     ReadLog,
+    /// Tell other nodes that this one has lost its place in the log and waits for the next.
+    LostPlace,
     /// Load the document again and come back with `Input::Reloaded`.
     Reload,
     /// Everything of this client's message is durable. `echo` when the fan-out does not hold it.
@@ -232,7 +239,8 @@ pub struct Document<E: Engine = Yjs> {
     limits: Limits,
     state: E::State,
     engine: E,
-    peers: HashMap<PeerId, Peer<E>>,
+    /// Boxed: a map of one has room for four.
+    peers: HashMap<PeerId, Box<Peer<E>>>,
     waiting: Vec<Waiting<E>>,
     waiting_bytes: usize,
     waiting_memory: u64,
@@ -244,9 +252,10 @@ pub struct Document<E: Engine = Yjs> {
     echo_bytes: usize,
     edits: Edits,
     paused: bool,
-    /// What is in flight lost its place, and the log is read for it.
-    reading: bool,
+    lost: Standing,
     reads: Reads,
+    /// What is new waits until then: other nodes wait for the next place in the log.
+    gives_way: Option<Timestamp>,
     told_nearly_full: bool,
     /// When the last input came.
     now: Timestamp,
@@ -286,8 +295,9 @@ impl<E: Engine> Document<E> {
             echo_bytes: 0,
             edits: Edits::default(),
             paused: false,
-            reading: false,
+            lost: Standing::Kept,
             reads: Reads::default(),
+            gives_way: None,
             told_nearly_full: false,
             now: Timestamp::default(),
             overloaded: false,
@@ -307,7 +317,7 @@ impl<E: Engine> Document<E> {
         self.now = now;
         match input {
             Input::Join { peer, user, permission } => {
-                self.peers.insert(peer, Peer::new(user, permission));
+                self.peers.insert(peer, Box::new(Peer::new(user, permission)));
             }
             Input::Leave { peer } => self.leave(now, peer, effects),
             Input::Permission { peer, permission } => self.permit(peer, permission, effects),
@@ -316,14 +326,16 @@ impl<E: Engine> Document<E> {
             }
             Input::Edit { edit, by, change } => self.edit(edit, by, change, effects),
             Input::Outcome(outcome) => self.outcome(&outcome, effects),
-            Input::Missed { entries, all } => {
-                self.missed(entries, all, effects);
+            Input::Missed { entries, read } => {
+                self.missed(entries, read, effects);
                 self.resume(effects);
             }
-            Input::Reloaded { state, all } => {
-                self.reloaded(*state, all, effects);
+            Input::Reloaded { state, read } => {
+                self.reloaded(*state, read, effects);
                 self.resume(effects);
             }
+            Input::GiveWay { until } => self.gives_way = Some(until),
+            Input::GoOn => self.gives_way = None,
             Input::Unread => self.pause(effects),
             Input::Lagging { peer, lost } => E::lagging(self, peer, lost),
             Input::Drained { peer } => E::drained(self, peer, effects),
@@ -341,6 +353,7 @@ impl<E: Engine> Document<E> {
 
     /// Starts the next append when none is in flight and something waits.
     pub fn flush(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.now = now;
         self.start_edit(effects);
         self.start_flight(now, effects);
         E::flush(self, effects);
@@ -397,9 +410,24 @@ impl<E: Engine> Document<E> {
         self.durable < self.ordinal || !self.edits.is_empty()
     }
 
+    /// Whether people were told that what they write is not saved now.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// When what is in flight was sent for the first time.
+    pub fn in_flight_since(&self) -> Option<Timestamp> {
+        self.flight.as_ref().map(|flight| flight.append.at)
+    }
+
     /// Whether a read of the log is waited for.
     pub fn needs_log(&self) -> bool {
-        self.reading || self.reads.asked > self.reads.ended
+        self.lost != Standing::Kept || self.reads.asked > self.reads.ended
+    }
+
+    /// How many reads of the log were asked for until now.
+    pub fn reads_asked(&self) -> u64 {
+        self.reads.asked
     }
 
     /// Bytes accepted and not yet durable; small ones count for what they take in memory.
@@ -412,7 +440,8 @@ impl<E: Engine> Document<E> {
     pub fn wants_tick(&self) -> (bool, bool) {
         let (soon, at_all) = self.engine.wants_tick(&self.state);
         let may_fit = self.has_unfit && self.state.may_be_smaller();
-        (soon || self.has_put_off, at_all || self.owes || may_fit)
+        let waits = self.gives_way.is_some() && !self.waiting.is_empty();
+        (soon || waits || self.has_put_off, at_all || self.owes || may_fit)
     }
 
     /// Nobody is at it: less of it is kept in memory until somebody is.

@@ -17,7 +17,7 @@ use super::{
     Documents,
     late::{LATE, LOOKED_AT},
 };
-use crate::{SyncFault, history, projection};
+use crate::{SyncFault, actor::Mail, history, projection};
 
 /// What the log has after a row.
 enum Beyond {
@@ -60,6 +60,26 @@ impl Documents {
                 Ok(rows.get(&id).await?)
             }
         }
+    }
+
+    /// The same for who only reads. Where the row cannot be written now, since the disk is full, it is the last one
+    /// with what is durable in the document, and has no revision.
+    pub async fn shown_note(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
+        match self.note(id).await {
+            Err(SyncFault::Unavailable) => self.unwritten(id).await,
+            shown => shown,
+        }
+    }
+
+    async fn unwritten(&self, id: NoteId) -> Result<Option<Versioned<Note>>, SyncFault> {
+        let (store, document) = (&self.node.store, DocumentId::Note(id));
+        let Some(row) = store.records::<Note>().get(&id).await? else {
+            return Err(SyncFault::Unavailable); // its first row is yet to be written
+        };
+        let record = store.records::<DocumentRecord>().get(&document).await?;
+        let Some(row) = record.and_then(|record| row_of(row, &record)) else { return Ok(None) };
+        let content = self.answer(document, Mail::Show).await?;
+        Ok(Some(Versioned { value: projection::over(row.value, content), rev: 0 }))
     }
 
     /// Ends a note's newest version where this row is, durably: what it says can be gone back to, whatever comes

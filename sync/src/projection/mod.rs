@@ -14,7 +14,7 @@ use studyhall_schema::{
 };
 use studyhall_store::Store;
 
-pub(crate) use note::{TEXT_BYTES, follow, follows};
+pub(crate) use note::{TEXT_BYTES, follow, follows, over};
 pub(crate) use todos::{Kept, followed};
 
 use crate::{

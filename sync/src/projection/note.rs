@@ -33,6 +33,14 @@ pub(super) fn read(format: Format, view: View<'_>) -> Content {
     Content { text, title }
 }
 
+/// A row with what its document says.
+pub(crate) fn over(row: Note, content: Option<super::Content>) -> Note {
+    match content {
+        Some(super::Content::Note(Content { text, title })) => Note { text, title, ..row },
+        _ => row,
+    }
+}
+
 /// What is cut stays longer than what need not be: so it is known for what it is.
 fn truncate(text: &mut String) {
     if text.len() > TEXT_BYTES {

@@ -88,8 +88,13 @@ pub(crate) struct Stage<E: Engine = Yjs> {
 
 impl<E: Engine> Stage<E> {
     pub(crate) fn with_limits(limits: Limits) -> Self {
+        Self::of_a_node(limits, 1)
+    }
+
+    /// The core on one of several nodes.
+    pub(crate) fn of_a_node(limits: Limits, seed: u64) -> Self {
         let id = DocumentId::Note(NoteId::from_bytes([7; 12]));
-        Self { core: Document::new(id, E::State::default(), limits, 1), effects: Vec::new() }
+        Self { core: Document::new(id, E::State::default(), limits, seed), effects: Vec::new() }
     }
 
     pub(crate) fn input(&mut self, input: Input<E>) -> Vec<Effect> {
@@ -104,6 +109,12 @@ impl<E: Engine> Stage<E> {
 
     pub(crate) fn stored(&mut self) -> Vec<Effect> {
         self.input(Input::Outcome(Outcome::Stored))
+    }
+
+    /// The log as it is now, of which it lacks these entries.
+    pub(crate) fn reads(&mut self, entries: Vec<Entry>) -> Vec<Effect> {
+        let read = Some(self.core.reads_asked());
+        self.input(Input::Missed { entries, read })
     }
 }
 
@@ -136,7 +147,7 @@ impl Stage {
             updates: vec![LoggedUpdate { login: None, by: person.user, data: data.clone() }],
         };
         let entries = (self.core.state().seq() + 1..).zip(entries).map(entry).collect();
-        self.input(Input::Missed { entries, all: false })
+        self.input(Input::Missed { entries, read: None })
     }
 }
 

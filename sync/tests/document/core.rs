@@ -168,7 +168,7 @@ fn who_was_first_with_a_client_id_is_what_the_log_says() {
     );
     let update = LoggedUpdate { login: None, by: ada.user, data: hers };
     let entry = Entry { seq: 1, batch: 7, at: NOW, updates: vec![update] };
-    let told = stage.input(Input::Missed { entries: vec![entry], all: true });
+    let told = stage.reads(vec![entry]);
     assert_eq!((refusal(&told), acks(&told, &ben)), (Some(Refusal::ForeignClient), 0));
     assert!(told.iter().any(|effect| matches!(effect, Effect::Audit { client: 1001, .. })));
     assert!(appended(&told).is_none() && !stage.core.is_unsaved());
@@ -191,12 +191,12 @@ fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
     let asked = stage.sends_as(&reader, reader.all(), true);
     assert!(asked.iter().any(|effect| matches!(effect, Effect::ReadLog)));
     assert_eq!((refusal(&asked), acks(&asked, &reader)), (None, 0));
-    let told = stage.input(Input::Missed { entries: vec![entry()], all: true });
+    let told = stage.reads(vec![entry()]);
     assert_eq!((refusal(&told), acks(&told, &reader)), (None, 1));
     // What a reader makes is refused after a look at the log.
     let asked = stage.sends(&reader, reader.types("!"));
     assert_eq!(refusal(&asked), None);
-    let told = stage.input(Input::Missed { entries: vec![], all: true });
+    let told = stage.reads(vec![]);
     assert_eq!(refusal(&told), Some(Refusal::ReadOnly));
     // Ada's own client id stays hers though Ben brought her content first, to a node behind.
     let mut behind = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
@@ -206,7 +206,7 @@ fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
     let typed = behind.sends(&ada, ada.types(", and more"));
     assert_eq!(refusal(&typed), None, "the log will tell");
     behind.input(Input::Outcome(Outcome::Behind));
-    behind.input(Input::Missed { entries: vec![entry()], all: true });
+    behind.reads(vec![entry()]);
     let mut stored = behind.stored();
     stored.extend(behind.stored());
     assert_eq!((acks(&stored, &ben), acks(&stored, &ada)), (1, 1));
@@ -361,7 +361,7 @@ fn a_node_that_was_second_reads_what_it_missed_and_appends_at_the_tail() {
     assert!(behind.iter().any(|effect| matches!(effect, Effect::ReadLog)));
     let logged = LoggedUpdate { login: None, by: elsewhere.user, data: elsewhere.types("there") };
     let missed = Entry { seq: 1, batch: 99, at: NOW, updates: vec![logged] };
-    let caught_up = stage.input(Input::Missed { entries: vec![missed], all: true });
+    let caught_up = stage.reads(vec![missed]);
     assert!(shown(&caught_up).is_some(), "what another node has written is durable");
     assert_eq!(appended(&caught_up).map(|append| append.seq), Some(2));
     assert_eq!(acks(&stage.stored(), &ada), 1);
@@ -378,7 +378,7 @@ fn a_log_that_cannot_be_read_pauses_everybody_whose_edits_wait_for_it() {
     stage.input(Input::Outcome(Outcome::Behind));
     assert_eq!(paused(&stage.input(Input::Unread)), 1);
     assert_eq!(paused(&stage.input(Input::Unread)), 0, "once");
-    let read = stage.input(Input::Missed { entries: Vec::new(), all: true });
+    let read = stage.reads(Vec::new());
     assert!(appended(&read).is_some(), "it goes on");
     assert!(stage.stored().iter().any(|effect| matches!(effect, Effect::Paused(false))));
 }

@@ -53,7 +53,7 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     let asked = stage.input(Input::Edit { edit: EditId(1), by: ada.user.into(), change: puts("") });
     assert_eq!((done(&asked), asks(&asked)), (None, 1), "here it is empty already");
     assert!(stage.core.is_unsaved() && !stage.core.has_next_edit(), "it waits for the log");
-    let told = stage.input(Input::Missed { entries: vec![entry(1)], all: true });
+    let told = stage.reads(vec![entry(1)]);
     assert!(appended(&told).is_some() && done(&told).is_none());
     assert_eq!(done(&stage.stored()), Some(Ok(2)));
     assert_eq!(text_of(stage.core.state().doc()), "");
@@ -63,7 +63,7 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     let absent: Change = Box::new(|_, _| Err(Refusal::Absent));
     let queued = stage.input(Input::Edit { edit: EditId(3), by: ada.user.into(), change: absent });
     assert_eq!((done(&queued), asks(&queued)), (None, 0));
-    let told = stage.input(Input::Missed { entries: vec![], all: true });
+    let told = stage.reads(vec![]);
     assert_eq!((done(&told), asks(&told)), (Some(Ok(2)), 0), "it changes nothing");
     let waits = stage.input(Input::Tick);
     assert_eq!((done(&waits), asks(&waits)), (None, 1));
@@ -74,7 +74,7 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
         })
     };
     assert_eq!(paused(&stage.input(Input::Unread)), Some(true));
-    let told = stage.input(Input::Missed { entries: vec![], all: true });
+    let told = stage.reads(vec![]);
     assert_eq!(done(&told), Some(Err(EditFailure::Refused(Refusal::Absent))));
     assert_eq!(paused(&told), Some(false));
     assert!(!stage.core.is_unsaved());
@@ -100,12 +100,12 @@ fn edits_that_wait_for_the_log_share_a_read_of_it() {
     };
     assert_eq!((ended(&came), asks(&came)), (0, 1));
     // The first one's read began before the others came: they need one more, and all the same one.
-    let mut told = stage.input(Input::Missed { entries: vec![], all: true });
+    let mut told = stage.reads(vec![]);
     while stage.core.has_next_edit() {
         told.extend(stage.input(Input::Tick));
     }
     assert_eq!((ended(&told), asks(&told)), (1, 1));
-    let mut told = stage.input(Input::Missed { entries: vec![], all: true });
+    let mut told = stage.reads(vec![]);
     while stage.core.has_next_edit() {
         told.extend(stage.input(Input::Tick));
     }

@@ -10,4 +10,5 @@ mod phone;
 mod readers;
 mod resting;
 mod simulation;
+mod turns;
 mod typing;

@@ -50,7 +50,8 @@ fn a_slow_reader_gets_what_a_document_that_was_loaded_again_has_more() {
         let updates = vec![LoggedUpdate { login: None, by: ada.user, data: ada.types(letter) }];
         elsewhere.apply_entry(&Entry { seq: at, batch: at, at: NOW, updates }).expect("it applies");
     }
-    stage.input(Input::Reloaded { state: Box::new(elsewhere), all: true });
+    let read = stage.core.reads_asked();
+    stage.input(Input::Reloaded { state: Box::new(elsewhere), read });
     stage.input(Input::Lagging { peer: ben.peer(), lost: Lost::FanOut });
     let drained = stage.input(Input::Drained { peer: ben.peer() });
     let [Effect::Difference { update, .. }] = &drained[..] else { panic!("{drained:?}") };

@@ -33,16 +33,15 @@ struct Node<E: Engine> {
     core: Document<E>,
     append: Option<Append>,
     /// A read of the log that was answered and is on its way.
-    read: Option<Read<E>>,
+    read: Option<Input<E>>,
     reloads: bool,
-    /// What the other node wrote: it may arrive late, or not at all.
-    news: VecDeque<Entry>,
+    /// What the other node wrote, or that it waits: it may arrive late, or not at all.
+    news: VecDeque<News>,
 }
 
-struct Read<E: Engine> {
-    input: Input<E>,
-    /// Another was asked for since.
-    is_stale: bool,
+enum News {
+    Entry(Entry),
+    Waits,
 }
 
 struct World<C: Client> {
@@ -86,12 +85,8 @@ impl<C: Client> World<C> {
                 let before = self.nodes[node].append.replace(append);
                 assert!(before.is_none(), "one append at a time");
             }
-            Effect::ReadLog => {
-                if let Some(read) = &mut self.nodes[node].read {
-                    read.is_stale = true;
-                }
-            }
-            Effect::Wrote(entry) => self.nodes[1 - node].news.push_back(entry),
+            Effect::Wrote(entry) => self.nodes[1 - node].news.push_back(News::Entry(entry)),
+            Effect::LostPlace => self.nodes[1 - node].news.push_back(News::Waits),
             Effect::Reload => self.nodes[node].reloads = true,
             Effect::Ack { peer, .. }
             | Effect::Step1 { peer, .. }
@@ -166,27 +161,36 @@ impl<C: Client> World<C> {
     fn node_reads(&mut self, node: usize) {
         if std::mem::take(&mut self.nodes[node].reloads) {
             let state = Box::new(self.store.load());
-            return self.feed(node, Input::Reloaded { state, all: true });
+            let read = self.nodes[node].core.reads_asked();
+            return self.feed(node, Input::Reloaded { state, read });
         }
-        if let Some(Read { mut input, is_stale }) = self.nodes[node].read.take() {
-            if let Input::Missed { all, .. } | Input::Reloaded { all, .. } = &mut input {
-                *all = !is_stale;
-            }
+        if let Some(input) = self.nodes[node].read.take() {
             return self.feed(node, input);
         }
-        let seq = self.nodes[node].core.state().seq();
+        let core = &self.nodes[node].core;
+        let (seq, read) = (core.state().seq(), core.reads_asked());
         let input = if self.store.is_compacted_beyond(seq) {
-            Input::Reloaded { state: Box::new(self.store.load()), all: true }
+            Input::Reloaded { state: Box::new(self.store.load()), read }
         } else {
-            Input::Missed { entries: self.store.read(seq + 1), all: true }
+            Input::Missed { entries: self.store.read(seq + 1), read: Some(read) }
         };
-        self.nodes[node].read = Some(Read { input, is_stale: false });
+        self.nodes[node].read = Some(input);
     }
 
     fn node_hears(&mut self, node: usize) {
-        let Some(entry) = self.nodes[node].news.pop_front() else { return };
-        if entry.seq == self.nodes[node].core.state().seq() + 1 && self.random.random() {
-            self.feed(node, Input::Missed { entries: vec![entry], all: false });
+        let Some(news) = self.nodes[node].news.pop_front() else { return };
+        let next = self.nodes[node].core.state().seq() + 1;
+        match news {
+            _ if self.random.random() => {} // it is lost
+            News::Entry(entry) if entry.seq == next => {
+                self.feed(node, Input::GoOn);
+                self.feed(node, Input::Missed { entries: vec![entry], read: None });
+            }
+            News::Entry(_) => self.feed(node, Input::GoOn),
+            News::Waits => {
+                let until = NOW + std::time::Duration::from_millis(250);
+                self.feed(node, Input::GiveWay { until });
+            }
         }
     }
 
@@ -219,7 +223,8 @@ impl<C: Client> World<C> {
             920..960 if self.clients[who].connection().is_none() => self.connect(who, node),
             960..980 => self.cut(who),
             980..990 => self.kill(node),
-            990..1000 => self.store.compact(),
+            990..995 => self.feed(node, Input::GoOn), // nobody is waited for so long
+            995..1000 => self.store.compact(),
             _ => {}
         }
     }
@@ -232,6 +237,7 @@ impl<C: Client> World<C> {
         }
         for _ in 0..2_000 {
             for node in 0..self.nodes.len() {
+                self.feed(node, Input::GoOn);
                 self.store_answers(node);
                 self.node_reads(node);
             }
