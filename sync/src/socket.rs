@@ -224,7 +224,7 @@ impl Intake {
 impl Intake {
     /// Reads on until the client has closed, and keeps nothing.
     pub(crate) async fn ignore(&mut self) {
-        let mut nothing = [0; BUFFER];
+        let mut nothing = vec![0; BUFFER]; // an array would lie in every socket's task
         while let Ok(1..) = self.io.read(&mut nothing).await {}
     }
 }

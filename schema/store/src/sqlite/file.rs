@@ -11,6 +11,11 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use super::{fault::Fault, tail};
 use crate::StoreError;
 
+/// Pages that a connection keeps, in KiB. What readers look for lies in the system's cache: with as much as the
+/// writer each of them took a KiB more for each document that was opened.
+const WRITER_CACHE_KIB: i32 = 8_000;
+const READER_CACHE_KIB: i32 = 1_000;
+
 /// `Stdy`, in the header of every database of this program.
 const APPLICATION: i32 = 0x5374_6479;
 
@@ -89,7 +94,7 @@ impl File {
             return Err(StoreError::Unavailable(why.into()).into());
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "cache_size", -8000)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // After a burst the write-ahead log gives its space back.
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -103,6 +108,7 @@ impl File {
         self.still_there()?;
         let connection = self.connect()?;
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         Ok(connection)
     }
 
