@@ -82,8 +82,8 @@ pub(crate) struct PutNote {
     /// just what differs between the two is changed, whatever the server remembers of what was shown. The very same
     /// again changes nothing more: who had no answer sends it until they have one, before they put what was typed since.
     /// Not asked for with `If-Match`.
-    #[garde(inner(length(chars, max = SHOWN)), inner(custom(validation::text)))]
-    #[schema(max_length = 1_048_576, pattern = r"^[^\x00]*$")]
+    #[garde(inner(length(chars, max = SHOWN)))]
+    #[schema(max_length = 1_048_576)]
     base: Option<String>,
     /// Whether the room's members may open it.
     #[garde(skip)]

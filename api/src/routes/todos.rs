@@ -67,8 +67,8 @@ pub(crate) struct PutTodo {
     /// just what differs between the two is changed, whatever the server remembers of what was shown. The very same
     /// again changes nothing more: who had no answer sends it until they have one, before they put what was typed since.
     /// Not asked for with `If-Match`.
-    #[garde(inner(length(chars, max = LONGEST_TEXT)), inner(custom(validation::text)))]
-    #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
+    #[garde(inner(length(chars, max = LONGEST_TEXT)))]
+    #[schema(max_length = 2000)]
     base: Option<String>,
     /// Whether it is in a room's list; its owner decides.
     #[garde(skip)]

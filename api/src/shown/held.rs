@@ -62,7 +62,7 @@ pub(super) struct Entry {
     pub(super) text: Text,
     pub(super) how: How,
     bytes: usize,
-    /// Of a put: the hash of what its writer says that they made it from.
+    /// Of a put: the hash of what its writer says that they made it from. Of what was opened: of what it said.
     #[serde(default)]
     of: Option<String>,
     /// Of an answer: whether it is just what was put, and kept as that.
@@ -124,6 +124,11 @@ impl Held {
         if let Some(one) = self.0.last_mut().filter(|_| is_known) {
             one.is_after_loss = false;
         }
+    }
+
+    /// What was shown last was asked for, and says this.
+    pub(super) fn opens(&mut self, hash: String) {
+        self.is_made_of(Some(hash));
     }
 
     /// A text is put, made from `of` as its writer says; what comes of it is not known yet.
@@ -273,16 +278,16 @@ impl Held {
     }
 
     /// The newest put, when it was made from the same text, and this may be a retry of it: its answer was not heard, or
-    /// it is the very same and the note was not opened since. Who did not hear may have written on. Who has put something
-    /// else since is done with it: they say the same again because they want it again.
+    /// it is the very same and the note was not opened since as what it is made from. Who did not hear may have written
+    /// on. Who has put something else since is done with it: they say the same again because they want it again.
     pub(super) fn again(&self, hash: &str, of: &str) -> Option<(&str, Outcome)> {
         let newest = self.entries().find(|one| matches!(one.text, Text::Put(_)))?;
         let (Text::Put(put), How::Put(outcome)) = (&newest.text, &newest.how) else { return None };
         let is_same = newest.of.as_deref() == Some(of);
         let may_retry = match outcome {
             Outcome::Unheard => true,
-            Outcome::Unknown(_) => put != hash || !self.is_opened_since(&newest.text),
-            Outcome::Answered => put == hash && !self.is_opened_since(&newest.text),
+            Outcome::Unknown(_) => put != hash || !self.is_opened_as(of, &newest.text),
+            Outcome::Answered => put == hash && !self.is_opened_as(of, &newest.text),
         };
         (is_same && may_retry).then_some((put, *outcome))
     }
@@ -300,6 +305,14 @@ impl Held {
     /// Whether the note was opened since a text was put.
     pub(super) fn is_opened_since(&self, put: &Text) -> bool {
         self.entries().take_while(|one| one.text != *put).any(|one| one.how == How::Opened)
+    }
+
+    /// Whether the note was opened since a text was put, and said `of`: who puts what was made from that has seen it
+    /// without what they had put. Who was shown anything else would have made it from that.
+    fn is_opened_as(&self, of: &str, put: &Text) -> bool {
+        let is_it =
+            |one: &Entry| one.how == How::Opened && one.of.as_deref().is_none_or(|said| said == of);
+        self.entries().take_while(|one| one.text != *put).any(is_it)
     }
 
     fn adds(&mut self, text: Text, how: How, bytes: usize) {
@@ -411,7 +424,11 @@ mod tests {
         assert!(!puts(&mut held, "eggs", "milk", 4), "done again");
         assert!(!puts(&mut held, "eggs", "honey", 5), "made from something else");
         held.shows(5, How::Opened, 10);
-        assert!(!puts(&mut held, "eggs", "honey", 6), "looked at since");
+        held.opens("eggs, and what others say".into());
+        assert!(puts(&mut held, "eggs", "honey", 6), "looked at since, and sent as it was");
+        held.shows(6, How::Opened, 10);
+        held.opens("honey".into());
+        assert!(!puts(&mut held, "eggs", "honey", 7), "looked at since, and it was not there");
         held.puts("bread", 10, Some("eggs".into()));
         held.failed("bread", None);
         let unknown = Some(("bread", Outcome::Unknown(None)));
