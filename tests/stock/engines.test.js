@@ -11,7 +11,7 @@ import * as Y from "yjs";
 import { counting, hocuspocusClients, yWebsocketClients } from "./clients.js";
 import { cast } from "./hall.js";
 import { automergeNote, phone } from "./phones.js";
-import { mongo } from "./services.js";
+import { databaseOf, mongo } from "./services.js";
 import { until } from "./until.js";
 
 const [{ sit }] = hocuspocusClients;
@@ -47,7 +47,7 @@ function automergeTodo(sheet, text, position) {
 
 const stores = {
   SQLite: async () => [],
-  "MongoDB's wire": async (t) => ["--store", `${(await mongo(t)).url}/engines_${process.pid}`],
+  "MongoDB's wire": async (t) => ["--store", databaseOf(await mongo(t), `engines_${process.pid}`)],
 };
 
 for (const [name, flags] of Object.entries(stores)) {

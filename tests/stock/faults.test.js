@@ -119,8 +119,9 @@ test("F15: SIGTERM while requests are under way: all are answered, none with 5xx
 // With the records on a server it is that server's disk.
 const skip = process.env.STUDYHALL_STOCK_MONGODB ? "SQLite's disk" : false;
 
-test("F10: the disk is full: nothing is acknowledged, reading goes on, and it works again without a restart", { skip }, async (t) => {
-  const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+/** Cleo and Dan at a note of hers, on a disk that has just so many bytes left. */
+async function nearlyFull(t, left) {
+  const { hall } = await cast(t, []);
   await hall.stop();
   const disk = mkdtempSync(join(tmpdir(), "studyhall-disk-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]); // needs root, as CI has
@@ -132,25 +133,31 @@ test("F10: the disk is full: nothing is acknowledged, reading goes on, and it wo
   hall.data = join(disk, "data");
   await hall.start();
   const [cleo, dan] = [await hall.register("cleo"), await hall.register("dan")];
-  assert.ok(ada && ben, "they were here before the disk");
   const note = await cleo.noteWith([dan]);
   const [here, there] = [await clients[0].sit(t, cleo, note), await clients[2].sit(t, dan, note)];
   here.write("before ");
   await there.reads("before ");
   await here.saved();
-
-  const ballast = join(disk, "ballast");
   const { bavail, bsize } = statfsSync(disk);
-  writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+  writeFileSync(join(disk, "ballast"), Buffer.alloc(bavail * bsize - left));
+  return { hall, cleo, dan, note, here, there, frees: () => rmSync(join(disk, "ballast")) };
+}
+
+/** Writes until the disk says no: SQLite's log is reused while there is room in it. */
+async function writesUntilFull(desk) {
   let paused = false;
-  here.provider.on("stateless", ({ payload }) => (paused ||= JSON.parse(payload).type === "saving-paused"));
-  // SQLite's log is reused while there is room in it: write until the disk says no.
+  desk.provider.on("stateless", ({ payload }) => (paused ||= JSON.parse(payload).type === "saving-paused"));
   for (let n = 0; !paused && n < 400; n++) {
-    here.write("y".repeat(64 << 10));
+    desk.write("y".repeat(64 << 10));
     await new Promise(setImmediate);
-    await until(() => paused || here.provider.unsyncedChanges === 0, "saved, or told that it is not", 20);
+    await until(() => paused || desk.provider.unsyncedChanges === 0, "saved, or told that it is not", 20);
   }
   assert.ok(paused, "people are told");
+}
+
+test("F10: the disk is full: nothing is acknowledged, reading goes on, and it works again without a restart", { skip }, async (t) => {
+  const { hall, cleo, dan, note, here, there, frees } = await nearlyFull(t, 0);
+  await writesUntilFull(here);
   const shown = there.words;
   here.write("while full ");
   assert.ok(here.provider.unsyncedChanges > 0);
@@ -161,7 +168,7 @@ test("F10: the disk is full: nothing is acknowledged, reading goes on, and it wo
   const ready = await hall.admin("GET", "/readyz");
   assert.equal(ready.status, 503);
 
-  rmSync(ballast);
+  frees();
   await here.saved();
   await there.reads(here.words);
   assert.ok(there.words.includes("while full "));
@@ -169,6 +176,25 @@ test("F10: the disk is full: nothing is acknowledged, reading goes on, and it wo
   await hall.start();
   const again = await clients[0].sit(t, cleo, note);
   await again.reads(here.words);
+});
+
+test("F10: what was saved before the disk was full is read by REST, too, and who comes later is told", { skip }, async (t) => {
+  const { cleo, dan, note, here, there, frees } = await nearlyFull(t, 700 << 10);
+  await writesUntilFull(here);
+  const shown = there.words;
+  assert.ok(shown.length > 64 << 10, "some of it was saved");
+  const path = `/notes/${note.slice(5)}`;
+  const answer = await dan.ask("GET", path);
+  assert.equal((await answer.json()).text, shown);
+  const told = [];
+  const joiner = await clients[0].sit(t, dan, note);
+  joiner.provider.on("stateless", ({ payload }) => told.push(JSON.parse(payload).type));
+  await joiner.reads(shown);
+  await until(() => told.includes("saving-paused"), "who comes now is told, too");
+  frees();
+  await here.saved();
+  await until(() => told.includes("saving-resumed"), "and that it goes on");
+  assert.equal((await cleo.send("GET", path)).text, here.words);
 });
 
 /** Stands between clients and the hall, and loses, doubles and swaps frames while it is bad. */

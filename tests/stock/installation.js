@@ -1,7 +1,7 @@
 // Nodes over MongoDB's wire, Redis and S3, and people who share a note across them.
 import { nodes } from "./hall.js";
 import { Line } from "./line.js";
-import { mongo, redis, s3 } from "./services.js";
+import { databaseOf, mongo, redis, s3 } from "./services.js";
 
 /** Two nodes, Ada at the first, Ben at the second, and a note that they share. */
 export async function installation(t, ...flags) {
@@ -35,9 +35,8 @@ let installations = 0;
 async function components(t) {
   const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t)]);
   // A server that is kept has a database for each test.
-  const records = new URL(database.url);
-  records.pathname = `/hall_${process.pid}_${++installations}`;
-  const urls = { store: records.href, bus: bus.url, files: store.url };
+  const records = databaseOf(database, `hall_${process.pid}_${++installations}`);
+  const urls = { store: records, bus: bus.url, files: store.url };
   return { database, bus, store, urls };
 }
 

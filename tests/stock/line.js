@@ -8,13 +8,13 @@ import { connect, createServer } from "node:net";
 const STALLS = [200, 600, 1400];
 
 export class Line {
-  /** A line to a port of this machine. Perfect, until a test says otherwise. */
+  /** A line to a port of this machine, or of another `host`. Perfect, until a test says otherwise. */
   static async to(t, port, quality = {}) {
-    const line = Object.assign(new Line(), { delay: 0, jitter: 0, loss: 0 }, quality);
+    const line = Object.assign(new Line(), { delay: 0, jitter: 0, loss: 0, host: "127.0.0.1" }, quality);
     line.pairs = new Set();
     line.seed = 11;
     line.server = createServer({ allowHalfOpen: true }, (near) => {
-      line.join(near, connect({ port, host: "127.0.0.1", allowHalfOpen: true }));
+      line.join(near, connect({ port, host: line.host, allowHalfOpen: true }));
     });
     line.server.listen(0, "127.0.0.1");
     await once(line.server, "listening");

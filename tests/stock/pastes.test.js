@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { clients } from "./clients.js";
 import { cast } from "./hall.js";
-import { mongo } from "./services.js";
+import { databaseOf, mongo } from "./services.js";
 import { until } from "./until.js";
 
 test("a letter in one note is saved before the last of the pastes into others", async (t) => {
-  const { ada } = await cast(t, ["ada"], "--store", `${(await mongo(t)).url}/pastes_${process.pid}`);
+  const { ada } = await cast(t, ["ada"], "--store", databaseOf(await mongo(t), `pastes_${process.pid}`));
   const sit = async () => {
     const desk = await clients[0].sit(t, ada, await ada.note());
     await desk.synced();

@@ -7,6 +7,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Line } from "./line.js";
 import { until } from "./until.js";
 
 const built = process.env.STUDYHALL_SERVICES ?? new URL("../services/.bin", import.meta.url).pathname;
@@ -77,6 +78,38 @@ class Service {
   }
 }
 
+/** A server that was there before, behind a line of the test's own: whoever uses it sees it die, hang and come back. */
+class Elsewhere {
+  static async of(t, url) {
+    const known = new URL(url);
+    const line = await Line.to(t, Number(known.port || 27017), { host: known.hostname });
+    known.host = `127.0.0.1:${line.port}`;
+    known.searchParams.set("directConnection", "true"); // what a replica set says of itself leads past the line
+    known.pathname = "";
+    return Object.assign(new Elsewhere(), { line, port: line.port, url: String(known) });
+  }
+
+  async start() {
+    this.line.server.listen(this.port, "127.0.0.1");
+    await once(this.line.server, "listening");
+    return this;
+  }
+
+  async kill() {
+    this.line.release();
+    this.line.server.close();
+    this.line.cut();
+  }
+
+  async pause() {
+    this.line.hold();
+  }
+
+  resume() {
+    this.line.release();
+  }
+}
+
 function folder(t) {
   const dir = mkdtempSync(join(tmpdir(), "studyhall-services-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -86,9 +119,15 @@ function folder(t) {
 export async function mongo(t) {
   const port = await freePort();
   const args = ["-address", `127.0.0.1:${port}`, "-folder", folder(t)];
+  if (process.env.STUDYHALL_TEST_MONGODB) return Elsewhere.of(t, process.env.STUDYHALL_TEST_MONGODB);
   const service = new Service(t, "ferretdb", args, port);
-  service.url = process.env.STUDYHALL_TEST_MONGODB ?? `mongodb://127.0.0.1:${port}`;
+  service.url = `mongodb://127.0.0.1:${port}`;
   return service.start();
+}
+
+/** The URL of a database of this name there. */
+export function databaseOf(server, name) {
+  return Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
 }
 
 export async function redis(t) {
