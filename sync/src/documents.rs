@@ -87,6 +87,13 @@ fn begins(
 
 /// So long a request waits for a document: what the store itself has for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// And so much longer for a text of so many bytes: an Automerge document takes seconds for a million letters, and
+/// who is told that it failed makes the note once more.
+const BYTES_A_MILLI: usize = 64;
+
+fn answers_within(bytes: usize) -> Duration {
+    ANSWERS_WITHIN + Duration::from_millis((bytes / BYTES_A_MILLI) as u64)
+}
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -138,7 +145,7 @@ impl Documents {
                 let is_begun = NoteText::of(view, format).has_begun(note);
                 if is_begun { Err(Refusal::Changed) } else { Ok(Some(update.clone())) }
             });
-            match self.edit(id, by, begin).await {
+            match self.edit_large(id, by, begin, text.len()).await {
                 // A create of the same id, at the same time, was first.
                 Err(SyncFault::Changed) if self.written(id, &begins).await? == begins.len() => {
                     break;
@@ -147,7 +154,7 @@ impl Documents {
                 begun => begun?,
             };
         }
-        self.project(id).await?;
+        self.answer_within(answers_within(text.len()), id, Mail::Project).await?;
         Ok(is_new)
     }
 
@@ -197,6 +204,7 @@ impl Documents {
         put.bases
             .extend(kept.iter().map(|kept| Base { text: kept.text.clone(), ..Base::default() }));
         Self::shows(&put.text)?;
+        let bytes = put.text.len();
         let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
         let change: Change = Box::new(move |view, client| {
@@ -222,8 +230,8 @@ impl Documents {
             };
             if is_large { heavy::aside(&mut compute) } else { compute() }
         });
-        begun.ended(self.edit(document, by, change).await)?;
-        self.project(document).await?;
+        begun.ended(self.edit_large(document, by, change, bytes).await)?;
+        self.answer_within(answers_within(bytes), document, Mail::Project).await?;
         Ok(begun.number())
     }
 
@@ -282,8 +290,20 @@ impl Documents {
         by: impl Into<Author>,
         change: Change,
     ) -> Result<u64, SyncFault> {
+        self.edit_large(id, by, change, 0).await
+    }
+
+    /// The same, of about so many bytes.
+    async fn edit_large(
+        &self,
+        id: DocumentId,
+        by: impl Into<Author>,
+        change: Change,
+        bytes: usize,
+    ) -> Result<u64, SyncFault> {
         let by = by.into();
-        self.answer(id, |reply| Mail::Edit(Box::new(Edit { by, change, reply }))).await
+        let mail = |reply| Mail::Edit(Box::new(Edit { by, change, reply }));
+        self.answer_within(answers_within(bytes), id, mail).await
     }
 
     async fn project(&self, id: DocumentId) -> Result<(), SyncFault> {
@@ -296,12 +316,21 @@ impl Documents {
         id: DocumentId,
         mail: impl FnOnce(oneshot::Sender<Result<T, SyncFault>>) -> Mail,
     ) -> Result<T, SyncFault> {
+        self.answer_within(ANSWERS_WITHIN, id, mail).await
+    }
+
+    async fn answer_within<T>(
+        &self,
+        within: Duration,
+        id: DocumentId,
+        mail: impl FnOnce(oneshot::Sender<Result<T, SyncFault>>) -> Mail,
+    ) -> Result<T, SyncFault> {
         let (reply, done) = oneshot::channel();
         let answered = async {
             self.node.send(id, mail(reply)).await;
             done.await.unwrap_or(Err(SyncFault::Unavailable))
         };
-        let answered = tokio::time::timeout(ANSWERS_WITHIN, answered).await;
+        let answered = tokio::time::timeout(within, answered).await;
         answered.unwrap_or(Err(SyncFault::Unavailable))
     }
 }
