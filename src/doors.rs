@@ -15,10 +15,8 @@ impl studyhall_sync::Door for Doors {
     fn credential(&self, headers: &HeaderMap) -> Option<Credential> {
         let bearer = headers
             .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        bearer
-            .map(str::to_owned)
-            .or_else(|| studyhall_api::access_cookie(&self.0, headers))
-            .map(Credential::AccessToken)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .map(|token| Credential::AccessToken(token.to_owned()));
+        bearer.or_else(|| studyhall_api::access_cookie(&self.0, headers).map(Credential::Cookie))
     }
 }

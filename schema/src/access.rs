@@ -16,8 +16,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What somebody shows to be let in.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
-    /// An access token (a JWT), from a header, a cookie or Hocuspocus's Auth message.
+    /// An access token (a JWT), from a header or Hocuspocus's Auth message: what it opens ends with it.
     AccessToken(String),
+    /// An access token that a browser keeps in its cookie: a socket that it opens lives as long as the login.
+    Cookie(String),
     /// A ticket of `POST /auth/ws-ticket`.
     Ticket(String),
 }

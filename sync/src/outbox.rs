@@ -28,6 +28,8 @@ pub(crate) enum Close {
     NotFound,
     /// It is there for the person, and kept by a library that this client does not speak (4409): for good.
     OtherEngine,
+    /// The token that opened it has ended (1012): come again with a fresh one.
+    TokenExpired,
     /// Come again at once (1012): restart, or a document that was loaded again.
     Restart,
     /// Come again later (1013): the store is down, or too much waits.
@@ -58,6 +60,7 @@ impl Close {
             Self::Removed => (4403, "removed"),
             Self::NotFound => (4404, "not-found"),
             Self::OtherEngine => (4409, "other-engine"),
+            Self::TokenExpired => (1012, "token-expired"),
             Self::Restart => (1012, "restart"),
             Self::TryLater => (1013, "try-again-later"),
             Self::Protocol => (1002, "protocol-error"),

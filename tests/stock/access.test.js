@@ -120,6 +120,60 @@ for (const name of nowhere) {
   });
 }
 
+for (const path of ["yjs", "automerge"]) {
+  test(`/sync/${path}: a socket ends with the token in its header, and lives as long as the login by cookie`, async (t) => {
+    const { ada } = await cast(t, ["ada"], "--access-ttl", "3s");
+    const url = `${ada.hall.sockets}/${path}${path === "yjs" ? `/${await ada.note()}` : ""}`;
+    const opened = (headers) => {
+      const socket = new WebSocket(url, { headers });
+      t.after(() => socket.terminate());
+      socket.on("close", (code, reason) => (socket.ended = `${code} ${reason}`));
+      return socket;
+    };
+    const access = await ada.refresh();
+    const begun = Date.now();
+    const byHeader = opened({ authorization: `Bearer ${access}` });
+    const byCookie = opened({ cookie: `studyhall-access=${access}` });
+    await until(() => byHeader.ended, "the token has ended", 10);
+    assert.equal(byHeader.ended, "1012 token-expired");
+    const lasted = Date.now() - begun;
+    assert.ok(lasted > 1_900 && lasted < 4_500, `closed within a second of three, after ${lasted} ms`);
+    assert.equal(byCookie.readyState, WebSocket.OPEN);
+    await ada.refresh();
+    await ada.logout();
+    await until(() => byCookie.ended, "the login has ended", 10);
+    assert.equal(byCookie.ended, "4401 login-revoked");
+  });
+}
+
+for (const { name, sit } of yWebsocketClients) {
+  test(`${name}: who shows a fresh token in its header comes again when the old one ends, with all that was written`, async (t) => {
+    const { ada } = await cast(t, ["ada"], "--access-ttl", "3s");
+    const note = await ada.note();
+    const attempts = [];
+    class WithHeader extends WebSocket {
+      constructor(url) {
+        super(url.split("?")[0], { headers: { authorization: `Bearer ${ada.access}` } });
+        attempts.push(Date.now());
+      }
+    }
+    await ada.refresh();
+    const desk = await sit(t, ada, note, { WebSocketPolyfill: WithHeader });
+    await desk.synced();
+    const refreshing = setInterval(() => ada.refresh().catch(() => {}), 1_000);
+    t.after(() => clearInterval(refreshing));
+    let words = "";
+    await until(() => {
+      desk.write(".");
+      words += ".";
+      return attempts.length >= 3;
+    }, "two tokens have ended");
+    desk.write("!");
+    const other = hocuspocusClients[0].sit(t, ada, note);
+    await other.reads(`${words}!`);
+  });
+}
+
 test(`${two.name}: a revoked login cannot be used for a new socket`, async (t) => {
   const { ada } = await cast(t, ["ada"]);
   const note = await ada.note();

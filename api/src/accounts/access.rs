@@ -32,6 +32,10 @@ impl Accounts {
         self.has_slept();
         let caller = match credential {
             Credential::AccessToken(token) => self.by_access_token(&token).await?,
+            Credential::Cookie(token) => {
+                let caller = self.by_access_token(&token).await?;
+                caller.map(|caller| Caller { expires_at: None, ..caller })
+            }
             Credential::Ticket(text) => self.0.tickets.redeem(self.clock().now(), &text).await?,
         };
         let caller = caller.ok_or(Fault::Unauthenticated)?;

@@ -55,12 +55,10 @@ pub(crate) async fn serve(
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |reader: Reader| async move {
+        |mut reader: Reader| async move {
             match caller {
-                // A socket lives as long as its sign-in, not as its access token.
                 Ok(caller) => {
-                    reader.let_in(caller.user);
-                    let caller = Caller { expires_at: None, ..caller };
+                    reader.let_in(&node, caller);
                     return Session::new(node, outbox, caller).read(reader).await;
                 }
                 Err(AccessError::Invalid) => outbox.close(Close::LoginRevoked),

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::{
     Batch, Reader, Registered, Seat,
     asking::{self, Answer, Question},
-    inbound, permission, run,
+    ends, inbound, permission, run,
 };
 use crate::{
     actor::{Join, Mail, Outlet, Wire},
@@ -351,11 +351,11 @@ impl Session {
 
     /// When to ask for a fresh token, and when this one ends.
     fn deadlines(&mut self, caller: Caller) -> (Option<Instant>, Option<Instant>) {
-        let Some(expires_at) = caller.expires_at else { return (None, None) };
-        let left = expires_at.since(self.node.clock.now());
-        let ask = Instant::now() + left.saturating_sub(ASK_BEFORE.min(left / 2));
+        let Some(ends) = ends(&self.node, caller) else { return (None, None) };
+        let left = ends.saturating_duration_since(Instant::now());
+        let ask = ends - ASK_BEFORE.min(left / 2);
         self.wake_at(ask);
-        (Some(ask), Some(Instant::now() + left))
+        (Some(ask), Some(ends))
     }
 
     /// Asks for fresh tokens, and ends what has waited or lived too long.

@@ -21,7 +21,6 @@ use futures_util::{
 use studyhall_schema::{
     access::{AccessError, Caller, Permission, Resource},
     document::DocumentId,
-    ids::UserId,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc::error::TrySendError},
@@ -74,6 +73,8 @@ pub(crate) struct Reader {
     gate: Arc<Gate>,
     outbox: Arc<Outbox>,
     silence: Silence,
+    /// When the token ends that the socket was opened with.
+    ends: Option<Instant>,
     /// Nothing more can be made of what comes.
     is_broken: bool,
 }
@@ -107,7 +108,8 @@ impl Reader {
         batch.room.clear();
         self.outbox.room().await;
         while batch.frames.is_empty() {
-            let next = tokio::time::timeout_at(self.silence.until, self.stream.next());
+            let until = self.ends.map_or(self.silence.until, |ends| ends.min(self.silence.until));
+            let next = tokio::time::timeout_at(until, self.stream.next());
             let next = tokio::select! {
                 next = next => next,
                 () = self.outbox.closing() => return None,
@@ -123,6 +125,10 @@ impl Reader {
                     return None;
                 }
                 Ok(None) => return None,
+                Err(_) if self.has_ended() => {
+                    self.outbox.close(Close::TokenExpired);
+                    return None;
+                }
                 Err(_) => self.is_silent()?,
             }
         }
@@ -139,7 +145,14 @@ impl Reader {
         {
             self.take(message, batch)?;
         }
+        if self.has_ended() {
+            self.outbox.close(Close::TokenExpired);
+        }
         if self.outbox.is_closing() { None } else { Some(()) }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends.is_some_and(|ends| ends <= Instant::now())
     }
 
     /// Nothing was said for long: it is asked whether it is there, then given up.
@@ -192,9 +205,10 @@ impl Reader {
         }
     }
 
-    /// Somebody is let in: from now on large messages are read.
-    fn let_in(&self, person: UserId) {
-        self.gate.open(person);
+    /// Somebody is let in, for as long as what they showed is good: from now on large messages are read.
+    fn let_in(&mut self, node: &Node, caller: Caller) {
+        self.ends = ends(node, caller);
+        self.gate.open(caller.user);
     }
 }
 
@@ -247,8 +261,14 @@ where
     let reader = {
         let silence = Silence::new(gate.progress());
         let writing = write(&mut sink, &outbox);
-        let reader = Reader { stream, gate, outbox: outbox.clone(), silence, is_broken: false };
-        let reading = read(reader);
+        let reading = read(Reader {
+            stream,
+            gate,
+            outbox: outbox.clone(),
+            silence,
+            ends: None,
+            is_broken: false,
+        });
         tokio::pin!(reading, writing);
         tokio::select! {
             reader = &mut reading => {
@@ -359,6 +379,11 @@ fn content(update: Bytes, step2: bool) -> Option<Inbound> {
 fn scan(update: &Bytes) -> Result<guard::Scan, Malformed> {
     let walk = || guard::update_v1(update);
     if update.len() > heavy::LONG { heavy::aside(walk) } else { walk() }
+}
+
+/// When what a caller showed ends.
+fn ends(node: &Node, caller: Caller) -> Option<Instant> {
+    caller.expires_at.map(|end| Instant::now() + end.since(node.clock.now()))
 }
 
 /// What a caller may do with a document.

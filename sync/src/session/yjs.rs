@@ -27,10 +27,10 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |reader: Reader| async move {
+        |mut reader: Reader| async move {
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
-                    reader.let_in(caller.user);
+                    reader.let_in(&node, caller);
                     let reader = attached.read(reader).await;
                     if outbox.closes_with() == Some(Close::OtherEngine) {
                         node.turned_away.insert(place(caller, &name), Close::OtherEngine);
@@ -83,8 +83,6 @@ async fn admit(
     name: &str,
 ) -> Result<Attached, Close> {
     let registered = Registered::new(node, outbox.clone());
-    // A socket lives as long as its sign-in, not as its access token.
-    let caller = Caller { expires_at: None, ..caller };
     registered.speaks_for(caller);
     let turn_away = || {
         node.turned_away.insert(place(caller, name), Close::NotFound);
