@@ -13,7 +13,7 @@ const MOST: usize = 5000;
 
 /// Nobody types a word of so many bytes. What is longer, a line of dashes or of base64, is edited where it differs: to
 /// delete a letter takes an Automerge document 50 to 80 µs, and 80,000 of them held up all others for seconds.
-const LONG: usize = 256;
+const LONG: usize = 1 << 10;
 
 /// A part of the old text and what stands in its place; positions in UTF-16 code units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,8 @@ pub(super) fn edits<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
     found.chunks(each).map(edit).collect()
 }
 
-/// Of two long parts what differs between what they begin and end with alike.
+/// Of two parts that begin, or end, with what is longer than any word what differs there. All other words go and
+/// come whole, however many they are.
 fn without_ends(
     (old, mut o): (&str, Range<usize>),
     (new, mut n): (&str, Range<usize>),
@@ -71,15 +72,30 @@ fn without_ends(
     if o.len() <= LONG || n.len() <= LONG {
         return (o, n);
     }
+    let are_cut = |at, new_at| is_in_long(old, at) && is_in_long(new, new_at);
     let (left, right) = (old[o.clone()].chars(), new[n.clone()].chars());
-    let same =
-        left.zip(right).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
-    (o.start, n.start) = (o.start + same, n.start + same);
+    let same = length_alike(left.zip(right));
+    if are_cut(o.start + same, n.start + same) {
+        (o.start, n.start) = (o.start + same, n.start + same);
+    }
     let (left, right) = (old[o.clone()].chars().rev(), new[n.clone()].chars().rev());
-    let same =
-        left.zip(right).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
-    (o.end, n.end) = (o.end - same, n.end - same);
+    let same = length_alike(left.zip(right));
+    if are_cut(o.end - same, n.end - same) {
+        (o.end, n.end) = (o.end - same, n.end - same);
+    }
     (o, n)
+}
+
+/// How many bytes of two texts are the same.
+fn length_alike(signs: impl Iterator<Item = (char, char)>) -> usize {
+    signs.take_while(|(a, b)| a == b).map(|(sign, _)| sign.len_utf8()).sum()
+}
+
+/// Whether here, or right beside, is something without a space that is longer than any word.
+fn is_in_long(text: &str, at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    let before = before.rsplit(char::is_whitespace).next().map_or(0, str::len);
+    before + after.split(char::is_whitespace).next().map_or(0, str::len) > LONG
 }
 
 /// Where a change begins and ends in the old text, and in the new one. A line that is added is put behind the
@@ -140,9 +156,26 @@ mod tests {
         let typed = format!("{}+{}", &dashes[..3000], &dashes[3000..]);
         let found = edits(&dashes, &typed);
         assert_eq!(found, [Edit { start: 2000, end: 2000, at: 2000, inserted: "+" }]);
-        assert_eq!(applied(&typed, &dashes), (dashes, 1));
+        assert_eq!(applied(&typed, &dashes), (dashes.clone(), 1));
         let word = edits("read the chapter", "read the chapters").remove(0);
         assert_eq!((word.start, word.end, word.inserted), (9, 16, "chapters"), "a word is one");
+        let both = |line: &str, word: &str| format!("{word} {line}");
+        let (old, new) = (both(&dashes, "one"), both(&typed, "two"));
+        let found = edits(&old, &new);
+        let deleted: u32 = found.iter().map(|edit| edit.end - edit.start).sum();
+        assert!(deleted < 2_100, "what is behind the letter stays: {deleted}");
+        assert_eq!(applied(&old, &new).0, new);
+    }
+
+    #[test]
+    fn a_paragraph_of_many_words_goes_whole_and_another_comes() {
+        let paragraph = |words: &[&str]| format!("M{}t", words.join(" ").repeat(40));
+        let old = paragraph(&["itochondria make most", "of the energy which any cell needs"]);
+        let new = paragraph(&["orgen ist die Klausur", "bringt bitte Stifte und Lineale mit"]);
+        let found = edits(&old, &new);
+        let [one] = &found[..] else { panic!("one edit, there are {}", found.len()) };
+        assert_eq!((one.start, one.end), (0, utf16_len(&old)));
+        assert_eq!(one.inserted, new);
     }
 
     #[test]
