@@ -196,9 +196,7 @@ impl ShownTexts {
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
                 held.shows(text.clone(), how.clone(), note.text.len());
-                if *how == How::Opened {
-                    held.opens(sha256(note.text.as_bytes()));
-                }
+                held.is_made_of(Some(sha256(note.text.as_bytes())));
                 note.place(&mut held);
                 values.push(self.kept(Reader(login, note.id), held));
             }

@@ -126,18 +126,14 @@ impl Held {
         }
     }
 
-    /// What was shown last was asked for, and says this.
-    pub(super) fn opens(&mut self, hash: String) {
-        self.is_made_of(Some(hash));
-    }
-
     /// A text is put, made from `of` as its writer says; what comes of it is not known yet.
     pub(super) fn puts(&mut self, hash: &str, bytes: usize, of: Option<String>) {
         self.adds(Text::Put(hash.to_owned()), How::Put(Outcome::Unknown(None)), bytes);
         self.is_made_of(of);
     }
 
-    fn is_made_of(&mut self, of: Option<String>) {
+    /// The newest was made of this, or, where it was shown, says this.
+    pub(super) fn is_made_of(&mut self, of: Option<String>) {
         if let Some(one) = self.0.last_mut() {
             one.of = of;
         }
@@ -307,11 +303,13 @@ impl Held {
         self.entries().take_while(|one| one.text != *put).any(|one| one.how == How::Opened)
     }
 
-    /// Whether the note was opened since a text was put, and said `of`: who puts what was made from that has seen it
-    /// without what they had put. Who was shown anything else would have made it from that.
+    /// Whether the note was opened since a text was put, or came in a list, and said `of`: who puts what was made from
+    /// that has seen it without what they had put. Who was shown anything else would have made it from that.
     fn is_opened_as(&self, of: &str, put: &Text) -> bool {
-        let is_it =
-            |one: &Entry| one.how == How::Opened && one.of.as_deref().is_none_or(|said| said == of);
+        let is_it = |one: &Entry| match one.of.as_deref() {
+            Some(said) => matches!(one.how, How::Opened | How::Listed) && said == of,
+            None => one.how == How::Opened,
+        };
         self.entries().take_while(|one| one.text != *put).any(is_it)
     }
 

@@ -247,3 +247,27 @@ async fn who_takes_back_what_they_put_and_puts_it_again_has_done_so() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_sees_in_a_list_that_what_they_put_was_taken_back_puts_it_again() {
+    for engine in ["yjs", "automerge"] {
+        let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+        let todo = todo_of_two(&hall, (&ada, &ben), engine).await;
+        let room = ada.get(&hall, &todo).await.text("room_id");
+        let note = json!({ "text": "buy", "engine": engine, "room_id": room, "is_shared": true });
+        let note = ada.post(&hall, "/notes", note).await.is(201).text("id");
+        for (path, list) in [(todo, "todos"), (format!("/notes/{note}"), "notes")] {
+            let base = ada.get(&hall, &path).await.text("text");
+            let more = json!({ "text": format!("{base} milk"), "base": base });
+            ada.put(&hall, &path, more.clone()).await.is(200);
+            let taken_back = json!({ "text": base, "base": format!("{base} milk") });
+            ben.put(&hall, &path, taken_back).await.is(200);
+            ada.get(&hall, &format!("/rooms/{room}/{list}")).await.is(200);
+            let now = ada.put(&hall, &path, more.clone()).await.is(200);
+            assert_eq!(now.text("text"), format!("{base} milk"), "{engine} {path}");
+            ada.put(&hall, &path, more).await.is(200); // its answer was lost
+            let now = ada.get(&hall, &path).await.text("text");
+            assert_eq!(now, format!("{base} milk"), "{engine} {path}");
+        }
+    }
+}
