@@ -62,7 +62,7 @@ impl From<SyncFault> for Fault {
             },
             SyncFault::TooLong => Self::Conflict {
                 code: "note-too-long",
-                detail: "this note is longer than it is shown: change it over a socket, or put it with If-Match",
+                detail: "this note is too long for that: change it over a socket, with If-Match, or fewer of its lines",
             },
             SyncFault::TooLongToShow => Self::TextTooLong,
             SyncFault::Changed => Self::Changed,

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
-    ids::NoteId,
+    ids::{NoteId, UserId},
 };
 use studyhall_store::StoreError;
 use tokio::sync::oneshot;
@@ -95,6 +95,9 @@ fn answers_within(bytes: usize) -> Duration {
     ANSWERS_WITHIN + Duration::from_millis((bytes / BYTES_A_MILLI) as u64)
 }
 
+/// Longer texts are made Automerge documents of one at a time: it takes 3 to 5 µs a letter.
+const HEAVY_TEXT: usize = 32 << 10;
+
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
 
@@ -125,6 +128,7 @@ impl Documents {
         let records = self.node.store.records::<DocumentRecord>();
         let (kind, engine) = (record.kind, record.engine);
         let format = projection::format_of(kind).ok_or(SyncFault::NotFound)?;
+        let begins = self.begun(&record, (note, by.user), title, text).await?;
         let is_new = match records.insert(record).await {
             Ok(_) => true,
             Err(StoreError::Duplicate { .. }) => {
@@ -137,7 +141,6 @@ impl Documents {
             }
             Err(error) => return Err(error.into()),
         };
-        let begins = begins(engine, kind, note, title, text);
         let written = if is_new { 0 } else { self.written(id, &begins).await? };
         for update in begins.iter().skip(written) {
             let update = update.clone();
@@ -156,6 +159,30 @@ impl Documents {
         }
         self.answer_within(answers_within(text.len()), id, Mail::Project).await?;
         Ok(is_new)
+    }
+
+    /// What a new note begins with. A long text takes an Automerge document seconds: nobody else waits for that, and
+    /// who has no turn in time is told so before anything is made.
+    async fn begun(
+        &self,
+        record: &DocumentRecord,
+        (note, user): (NoteId, UserId),
+        title: Option<&str>,
+        text: &str,
+    ) -> Result<Vec<Vec<u8>>, SyncFault> {
+        let (engine, kind) = (record.engine, record.kind);
+        let is_heavy = engine == Engine::Automerge && text.len() > HEAVY_TEXT;
+        let turn = if is_heavy {
+            let turns = self.node.heavy.of(user);
+            let turn = tokio::time::timeout(ANSWERS_WITHIN, turns.turn()).await;
+            Some(turn.map_err(|_| SyncFault::Unavailable)?)
+        } else {
+            None
+        };
+        let compute = || begins(engine, kind, note, title, text);
+        let begins = if text.len() > text::LARGE { heavy::aside(compute) } else { compute() };
+        drop(turn);
+        Ok(begins)
     }
 
     /// Whether a note of this text is shown whole, in bytes of UTF-8. What is not is refused before it is written.
@@ -204,7 +231,8 @@ impl Documents {
         put.bases
             .extend(kept.iter().map(|kept| Base { text: kept.text.clone(), ..Base::default() }));
         Self::shows(&put.text)?;
-        let bytes = put.text.len();
+        let bases = put.bases.iter().map(|base| base.text.len());
+        let bytes = bases.chain([put.text.len()]).max().unwrap_or_default();
         let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
         let change: Change = Box::new(move |view, client| {

@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::people::{Share, Shares};
+use crate::people::{Share, Shares, Taken};
 
 /// Content of so many bytes takes some milliseconds to load.
 pub(crate) const LARGE: usize = 1 << 20;
@@ -45,8 +45,13 @@ impl Turns {
             return compute();
         }
         // Seldom, and what waits should be small while it does not.
-        let _turn = Box::pin(self.0.take(1)).await;
+        let _turn = Box::pin(self.turn()).await;
         aside(compute)
+    }
+
+    /// Waits for the turn; it lasts until it is dropped.
+    pub(crate) async fn turn(&self) -> Option<Taken> {
+        self.0.take(1).await
     }
 }
 

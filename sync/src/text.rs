@@ -58,6 +58,9 @@ pub enum EditError {
     /// There is no room for so many operations, told before they are made.
     #[error("the document is full")]
     Full,
+    /// It has so many blocks, and so many of them would change, that it would take minutes.
+    #[error("too many of the note's lines would change at once")]
+    TooLong,
 }
 
 impl From<EditError> for Refusal {
@@ -65,6 +68,7 @@ impl From<EditError> for Refusal {
         match error {
             EditError::State | EditError::Content => Self::Undecodable,
             EditError::Full => Self::DocumentFull,
+            EditError::TooLong => Self::TooLong,
         }
     }
 }
@@ -206,8 +210,10 @@ pub fn initial_update(note: NoteId, format: Format, title: Option<&str>, text: &
         Format::Rich => {
             let fragment = txn.get_or_insert_xml_fragment(FRAGMENT);
             let lines = if text.is_empty() { None } else { Some(text.split('\n')) };
-            for line in lines.into_iter().flatten() {
-                let paragraph = fragment.push_back(&mut txn, XmlElementPrelim::empty("paragraph"));
+            // Each before the last: to put one behind the others the library walks them all.
+            for line in lines.into_iter().flatten().rev() {
+                let empty = XmlElementPrelim::empty("paragraph");
+                let paragraph = fragment.insert(&mut txn, 0, empty);
                 if !line.is_empty() {
                     paragraph.insert(&mut txn, 0, XmlTextPrelim::new(line));
                 }

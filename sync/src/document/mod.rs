@@ -124,7 +124,7 @@ pub enum Refusal {
     TooDeep,
     /// It puts something into what is no type.
     NoParent,
-    /// The text is longer than its writer can have been shown.
+    /// The text is longer than its writer can have been shown, or has more lines than can be changed at once.
     TooLong,
     /// The text would be longer than can be shown.
     TooLongToShow,

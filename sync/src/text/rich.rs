@@ -13,10 +13,12 @@ use yrs::{
 
 use super::{
     EditError,
-    diff::hunks,
     edits::{edits, utf16_len},
-    lines::become_of,
 };
+
+mod plan;
+
+use self::plan::MOST_WALKED;
 
 /// Elements that are blocks even when they hold nothing.
 const TEXT_BLOCKS: [&str; 3] = ["paragraph", "heading", "codeBlock"];
@@ -338,6 +340,9 @@ impl Blocks {
     /// go stays as an empty line.
     pub(super) fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) -> Result<(), EditError> {
         let plan = self.plan(new);
+        if self.walked(&plan) > MOST_WALKED {
+            return Err(EditError::TooLong);
+        }
         // From the last to the first, so that places before stay valid.
         for (block, lines) in self.blocks.iter().zip(&plan.of_block).rev() {
             if !lines.after.is_empty() {
@@ -408,73 +413,6 @@ impl Blocks {
             }
         }
     }
-
-    /// Gives each new line to a block, or to a place between blocks.
-    fn plan<'a>(&self, new: &'a str) -> Plan<'a> {
-        let mut owners = Vec::new();
-        let mut old_lines = Vec::new();
-        for (number, block) in self.blocks.iter().enumerate() {
-            for line in block.text.split('\n') {
-                owners.push(number);
-                old_lines.push(line);
-            }
-        }
-        let new_lines: Vec<&str> = new.split('\n').collect();
-        let mut plan = Plan {
-            before: Vec::new(),
-            start: (0, 0),
-            of_block: self.blocks.iter().map(|_| Lines::default()).collect(),
-        };
-        let mut last = None;
-        let (mut at_old, mut at_new) = (0, 0);
-        let end = (old_lines.len()..old_lines.len(), new_lines.len()..new_lines.len());
-        for hunk in hunks(&old_lines, &new_lines).into_iter().chain([end]) {
-            let stays = (at_old..hunk.0.start).zip(at_new..hunk.1.start);
-            let stays = stays.map(|(old, new)| (Some(old), Some(new)));
-            for line in stays.chain(become_of(&old_lines, &new_lines, &hunk)) {
-                match line {
-                    (Some(old), new) => {
-                        let owner = owners[old];
-                        plan.of_block[owner].own.extend(new.map(|new| new_lines[new]));
-                        last = Some(old);
-                    }
-                    (None, Some(new)) => plan.add(new_lines[new], last, &owners),
-                    (None, None) => {}
-                }
-            }
-            (at_old, at_new) = (hunk.0.end, hunk.1.end);
-        }
-        plan.start = self.blocks.first().map_or((0, 0), |block| block.place);
-        plan
-    }
-}
-
-impl<'a> Plan<'a> {
-    /// A new line behind an old one: inside a block of several lines, or after the block.
-    fn add(&mut self, line: &'a str, last: Option<usize>, owners: &[usize]) {
-        match last {
-            Some(last) if owners.get(last + 1) == Some(&owners[last]) => {
-                self.of_block[owners[last]].own.push(line);
-            }
-            Some(last) => self.of_block[owners[last]].after.push(line),
-            None => self.before.push(line),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Lines<'a> {
-    /// Lines of the block itself; without any the block goes.
-    own: Vec<&'a str>,
-    /// New paragraphs behind it.
-    after: Vec<&'a str>,
-}
-
-struct Plan<'a> {
-    /// New paragraphs before all blocks, and where that is.
-    before: Vec<&'a str>,
-    start: (usize, u32),
-    of_block: Vec<Lines<'a>>,
 }
 
 /// The text of a text node that may be of any kind.

@@ -1,0 +1,88 @@
+//! What becomes of a rich note's blocks so that it reads as another text. Must not know the tree.
+
+use super::{
+    super::{diff::hunks, lines::become_of},
+    Blocks,
+};
+
+/// So many blocks are walked for one edit, about a second.
+pub(super) const MOST_WALKED: u64 = 300_000_000;
+
+#[derive(Default)]
+pub(super) struct Lines<'a> {
+    /// Lines of the block itself; without any the block goes.
+    pub(super) own: Vec<&'a str>,
+    /// New paragraphs behind it.
+    pub(super) after: Vec<&'a str>,
+}
+
+pub(super) struct Plan<'a> {
+    /// New paragraphs before all blocks, and where that is.
+    pub(super) before: Vec<&'a str>,
+    pub(super) start: (usize, u32),
+    pub(super) of_block: Vec<Lines<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    /// A new line behind an old one: inside a block of several lines, or after the block.
+    fn add(&mut self, line: &'a str, last: Option<usize>, owners: &[usize]) {
+        match last {
+            Some(last) if owners.get(last + 1) == Some(&owners[last]) => {
+                self.of_block[owners[last]].own.push(line);
+            }
+            Some(last) => self.of_block[owners[last]].after.push(line),
+            None => self.before.push(line),
+        }
+    }
+}
+
+impl Blocks {
+    /// Gives each new line to a block, or to a place between blocks.
+    pub(super) fn plan<'a>(&self, new: &'a str) -> Plan<'a> {
+        let mut owners = Vec::new();
+        let mut old_lines = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            for line in block.text.split('\n') {
+                owners.push(number);
+                old_lines.push(line);
+            }
+        }
+        let new_lines: Vec<&str> = new.split('\n').collect();
+        let mut plan = Plan {
+            before: Vec::new(),
+            start: (0, 0),
+            of_block: self.blocks.iter().map(|_| Lines::default()).collect(),
+        };
+        let mut last = None;
+        let (mut at_old, mut at_new) = (0, 0);
+        let end = (old_lines.len()..old_lines.len(), new_lines.len()..new_lines.len());
+        for hunk in hunks(&old_lines, &new_lines).into_iter().chain([end]) {
+            let stays = (at_old..hunk.0.start).zip(at_new..hunk.1.start);
+            let stays = stays.map(|(old, new)| (Some(old), Some(new)));
+            for line in stays.chain(become_of(&old_lines, &new_lines, &hunk)) {
+                match line {
+                    (Some(old), new) => {
+                        let owner = owners[old];
+                        plan.of_block[owner].own.extend(new.map(|new| new_lines[new]));
+                        last = Some(old);
+                    }
+                    (None, Some(new)) => plan.add(new_lines[new], last, &owners),
+                    (None, None) => {}
+                }
+            }
+            (at_old, at_new) = (hunk.0.end, hunk.1.end);
+        }
+        plan.start = self.blocks.first().map_or((0, 0), |block| block.place);
+        plan
+    }
+
+    /// How many blocks the library walks for a plan: to each that comes or goes it walks from the first.
+    pub(super) fn walked(&self, plan: &Plan<'_>) -> u64 {
+        let of_block = self.blocks.iter().zip(&plan.of_block);
+        let walked = of_block.map(|(block, lines)| {
+            let changes = lines.after.len() + usize::from(lines.own.is_empty());
+            u64::from(block.place.1) * changes as u64
+        });
+        walked.sum()
+    }
+}
