@@ -88,13 +88,15 @@ fn wanted_room(place: Place, now: Option<RoomId>) -> Result<Option<RoomId>, Faul
         }),
         (Some(true), None) => match now {
             Some(room) => Ok(Some(room)),
-            None => Err(Fault::Conflict {
-                code: "room-needed",
-                detail: "say with which room it is shared",
-            }),
+            None => Err(room_needed()),
         },
         (_, Some(room)) => Ok(Some(room)),
     }
+}
+
+/// Nobody said with which room a todo is shared.
+pub(crate) fn room_needed() -> Fault {
+    Fault::Conflict { code: "room-needed", detail: "say with which room it is shared" }
 }
 
 /// Makes a todo. The same request again gets the same todo; of one that its list has already, only what

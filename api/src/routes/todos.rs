@@ -73,10 +73,11 @@ pub(crate) struct PutTodo {
     /// Whether it is in a room's list; its owner decides.
     #[garde(skip)]
     is_shared: Option<bool>,
-    /// The room whose list it goes to.
+    /// The room whose list it goes to; null takes it back to its owner's own.
     #[garde(skip)]
+    #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
-    room_id: Option<RoomId>,
+    room_id: Setting<RoomId>,
     #[garde(skip)]
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
@@ -243,7 +244,12 @@ pub(super) async fn put(
     expected: IfMatch,
     Json(body): Json<PutTodo>,
 ) -> Result<Shown<TodoView>, Fault> {
-    let place = Place { is_shared: body.is_shared, room: body.room_id };
+    let is_shared = match (body.room_id, body.is_shared) {
+        (Setting::To(None), None) => Some(false),
+        (Setting::To(None), Some(true)) => return Err(todos::room_needed()),
+        (_, is_shared) => is_shared,
+    };
+    let place = Place { is_shared, room: body.room_id.value() };
     let change = TodoChange { text: body.text, assignee: body.assignee_id, due: body.due_date };
     let revision = Revision { expected, place, change, base: body.base };
     Ok(shown(todos::revise(&api, caller, id, revision).await?))

@@ -208,6 +208,12 @@ async fn a_todo_moves_between_its_owners_list_and_a_rooms() {
         assert_eq!(moved.body[field], made.body[field], "{field}");
     }
     assert_eq!(texts(&hall, &ben, &listing).await, ["ours"]);
+    let nowhere = json!({ "is_shared": true, "room_id": null });
+    ada.put(&hall, &path, nowhere).await.refused(409, "room-needed");
+    let taken = ada.put(&hall, &path, json!({ "room_id": null })).await.is(200);
+    assert_eq!((&taken.body["is_shared"], &taken.body["room_id"]), (&json!(false), &json!(null)));
+    ben.get(&hall, &path).await.refused(404, "not-found");
+    ada.put(&hall, &path, body.clone()).await.is(200);
     assert_eq!(texts(&hall, &ada, "/todos").await, ["ours"], "once");
     ada.put(&hall, &path, body).await.is(200);
     ben.put(&hall, &path, json!({ "text": "Ben's too" })).await.is(200);
