@@ -78,13 +78,13 @@ struct Wanted {
 
 async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl IntoResponse {
     let is_draining = hall.is_draining();
-    let files = async {
+    let others = async {
         match &wanted.verbose {
-            Some(_) => hall.store().files().healthy().await,
-            None => Ok(()),
+            Some(_) => tokio::join!(hall.store().files().healthy(), hall.store().cache().healthy()),
+            None => (Ok(()), Ok(())),
         }
     };
-    let (store, files) = tokio::join!(hall.store().healthy(), files);
+    let (store, (files, cache)) = tokio::join!(hall.store().healthy(), others);
     let status = match &store {
         Ok(()) if !is_draining => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -99,8 +99,12 @@ async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl I
     }
     let draining = if is_draining { "[-] draining\n" } else { "[+] accepting\n" };
     let bus = hall.store().bus().healthy();
-    let lines =
-        [line("store", store.is_ok()), line("bus", bus.is_ok()), line("files", files.is_ok())];
+    let lines = [
+        line("store", store.is_ok()),
+        line("bus", bus.is_ok()),
+        line("cache", cache.is_ok()),
+        line("files", files.is_ok()),
+    ];
     (status, format!("{}{draining}", lines.concat()))
 }
 
@@ -108,6 +112,7 @@ fn line(what: &str, is_well: bool) -> String {
     match (is_well, what) {
         (true, _) => format!("[+] {what} ok\n"),
         (false, "store") => "[-] store unavailable: nothing can be saved\n".into(),
+        (false, "cache") => "[~] cache away or full: nobody signs in with a password\n".into(),
         (false, _) => format!("[~] {what} away: serving on without it\n"),
     }
 }

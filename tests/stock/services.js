@@ -135,12 +135,13 @@ export async function redis(t) {
   const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", folder(t), "--databases", "1024"];
   const service = new Service(t, "redis-server", args, port);
   service.url = `redis://127.0.0.1:${port}`;
-  service.flush = async () => {
+  service.tell = async (command) => {
     const socket = connect(port, "127.0.0.1").on("error", () => {});
-    socket.end("FLUSHALL\r\n");
+    socket.end(`${command}\r\n`);
     const [answer] = await once(socket, "data");
     if (!String(answer).startsWith("+OK")) throw new Error(`Redis: ${answer}`);
   };
+  service.flush = () => service.tell("FLUSHALL");
   return service.start();
 }
 
