@@ -97,6 +97,8 @@ fn answers_within(bytes: usize) -> Duration {
 
 /// Longer texts are made Automerge documents of one at a time: it takes 3 to 5 µs a letter.
 const HEAVY_TEXT: usize = 32 << 10;
+/// Who has no turn for so long is told to try again later.
+const TURN_WITHIN: Duration = Duration::from_secs(8);
 
 /// A create's first content is looked for in so much of a log.
 const FIRST_BYTES: usize = 1 << 20;
@@ -174,7 +176,7 @@ impl Documents {
         let is_heavy = engine == Engine::Automerge && text.len() > HEAVY_TEXT;
         let turn = if is_heavy {
             let turns = self.node.heavy.of(user);
-            let turn = tokio::time::timeout(ANSWERS_WITHIN, turns.turn()).await;
+            let turn = tokio::time::timeout(TURN_WITHIN, turns.turn()).await;
             Some(turn.map_err(|_| SyncFault::Unavailable)?)
         } else {
             None

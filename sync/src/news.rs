@@ -3,6 +3,8 @@
 //!
 //! Bytes on the bus, from nodes of one installation. Must not know the bus.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use studyhall_schema::{
     Timestamp,
@@ -35,8 +37,8 @@ pub(crate) enum News {
     WhoIsHere,
     /// A client says this to all others, and it is not kept.
     Said(Bytes),
-    /// A node has lost its place in the log to another and waits for the next.
-    Waits,
+    /// A node has lost its place in the log to another and waits for the next, for so long.
+    Waits(Duration),
 }
 
 impl News {
@@ -62,7 +64,10 @@ impl News {
                 to.put_var_uint(4);
                 to.put_var_bytes(&message);
             }
-            Self::Waits => to.put_var_uint(5),
+            Self::Waits(within) => {
+                to.put_var_uint(5);
+                to.put_var_uint(u64::try_from(within.as_millis()).unwrap_or_default());
+            }
         }
         to.freeze()
     }
@@ -85,7 +90,7 @@ impl News {
             }
             3 => Self::WhoIsHere,
             4 => Self::Said(Bytes::copy_from_slice(reader.bytes()?)),
-            5 => Self::Waits,
+            5 => Self::Waits(Duration::from_millis(reader.var_uint()?)),
             _ => return Err(Malformed::Kind),
         };
         reader.finish()?;
@@ -164,7 +169,8 @@ mod tests {
         let here = Presence { update: Bytes::from_static(b"\x00"), people };
         let said = News::Said(Bytes::from_static(b"hello"));
         let entry = News::Entry(an_entry(9));
-        for news in [entry, News::Grown(7), News::Here(here), News::WhoIsHere, said] {
+        let waits = News::Waits(Duration::from_millis(700));
+        for news in [entry, News::Grown(7), News::Here(here), News::WhoIsHere, said, waits] {
             let bytes = news.clone().encode(NodeId(77));
             assert_eq!(News::decode(&bytes), Ok((NodeId(77), news)));
         }

@@ -30,6 +30,15 @@ export async function installationOverLines(t) {
   return { ...parts, lines, ...(await people(await nodes(t, [urls, { ...urls, store, bus }]))) };
 }
 
+/** Two nodes that reach the database each over a line of its own. */
+export async function installationWithLines(t) {
+  const { urls, ...parts } = await components(t);
+  const { port } = parts.database;
+  const lines = [await Line.to(t, port), await Line.to(t, port)];
+  const through = lines.map((line) => ({ ...urls, store: urls.store.replace(`:${port}/`, `:${line.port}/`) }));
+  return { ...parts, lines, ...(await people(await nodes(t, through))) };
+}
+
 let installations = 0;
 
 async function components(t) {

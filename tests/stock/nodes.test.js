@@ -310,13 +310,26 @@ test("a node that sleeps while much is written wakes up, catches up and writes",
   assert.ok((await dropped()) - before < 1000, "the nodes do not keep each other busy");
 });
 
+test("a Redis that is full is told of by who is asked, and takes sign-ins again when there is room", async (t) => {
+  const { bus, here, ada } = await installation(t);
+  const cache = async () => /\[.\] cache .*/.exec(await (await here.admin("GET", "/readyz?verbose")).text())[0];
+  assert.equal(await cache(), "[+] cache ok");
+  await bus.tell("CONFIG SET maxmemory 1");
+  assert.equal(await cache(), "[~] cache away or full: nobody signs in with a password");
+  assert.equal((await here.admin("GET", "/readyz")).status, 200, "all else goes on");
+  await assert.rejects(ada.signsInAgain(), /503/);
+  await bus.tell("CONFIG SET maxmemory 0");
+  assert.equal(await cache(), "[+] cache ok");
+  await ada.signsInAgain();
+});
+
 test("the compose file's own values make an installation of two nodes", async (t) => {
   const { S3_ACCESS_KEY: access, S3_SECRET_KEY: secret } = profile();
   const [database, bus, store] = await Promise.all([mongo(t), redis(t), s3(t, access, secret)]);
   const env = composed(t, { database, bus, store });
   const [here, there] = [await Hall.open(t, [], env), await Hall.open(t, [], env)];
   const health = await (await here.admin("GET", "/readyz?verbose")).text();
-  assert.equal(health, "[+] store ok\n[+] bus ok\n[+] files ok\n[+] accepting\n");
+  assert.equal(health, "[+] store ok\n[+] bus ok\n[+] cache ok\n[+] files ok\n[+] accepting\n");
   const ada = await here.register("ada");
   const ben = (await here.register("ben")).at(there);
   const note = await ada.noteWith([ben]);

@@ -17,6 +17,7 @@ export class Typist {
     const word = `<${this.place}.${this.typed.length}>`;
     this.typed.push(word);
     this.desk.write(word);
+    return word;
   }
 
   get acknowledged() {

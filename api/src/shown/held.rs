@@ -422,10 +422,10 @@ mod tests {
         assert!(!puts(&mut held, "eggs", "milk", 4), "done again");
         assert!(!puts(&mut held, "eggs", "honey", 5), "made from something else");
         held.shows(5, How::Opened, 10);
-        held.opens("eggs, and what others say".into());
+        held.is_made_of(Some("eggs, and what others say".into()));
         assert!(puts(&mut held, "eggs", "honey", 6), "looked at since, and sent as it was");
         held.shows(6, How::Opened, 10);
-        held.opens("honey".into());
+        held.is_made_of(Some("honey".into()));
         assert!(!puts(&mut held, "eggs", "honey", 7), "looked at since, and it was not there");
         held.puts("bread", 10, Some("eggs".into()));
         held.failed("bread", None);

@@ -15,7 +15,7 @@ use studyhall_schema::{
 
 use crate::{
     StoreError,
-    log::{Append, Entry, Outcome},
+    log::{Append, Entry, Outcome, Wait},
     page::Direction,
 };
 
@@ -137,6 +137,14 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn begins_at(&self, document: DocumentId, seq: u64) -> Reply<'_, Result<bool, StoreError>>;
     /// Everything before `seq` is known to be in the log, from another node.
     fn told(&self, document: DocumentId, seq: u64);
+    /// Somebody waits for the next place in the log. Where there are no other nodes nobody needs to.
+    fn wait(&self, _document: DocumentId, _wait: Wait) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// Who waited when this process last appended.
+    fn waiting(&self, _document: DocumentId) -> Option<Wait> {
+        None
+    }
     /// Puts the chunks of one snapshot. One that is adopted and whole stays as it is.
     fn put_chunks(
         &self,

@@ -7,7 +7,7 @@ mod quarantined;
 mod snapshot;
 mod split;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use studyhall_schema::{
@@ -98,6 +98,17 @@ pub enum Outcome {
     Failed(StoreError),
 }
 
+/// A writer lost its place in a log, again and again: others should let it go first for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Who waits, by a number of its own.
+    pub by: u64,
+    /// Since when.
+    pub at: Timestamp,
+    /// For how long others should begin nothing.
+    pub within: Duration,
+}
+
 /// A document's state at a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -164,6 +175,17 @@ impl Log {
     /// appends there, or reads on from there, need not look for what precedes it.
     pub fn told(&self, document: DocumentId, seq: u64) {
         self.backend.told(document, seq);
+    }
+
+    /// Says in the document's record that somebody waits for the next place: whoever appends sees it there, without
+    /// another question and without a bus. Nothing is lost with it.
+    pub async fn wait(&self, document: DocumentId, wait: Wait) -> Result<(), StoreError> {
+        self.backend.wait(document, wait).await
+    }
+
+    /// Who waits, as this process saw it when it last appended to the document.
+    pub fn waiting(&self, document: DocumentId) -> Option<Wait> {
+        self.backend.waiting(document)
     }
 
     /// The snapshot at the document's `snapshot_seq`; none when that is 0 or there is no such

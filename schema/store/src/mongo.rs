@@ -17,6 +17,7 @@ mod pool;
 mod quarantine;
 mod rows;
 mod snapshots;
+mod waits;
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use self::deadline::{Deadline, WITHIN};
 use crate::{
     StoreError,
     backend::{Backend, Chunk, Collection, Reply, Row, Scan},
-    log::{Append, Entry, Outcome},
+    log::{Append, Entry, Outcome, Wait},
 };
 
 /// The database of a URL that names none.
@@ -57,6 +58,8 @@ pub(crate) struct Mongo {
     /// Where documents' logs ended when this process last saw them: the next entry's `seq`. An entry
     /// may begin there for ever, whether or not others have written since.
     ends: Cache<DocumentId, u64>,
+    /// Who waited for a place in a log when this process last appended to it.
+    waits: Cache<DocumentId, Wait>,
 }
 
 impl Mongo {
@@ -74,7 +77,14 @@ impl Mongo {
         let client = Client::with_options(options).map_err(invalid)?;
         let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
         let (log, snapshots) = (database.collection(LOG), database.collection(SNAPSHOTS));
-        let mongo = Self { client, database, log, snapshots, ends: Cache::new(ENDS) };
+        let mongo = Self {
+            client,
+            database,
+            log,
+            snapshots,
+            ends: Cache::new(ENDS),
+            waits: waits::cache(),
+        };
         let done = migrations::migrate(&mongo, clock.as_ref()).await?;
         Ok((mongo, done))
     }
@@ -186,6 +196,14 @@ impl Backend for Mongo {
 
     fn told(&self, document: DocumentId, seq: u64) {
         self.ends.insert(document, seq);
+    }
+
+    fn wait(&self, document: DocumentId, wait: Wait) -> Reply<'_, Result<(), StoreError>> {
+        Box::pin(waits::put(self, document, wait))
+    }
+
+    fn waiting(&self, document: DocumentId) -> Option<Wait> {
+        self.waits.get(&document)
     }
 
     fn put_chunks(

@@ -259,6 +259,7 @@ impl<E: Engine> Actor<E> {
         match effect {
             Effect::Append(append) => {
                 self.upkeep.retries = 0;
+                self.append_begins();
                 self.append(append, Duration::ZERO);
             }
             Effect::Retry(append) => {
@@ -268,7 +269,7 @@ impl<E: Engine> Actor<E> {
             }
             Effect::ReadLog => self.read_log(Duration::ZERO),
             Effect::Reload => self.reload(),
-            Effect::LostPlace => self.node.tell_nodes(self.me.id, News::Waits),
+            Effect::LostPlace => self.lost_place(),
             Effect::Ack { peer, echo } => {
                 self.with(peer, |outlet| outlet.ack(echo));
             }

@@ -7,6 +7,7 @@ mod deliver;
 mod mail;
 mod reading;
 mod upkeep;
+mod way;
 mod whole;
 
 use std::{
@@ -49,8 +50,9 @@ use crate::{
 use deliver::Told;
 pub(crate) use deliver::{Outlet, Wire};
 pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
-use reading::{Looks, Reading, Way, hear};
+use reading::{Looks, Reading, hear};
 use upkeep::Upkeep;
+use way::Way;
 pub(crate) use whole::LargeFrames;
 use whole::Whole;
 
@@ -427,13 +429,15 @@ impl<E: Engine> Actor<E> {
     fn done(&mut self, done: Done<E>) {
         match done {
             Done::Outcome(outcome) => {
-                if let Some(since) =
-                    self.document.in_flight_since().filter(|_| outcome == Outcome::Stored)
-                {
+                let is_stored = outcome == Outcome::Stored;
+                if let Some(since) = self.document.in_flight_since().filter(|_| is_stored) {
                     metrics::histogram!("studyhall_sync_save_seconds")
                         .record(self.now.since(since));
                 }
                 self.feed(Input::Outcome(outcome));
+                if is_stored {
+                    self.has_a_place();
+                }
             }
             Done::Missed(asked, missed) => self.missed(asked, missed),
             Done::Projected(result) => self.projected(result),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::HashMap;
 use futures_util::FutureExt;
 use studyhall_store::bus::{Lagged, Subscription};
 use tokio::time::Instant;
@@ -13,7 +12,7 @@ use crate::{
     compact::REPLACED_STAYS,
     document::{Applied, Engine, Input},
     load::{self, LoadFailure, Missed},
-    news::{News, NodeId},
+    news::News,
     outbox::Close,
 };
 
@@ -24,28 +23,6 @@ const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// A document at rest is looked at as a whole so often.
 const SELDOM: Duration = Duration::from_mins(1);
-
-/// So long what is new here waits for nodes that have lost their place in the log. One that knows what took it
-/// sends its own within a few milliseconds.
-const GIVES_WAY: Duration = Duration::from_millis(250);
-
-/// The nodes that wait for the next place, and until when they are waited for. Who has just written would be
-/// first again each time: what it writes next is ready when others hear of the last.
-#[derive(Default)]
-pub(super) struct Way(HashMap<NodeId, Instant>);
-
-impl Way {
-    fn wanted(&mut self, by: NodeId, now: Instant) {
-        self.0.insert(by, now + GIVES_WAY);
-    }
-
-    /// Whether now nobody waits any more.
-    fn written(&mut self, by: NodeId, now: Instant) -> bool {
-        let was_waiting = self.0.remove(&by).is_some();
-        self.0.retain(|_, until| now < *until);
-        was_waiting && self.0.is_empty()
-    }
-}
 
 /// Whether the log is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,7 +133,11 @@ impl<E: Engine> Actor<E> {
         self.looks.end(is_read);
         match missed {
             Ok(Missed::Entries(entries)) => {
+                let is_grown = !entries.is_empty();
                 self.feed(Input::Missed { entries, read: Some(asked) });
+                if is_grown {
+                    self.way_was_read();
+                }
             }
             Ok(Missed::State(state)) => self.feed(Input::Reloaded { state, read: asked }),
             Err(LoadFailure::Unavailable) if self.document.needs_log() => self.log_is_away(),
@@ -174,13 +155,6 @@ impl<E: Engine> Actor<E> {
     fn log_is_away(&mut self) {
         self.feed(Input::Unread);
         self.read_log(READ_AGAIN);
-    }
-
-    /// Another node has written: it waits no more.
-    fn written(&mut self, by: NodeId) {
-        if self.way.written(by, Instant::now()) {
-            self.feed(Input::GoOn);
-        }
     }
 
     /// What another node says. What it does not say, or is lost, the next look at the log will tell.
@@ -213,10 +187,7 @@ impl<E: Engine> Actor<E> {
                     self.read_log(Duration::ZERO);
                 }
             }
-            Ok((from, News::Waits)) => {
-                self.way.wanted(from, Instant::now());
-                self.feed(Input::GiveWay { until: self.now + GIVES_WAY });
-            }
+            Ok((from, News::Waits(within))) => self.give_way(from, within),
             Ok((_, News::Here(presence))) => self.feed(Input::Elsewhere(presence)),
             Ok((_, News::Said(message))) => self.pass_on(None, &message),
             Ok((_, News::WhoIsHere)) => self.feed(Input::WhoIsHere),

@@ -93,7 +93,7 @@ impl<E: Engine> Document<E> {
 
     /// Whether what waits can be appended.
     pub(super) fn may_append(&self) -> bool {
-        let gives_way = self.gives_way.is_some_and(|until| self.now < until);
+        let gives_way = self.gives_way.as_ref().is_some_and(|time| time.contains(&self.now));
         self.flight.is_none() && !self.waiting.is_empty() && !self.reads.doubt && !gives_way
     }
 

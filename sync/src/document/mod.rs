@@ -16,7 +16,7 @@ mod peer;
 mod walks;
 mod yjs;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
@@ -255,7 +255,7 @@ pub struct Document<E: Engine = Yjs> {
     lost: Standing,
     reads: Reads,
     /// What is new waits until then: other nodes wait for the next place in the log.
-    gives_way: Option<Timestamp>,
+    gives_way: Option<Range<Timestamp>>,
     told_nearly_full: bool,
     /// When the last input came.
     now: Timestamp,
@@ -334,7 +334,7 @@ impl<E: Engine> Document<E> {
                 self.reloaded(*state, read, effects);
                 self.resume(effects);
             }
-            Input::GiveWay { until } => self.gives_way = Some(until),
+            Input::GiveWay { until } => self.gives_way = Some(self.now..until),
             Input::GoOn => self.gives_way = None,
             Input::Unread => self.pause(effects),
             Input::Lagging { peer, lost } => E::lagging(self, peer, lost),

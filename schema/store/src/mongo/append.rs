@@ -18,10 +18,11 @@ use studyhall_schema::{
 use super::{
     Mongo,
     deadline::Deadline,
-    entries::{before, fence, fence_of, fence_only},
+    entries::{before, fence, fence_of},
     entry,
     fault::{self, Failure},
     rows::number,
+    waits,
 };
 use crate::{
     StoreError,
@@ -405,12 +406,14 @@ async fn fences(
         many => doc! { "$in": many.iter().map(|job| job.d.as_str()).collect::<Vec<_>>() }.into(),
     };
     let rows = mongo.rows(DocumentRecord::COLLECTION);
-    let find = rows.find(doc! { "_id": id }).projection(fence_only()).max_time(deadline.left());
+    let wanted = doc! { "snapshot_seq": 1, "waits": 1 };
+    let find = rows.find(doc! { "_id": id }).projection(wanted).max_time(deadline.left());
     let mut cursor = deadline.read(find).await?;
     let mut fences = HashMap::new();
     while deadline.read(cursor.advance()).await? {
         let record = cursor.current();
         let d = record.get_str("_id").map_err(|_| fault::corrupt("a document's name".into()))?;
+        waits::note(mongo, record);
         fences.insert(d.to_owned(), fence_of(record));
     }
     Ok(fences)

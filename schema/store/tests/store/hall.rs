@@ -33,6 +33,11 @@ impl Home {
         Self { records: config(folder.path()).records, folder }
     }
 
+    /// Whether nodes of several machines may have it open.
+    pub(crate) fn has_other_nodes(&self) -> bool {
+        self.records.starts_with("mongodb:")
+    }
+
     /// A new database on the MongoDB-wire server that the tests share.
     pub(crate) fn mongodb() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -1,7 +1,12 @@
 //! Two stores over one file or database, as two processes and two nodes have it.
 
+use std::time::Duration;
+
 use studyhall_schema::document::{DocumentId, DocumentRecord};
-use studyhall_store::{Store, log::Outcome};
+use studyhall_store::{
+    Store,
+    log::{Outcome, Wait},
+};
 
 use crate::hall::{self, Home, on_each_backend};
 
@@ -9,6 +14,7 @@ on_each_backend!(
     two_processes_append_without_gap_or_doubling,
     two_processes_change_one_record_and_lose_nothing,
     a_compaction_fences_a_process_that_slept,
+    who_waits_for_a_place_is_seen_by_who_appends,
 );
 
 /// Appends `count` updates named `<name>.<n>`, each at the tail as it was last seen.
@@ -96,4 +102,20 @@ async fn a_compaction_fences_a_process_that_slept(home: Home) {
     assert_eq!(hall::one(&asleep, dream).await, Outcome::Fenced { snapshot_seq: 2 });
     assert_eq!(asleep.log().latest_snapshot(document).await, Ok(Some(snapshot)));
     assert_eq!(hall::one(&asleep, hall::append(document, 3, "dream")).await, Outcome::Stored);
+}
+
+async fn who_waits_for_a_place_is_seen_by_who_appends(home: Home) {
+    let (fast, slow) = tokio::join!(home.open(), home.open());
+    let document = hall::note_id(1);
+    fast.records().insert(hall::note(1)).await.unwrap();
+    let before = fast.records::<DocumentRecord>().get(&document).await.unwrap();
+    let wait = Wait { by: u64::MAX, at: fast.clock().now(), within: Duration::from_millis(700) };
+    slow.log().wait(document, wait).await.unwrap();
+    assert_eq!(fast.log().waiting(document), None, "it is seen when something is appended");
+    assert_eq!(hall::one(&fast, hall::append(document, 1, "a")).await, Outcome::Stored);
+    // Of one file one process has all.
+    let is_shared = home.has_other_nodes();
+    assert_eq!(fast.log().waiting(document), is_shared.then_some(wait));
+    let after = slow.records::<DocumentRecord>().get(&document).await.unwrap();
+    assert_eq!(after, before, "the record says what it said");
 }

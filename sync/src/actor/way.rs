@@ -1,0 +1,119 @@
+//! Who has the next place in the log: nodes that lost theirs are let go first by those that write.
+//!
+//! It is said twice: by news, which are there within milliseconds, and, by who has lost again, in the document's
+//! record, which all who append read anyway: the bus may be down, and what a node has in flight when it hears takes
+//! the next place too.
+
+use std::time::Duration;
+
+use foldhash::HashMap;
+use studyhall_schema::Timestamp;
+use studyhall_store::log::Wait;
+use tokio::time::Instant;
+
+use super::Actor;
+use crate::{
+    document::{Engine, Input},
+    news::{News, NodeId},
+};
+
+/// So long what is new here waits for nodes that have lost their place in the log, or longer where the store is
+/// slow. One that knows what took it sends its own within a few milliseconds.
+const GIVES_WAY: Duration = Duration::from_millis(250);
+/// And no longer, however slow it is.
+const GIVES_WAY_MOST: Duration = Duration::from_secs(5);
+/// Who lost a place needs so often the time that this took, beside the time in which it finds the next: what is in
+/// flight elsewhere takes that too.
+const NEEDS: u32 = 4;
+/// What was said longer ago is over; nodes' clocks may be some seconds apart.
+const OVER: Duration = Duration::from_secs(30);
+
+/// The nodes that wait for the next place, and until when they are waited for. Who has just written would be
+/// first again each time: what it writes next is ready when others hear of the last.
+#[derive(Default)]
+pub(super) struct Way {
+    waiting: HashMap<NodeId, Instant>,
+    /// Who was last heard to have written, and when that was.
+    written: Option<(NodeId, Timestamp)>,
+    /// The last that was read in the document's record.
+    seen: Option<(NodeId, Timestamp)>,
+    /// When what is in flight here was sent.
+    sent: Option<Instant>,
+    /// How often in a row this node has lost its place, and since when it looks for the next.
+    lost: u32,
+    looks: Option<Instant>,
+    /// How long that took the last time.
+    looked: Duration,
+}
+
+impl<E: Engine> Actor<E> {
+    /// Something is sent to the log.
+    pub(super) fn append_begins(&mut self) {
+        let now = Instant::now();
+        if let Some(since) = self.way.looks.take() {
+            self.way.looked = now - since;
+        }
+        self.way.sent = Some(now);
+    }
+
+    /// What was sent has its place: it is looked who waits for the next.
+    pub(super) fn has_a_place(&mut self) {
+        self.way.lost = 0;
+        let Some(wait) = self.node.store.log().waiting(self.me.id) else { return };
+        let (by, at) = (NodeId(wait.by), wait.at);
+        let has_written = self.way.written.is_some_and(|(who, when)| who == by && when >= at);
+        let is_known = self.way.seen.replace((by, at)) == Some((by, at));
+        if by == self.node.id || is_known || has_written || self.now.since(at) > OVER {
+            return;
+        }
+        self.give_way(by, wait.within);
+        // Without a bus nobody says when it has written.
+        self.read_log(wait.within / NEEDS);
+    }
+
+    /// Another node was first: all are told that this one waits, and for how long.
+    pub(super) fn lost_place(&mut self) {
+        let took = self.way.sent.map_or(Duration::ZERO, |sent| sent.elapsed());
+        let needs = took * NEEDS + self.way.looked * 2;
+        let within = needs.clamp(GIVES_WAY, GIVES_WAY_MOST);
+        self.way.looks = Some(Instant::now());
+        self.node.tell_nodes(self.me.id, News::Waits(within));
+        self.way.lost = self.way.lost.saturating_add(1);
+        if self.way.lost < 2 {
+            return;
+        }
+        let (store, id) = (self.node.store.clone(), self.me.id);
+        let wait = Wait { by: self.node.id.0, at: self.now, within };
+        tokio::spawn(async move {
+            if let Err(error) = store.log().wait(id, wait).await {
+                tracing::debug!(document = %id, %error, "nobody could be told who waits");
+            }
+        });
+    }
+
+    /// Another node waits for the next place.
+    pub(super) fn give_way(&mut self, to: NodeId, within: Duration) {
+        let within = within.min(GIVES_WAY_MOST);
+        self.way.waiting.insert(to, Instant::now() + within);
+        self.feed(Input::GiveWay { until: self.now + within });
+    }
+
+    /// Another node has written: it waits no more.
+    pub(super) fn written(&mut self, by: NodeId) {
+        self.way.written = Some((by, self.now));
+        let was_waiting = self.way.waiting.remove(&by).is_some();
+        let now = Instant::now();
+        self.way.waiting.retain(|_, until| now < *until);
+        if was_waiting && self.way.waiting.is_empty() {
+            self.feed(Input::GoOn);
+        }
+    }
+
+    /// Somebody has written, and it is not known who.
+    pub(super) fn way_was_read(&mut self) {
+        if self.way.waiting.len() == 1 {
+            self.way.waiting.clear();
+            self.feed(Input::GoOn);
+        }
+    }
+}
