@@ -112,7 +112,7 @@ fn line(what: &str, is_well: bool) -> String {
     match (is_well, what) {
         (true, _) => format!("[+] {what} ok\n"),
         (false, "store") => "[-] store unavailable: nothing can be saved\n".into(),
-        (false, "cache") => "[~] cache away or full: nobody signs in with a password\n".into(),
+        (false, "cache") => "[~] cache away or full: sign-ins may be refused\n".into(),
         (false, _) => format!("[~] {what} away: serving on without it\n"),
     }
 }

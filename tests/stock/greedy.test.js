@@ -182,6 +182,32 @@ test("forty large texts put at once keep nobody else's from being put", async (t
   assert.deepEqual(answers.filter((status) => ![200, 409, 503].includes(status)), []);
 });
 
+// Lines are 9 MB each on the disk, which others' words wait for; letters take time to compute only.
+for (const [what, share, fields] of [
+  ["a million letters in Automerge", 0.25, { engine: "automerge", text: "words ".repeat(166_000) }],
+  ["300,000 lines of a rich note", 1, { format: "rich", text: "a\n".repeat(300_000) }],
+]) {
+  test(`three new notes of ${what} at once do not keep others waiting`, async (t) => {
+    const { mallory, goesOn } = await scene(t);
+    const post = () => mallory.ask("POST", "/notes", fields).then(({ status }) => status);
+    let statuses;
+    const posts = Promise.all([post(), post(), post()]).then((answers) => (statuses = answers));
+    const begun = Date.now();
+    const took = [];
+    while (!statuses) {
+      const since = Date.now();
+      await goesOn();
+      took.push(Date.now() - since);
+    }
+    await posts;
+    const [longest, all] = [Math.max(...took), Date.now() - begun];
+    t.diagnostic(`${took.length} words in ${all} ms, the longest in ${longest} ms; ${statuses}`);
+    assert.ok(longest <= share * all, `somebody waited ${longest} ms of ${all} ms`);
+    assert.ok(statuses.includes(201), `${statuses}`);
+    assert.deepEqual(statuses.filter((status) => ![201, 503].includes(status)), []);
+  });
+}
+
 for (const [kind, junk] of [
   ["half characters", (doc) => doc.getText("content").insert(0, "\ufffd".repeat(5_000))],
   ["values", (doc) => doc.getArray("junk").insert(0, Array(5_000).fill(0))],

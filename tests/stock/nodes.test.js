@@ -310,14 +310,13 @@ test("a node that sleeps while much is written wakes up, catches up and writes",
   assert.ok((await dropped()) - before < 1000, "the nodes do not keep each other busy");
 });
 
-test("a Redis that is full is told of by who is asked, and takes sign-ins again when there is room", async (t) => {
+test("a Redis that is full is told of by who is asked, and forgotten when there is room", async (t) => {
   const { bus, here, ada } = await installation(t);
   const cache = async () => /\[.\] cache .*/.exec(await (await here.admin("GET", "/readyz?verbose")).text())[0];
   assert.equal(await cache(), "[+] cache ok");
   await bus.tell("CONFIG SET maxmemory 1");
-  assert.equal(await cache(), "[~] cache away or full: nobody signs in with a password");
+  assert.equal(await cache(), "[~] cache away or full: sign-ins may be refused");
   assert.equal((await here.admin("GET", "/readyz")).status, 200, "all else goes on");
-  await assert.rejects(ada.signsInAgain(), /503/);
   await bus.tell("CONFIG SET maxmemory 0");
   assert.equal(await cache(), "[+] cache ok");
   await ada.signsInAgain();

@@ -41,7 +41,7 @@ use crate::{
         Applied, Automerge, Document, EditFailure, EditId, Effect, Engine, Input, Limits, PeerId,
         Yjs,
     },
-    heavy::{LARGE, LONG, Turn, Turns},
+    heavy::{LARGE, LONG, Turn, Turns, aside},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
@@ -276,8 +276,10 @@ impl<E: Engine> Actor<E> {
             self.now = self.node.clock.now();
             match woken {
                 Woken::Done(done) => {
-                    let turns = self.turns.clone();
-                    turns.run(self.is_heavy(&done), || self.done(done)).await;
+                    let (turns, is_heavy) = (self.turns.clone(), self.is_heavy(&done));
+                    let is_long = !is_heavy && self.document.unsaved_bytes() > LARGE;
+                    let done = || self.done(done);
+                    turns.run(is_heavy, || if is_long { aside(done) } else { done() }).await;
                 }
                 Woken::Mail(0) => break End::Idle,
                 Woken::Mail(_) => {

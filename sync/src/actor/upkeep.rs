@@ -12,7 +12,7 @@ use crate::{
     Config, Documents, SyncFault, compact,
     contents::Late,
     document::{Applied, Change, EditId, Engine, Input},
-    heavy::LARGE,
+    heavy::{LARGE, aside},
     projection::{self, Content, Kept, Written},
 };
 
@@ -287,7 +287,10 @@ impl<E: Engine> Actor<E> {
         self.upkeep.rows.begin();
         let (store, id, seq) = (self.node.store.clone(), self.me.id, self.document.state().seq());
         let view = E::view(self.document.state_mut());
-        let mut content = projection::read(self.upkeep.kind, view, &mut self.upkeep.kept);
+        let (kind, is_large) = (self.upkeep.kind, view.memory() > LARGE as u64);
+        let kept = &mut self.upkeep.kept;
+        let read = || projection::read(kind, view, kept);
+        let mut content = if is_large { aside(read) } else { read() };
         self.carry_over(content.as_mut().map(Content::take_late).unwrap_or_default());
         // In a task of its own: a document that ends meanwhile must not cut it off half-way.
         let write = tokio::spawn(async move { projection::write(&store, id, seq, content).await });

@@ -15,6 +15,7 @@ use super::{
     check::Verdict,
     engine::{Applied, Engine},
 };
+use crate::heavy;
 
 /// An edit's number, unique in this document while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,8 +174,13 @@ impl<E: Engine> Document<E> {
         effects: &mut Vec<Effect>,
     ) -> Result<Made, Refusal> {
         let update = Bytes::from(update);
-        let scan = E::scan(&update).ok_or(Refusal::Undecodable)?;
-        let decoded = E::decode(&update, &scan).ok_or(Refusal::Undecodable)?;
+        let read = || {
+            let scan = E::scan(&update)?;
+            let decoded = E::decode(&update, &scan)?;
+            Some((scan, decoded))
+        };
+        let read = if update.len() > heavy::LONG { heavy::aside(read) } else { read() };
+        let (scan, decoded) = read.ok_or(Refusal::Undecodable)?;
         match E::may_come(self, by, &scan) {
             Verdict::Foreign(_) | Verdict::Contested => return Err(Refusal::ForeignClient),
             Verdict::Hole => return Err(Refusal::Undecodable),
