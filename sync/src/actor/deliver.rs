@@ -265,11 +265,13 @@ impl<E: Engine> Actor<E> {
             Effect::Retry(append) => {
                 let pause = (RETRY * 2u32.saturating_pow(self.upkeep.retries)).min(RETRY_MOST);
                 self.upkeep.retries = self.upkeep.retries.saturating_add(1);
+                self.append_begins();
                 self.append(append, pause);
             }
             Effect::ReadLog => self.read_log(Duration::ZERO),
             Effect::Reload => self.reload(),
             Effect::LostPlace => self.lost_place(),
+            Effect::NeedsNoPlace => self.needs_no_place(),
             Effect::Ack { peer, echo } => {
                 self.with(peer, |outlet| outlet.ack(echo));
             }

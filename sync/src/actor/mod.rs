@@ -261,7 +261,7 @@ impl<E: Engine> Actor<E> {
             if let Some(end) = self.ended.take() {
                 break end;
             }
-            let due = self.upkeep.due();
+            let due = self.way.due().into_iter().fold(self.upkeep.due(), Instant::min);
             if sleep.deadline() != due {
                 sleep.as_mut().reset(due);
             }

@@ -133,9 +133,9 @@ impl<E: Engine> Actor<E> {
         self.looks.end(is_read);
         match missed {
             Ok(Missed::Entries(entries)) => {
-                let is_grown = !entries.is_empty();
+                let before = self.document.state().seq();
                 self.feed(Input::Missed { entries, read: Some(asked) });
-                if is_grown {
+                if self.document.state().seq() > before {
                     self.way_was_read();
                 }
             }

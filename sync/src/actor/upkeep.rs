@@ -198,6 +198,7 @@ impl<E: Engine> Actor<E> {
             self.node.overload(&mut self.document);
             self.feed(Input::Tick);
         }
+        self.look_for_others(now);
         if passed(&mut self.upkeep.next_poll, now) {
             self.upkeep.next_poll = self.upkeep.poll.map(|poll| now + poll);
             self.look_at_log();

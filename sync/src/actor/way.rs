@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Actor;
 use crate::{
-    document::{Engine, Input},
+    document::{Applied, Engine, Input},
     news::{News, NodeId},
 };
 
@@ -25,14 +25,18 @@ const GIVES_WAY_MOST: Duration = Duration::from_secs(5);
 /// Who lost a place needs so often the time that this took, beside the time in which it finds the next: what is in
 /// flight elsewhere takes that too.
 const NEEDS: u32 = 4;
-/// What was said longer ago is over; nodes' clocks may be some seconds apart.
-const OVER: Duration = Duration::from_secs(30);
+/// So far nodes' clocks may be apart: what was said longer ago than it was to last, and this, is over.
+const SKEW: Duration = Duration::from_secs(5);
+/// So often the log is looked at while somebody is let go first who may have nobody to tell.
+const LOOKS_LEAST: Duration = Duration::from_millis(60);
 
 /// The nodes that wait for the next place, and until when they are waited for. Who has just written would be
 /// first again each time: what it writes next is ready when others hear of the last.
 #[derive(Default)]
 pub(super) struct Way {
     waiting: HashMap<NodeId, Instant>,
+    /// Somebody waits who said so in the record: when the log is looked at next, and how often.
+    look: Option<(Instant, Duration)>,
     /// Who was last heard to have written, and when that was.
     written: Option<(NodeId, Timestamp)>,
     /// The last that was read in the document's record.
@@ -46,8 +50,15 @@ pub(super) struct Way {
     looked: Duration,
 }
 
+impl Way {
+    /// When the log is to be looked at.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.look.map(|(due, _)| due)
+    }
+}
+
 impl<E: Engine> Actor<E> {
-    /// Something is sent to the log.
+    /// Something is sent to the log, or sent again.
     pub(super) fn append_begins(&mut self) {
         let now = Instant::now();
         if let Some(since) = self.way.looks.take() {
@@ -63,12 +74,14 @@ impl<E: Engine> Actor<E> {
         let (by, at) = (NodeId(wait.by), wait.at);
         let has_written = self.way.written.is_some_and(|(who, when)| who == by && when >= at);
         let is_known = self.way.seen.replace((by, at)) == Some((by, at));
-        if by == self.node.id || is_known || has_written || self.now.since(at) > OVER {
+        let is_over = self.now.since(at) > wait.within + SKEW;
+        if by == self.node.id || is_known || has_written || is_over {
             return;
         }
         self.give_way(by, wait.within);
         // Without a bus nobody says when it has written.
-        self.read_log(wait.within / NEEDS);
+        let often = (wait.within / NEEDS).clamp(LOOKS_LEAST, GIVES_WAY_MOST / NEEDS);
+        self.way.look = Some((Instant::now() + often, often));
     }
 
     /// Another node was first: all are told that this one waits, and for how long.
@@ -91,29 +104,56 @@ impl<E: Engine> Actor<E> {
         });
     }
 
+    /// It has nothing to send any more: those who wait for it need not.
+    pub(super) fn needs_no_place(&mut self) {
+        self.way.looks = None;
+        self.node.tell_nodes(self.me.id, News::Grown(self.document.state().seq()));
+    }
+
     /// Another node waits for the next place.
     pub(super) fn give_way(&mut self, to: NodeId, within: Duration) {
-        let within = within.min(GIVES_WAY_MOST);
-        self.way.waiting.insert(to, Instant::now() + within);
-        self.feed(Input::GiveWay { until: self.now + within });
+        self.way.waiting.insert(to, Instant::now() + within.min(GIVES_WAY_MOST));
+        self.wait_for_others();
     }
 
     /// Another node has written: it waits no more.
     pub(super) fn written(&mut self, by: NodeId) {
         self.way.written = Some((by, self.now));
-        let was_waiting = self.way.waiting.remove(&by).is_some();
-        let now = Instant::now();
-        self.way.waiting.retain(|_, until| now < *until);
-        if was_waiting && self.way.waiting.is_empty() {
-            self.feed(Input::GoOn);
+        if self.way.waiting.remove(&by).is_some() {
+            self.wait_for_others();
         }
     }
 
     /// Somebody has written, and it is not known who.
     pub(super) fn way_was_read(&mut self) {
+        let now = Instant::now();
+        self.way.waiting.retain(|_, until| now < *until);
         if self.way.waiting.len() == 1 {
             self.way.waiting.clear();
-            self.feed(Input::GoOn);
+            self.wait_for_others();
+        }
+    }
+
+    /// Looks into the log, when it is time, for what they have written who are let go first.
+    pub(super) fn look_for_others(&mut self, now: Instant) {
+        let Some((_, often)) = self.way.look.take_if(|(due, _)| *due <= now) else { return };
+        self.way.waiting.retain(|_, until| now < *until);
+        if !self.way.waiting.is_empty() {
+            self.way.look = Some((now + often, often));
+            self.look_at_log();
+        }
+    }
+
+    /// What is new here waits as long as anybody is waited for.
+    fn wait_for_others(&mut self) {
+        let now = Instant::now();
+        self.way.waiting.retain(|_, until| now < *until);
+        match self.way.waiting.values().max() {
+            Some(until) => self.feed(Input::GiveWay { until: self.now + (*until - now) }),
+            None => {
+                self.way.look = None;
+                self.feed(Input::GoOn);
+            }
         }
     }
 }

@@ -39,6 +39,7 @@ impl<E: Engine> Document<E> {
     /// Another node was first with what is in flight.
     pub(super) fn beaten(&mut self, effects: &mut Vec<Effect>) {
         self.lost = Standing::Taken;
+        self.behind = true;
         effects.push(Effect::LostPlace);
         if self.may_regain(None) {
             self.after_missed(self.state.seq(), None, true, effects);

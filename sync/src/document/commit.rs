@@ -93,7 +93,8 @@ impl<E: Engine> Document<E> {
 
     /// Whether what waits can be appended.
     pub(super) fn may_append(&self) -> bool {
-        let gives_way = self.gives_way.as_ref().is_some_and(|time| time.contains(&self.now));
+        let waited_for = self.gives_way.as_ref().is_some_and(|time| time.contains(&self.now));
+        let gives_way = waited_for && !self.behind;
         self.flight.is_none() && !self.waiting.is_empty() && !self.reads.doubt && !gives_way
     }
 
@@ -167,6 +168,7 @@ impl<E: Engine> Document<E> {
     /// What was in flight is durable: apply it, acknowledge it, show it.
     fn stored(&mut self, effects: &mut Vec<Effect>) {
         let Some(flight) = self.flight.take() else { return };
+        self.behind = false;
         if std::mem::replace(&mut self.paused, false) {
             effects.push(Effect::Paused(false));
         }

@@ -150,6 +150,8 @@ pub enum Effect {
     ReadLog,
     /// Tell other nodes that this one has lost its place in the log and waits for the next.
     LostPlace,
+    /// Tell them that it needs none any more: what it had was in the log, or was refused.
+    NeedsNoPlace,
     /// Load the document again and come back with `Input::Reloaded`.
     Reload,
     /// Everything of this client's message is durable. `echo` when the fan-out does not hold it.
@@ -256,6 +258,8 @@ pub struct Document<E: Engine = Yjs> {
     reads: Reads,
     /// What is new waits until then: other nodes wait for the next place in the log.
     gives_way: Option<Range<Timestamp>>,
+    /// Another node was first, and this one has had no place since: it waits for nobody.
+    behind: bool,
     told_nearly_full: bool,
     /// When the last input came.
     now: Timestamp,
@@ -298,6 +302,7 @@ impl<E: Engine> Document<E> {
             lost: Standing::Kept,
             reads: Reads::default(),
             gives_way: None,
+            behind: false,
             told_nearly_full: false,
             now: Timestamp::default(),
             overloaded: false,
@@ -356,6 +361,10 @@ impl<E: Engine> Document<E> {
         self.now = now;
         self.start_edit(effects);
         self.start_flight(now, effects);
+        if self.behind && !self.is_unsaved() {
+            self.behind = false;
+            effects.push(Effect::NeedsNoPlace);
+        }
         E::flush(self, effects);
     }
 
@@ -469,20 +478,6 @@ impl<E: Engine> Document<E> {
             state: self.state.full(),
             authors: self.state.authors_in_order(),
         }
-    }
-
-    fn permit(&mut self, peer: PeerId, permission: Permission, effects: &mut Vec<Effect>) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        let before = std::mem::replace(&mut known.permission, permission);
-        let is_let_in = before == Permission::None;
-        if permission > before && (is_let_in || permission == Permission::Write) {
-            E::promoted(self, peer, effects);
-        }
-    }
-
-    fn leave(&mut self, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>) {
-        self.peers.remove(&peer);
-        E::left(self, now, peer, effects);
     }
 
     /// Whether a connection gets what is fanned out now.

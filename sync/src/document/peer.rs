@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, access::Permission, ids::UserId};
 
-use super::engine::Engine;
+use super::{Document, Effect, PeerId, engine::Engine};
 use crate::people::Taken;
 
 /// A connection to a document.
@@ -39,6 +39,27 @@ impl<E: Engine> Peer<E> {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
         let link = E::Link::default();
         Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, owed: 0, unfit: 0 }
+    }
+}
+
+impl<E: Engine> Document<E> {
+    pub(super) fn permit(
+        &mut self,
+        peer: PeerId,
+        permission: Permission,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let before = std::mem::replace(&mut known.permission, permission);
+        let is_let_in = before == Permission::None;
+        if permission > before && (is_let_in || permission == Permission::Write) {
+            E::promoted(self, peer, effects);
+        }
+    }
+
+    pub(super) fn leave(&mut self, now: Timestamp, peer: PeerId, effects: &mut Vec<Effect>) {
+        self.peers.remove(&peer);
+        E::left(self, now, peer, effects);
     }
 }
 

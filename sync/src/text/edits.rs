@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{
     ends::line_break,
-    words::{Change, changes},
+    words::{Change, changes, stands_alone},
 };
 
 /// The most edits: each walks the document.
@@ -91,11 +91,15 @@ fn length_alike(signs: impl Iterator<Item = (char, char)>) -> usize {
     signs.take_while(|(a, b)| a == b).map(|(sign, _)| sign.len_utf8()).sum()
 }
 
-/// Whether here, or right beside, is something without a space that is longer than any word.
+/// Whether here, or right beside, is something without a space that is longer than any word. Signs of scripts that are
+/// written without spaces are words of their own.
 fn is_in_long(text: &str, at: usize) -> bool {
+    let ends_word = |sign: char| sign.is_whitespace() || stands_alone(sign);
     let (before, after) = text.split_at(at);
-    let before = before.rsplit(char::is_whitespace).next().map_or(0, str::len);
-    before + after.split(char::is_whitespace).next().map_or(0, str::len) > LONG
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(LONG + 4))..];
+    let after = &after[..after.floor_char_boundary(LONG + 4)];
+    let before = before.rsplit(ends_word).next().map_or(0, str::len);
+    before + after.split(ends_word).next().map_or(0, str::len) > LONG
 }
 
 /// Where a change begins and ends in the old text, and in the new one. A line that is added is put behind the
@@ -176,6 +180,17 @@ mod tests {
         let [one] = &found[..] else { panic!("one edit, there are {}", found.len()) };
         assert_eq!((one.start, one.end), (0, utf16_len(&old)));
         assert_eq!(one.inserted, new);
+    }
+
+    #[test]
+    fn a_line_without_a_space_is_many_words_in_a_script_that_has_none() {
+        let line = format!("这{}了", "细胞需要能量因此线粒体很重要".repeat(40));
+        let dashes = "é-".repeat(400);
+        for (text, is_long) in [(&line, false), (&dashes, true)] {
+            for at in [0, 3, 600, text.len()] {
+                assert_eq!(is_in_long(text, at), is_long, "{at}");
+            }
+        }
     }
 
     #[test]

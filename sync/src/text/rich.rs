@@ -111,6 +111,12 @@ struct Container {
     place: Option<(usize, u32)>,
 }
 
+impl Container {
+    fn takes_paragraphs(&self) -> bool {
+        self.holder.kind().is_none_or(Kind::takes_paragraphs)
+    }
+}
+
 /// A part of a block's text.
 enum Piece {
     /// Text of a node from `index` on, which is its place there in UTF-16 units.
@@ -371,15 +377,19 @@ impl Blocks {
     /// Where a paragraph is put that comes after a block: behind a summary, first in what can be unfolded.
     fn behind(&self, place: (usize, u32)) -> (usize, u32) {
         let next = Some((place.0, place.1 + 1));
-        let takes =
-            |container: &Container| container.holder.kind().is_none_or(Kind::takes_paragraphs);
-        if !takes(&self.containers[place.0])
-            && let Some(inner) = self.containers.iter().position(|it| it.place == next && takes(it))
+        let is_next = |it: &Container| it.place == next && it.takes_paragraphs();
+        if !self.containers[place.0].takes_paragraphs()
+            && let Some(inner) = self.containers.iter().position(is_next)
         {
             return (inner, 0);
         }
         let (container, index) = self.for_paragraphs(place);
         (container, index + 1)
+    }
+
+    /// How many containers are looked at for that.
+    fn looked_through(&self, place: (usize, u32)) -> u64 {
+        if self.containers[place.0].takes_paragraphs() { 0 } else { self.containers.len() as u64 }
     }
 
     /// The place beside which a paragraph may be: this, or that of a container around it.

@@ -9,6 +9,8 @@ use yrs::{
 
 use super::*;
 
+mod many;
+
 const REST: u64 = 77;
 
 fn state(doc: &Doc) -> Vec<u8> {
@@ -474,16 +476,4 @@ proptest! {
             prop_assert_eq!(text(&doc, format), text(&other, format));
         }
     }
-}
-
-#[test]
-fn a_rich_note_may_have_very_many_lines_and_few_of_them_change_at_once() {
-    let lines = |count: usize, word: &str| format!("{word}\n").repeat(count - 1) + word;
-    let text = lines(100_000, "a");
-    let doc = note(Format::Rich, &text);
-    assert!(self::text(&doc, Format::Rich) == text);
-    let put = |text: &str| diff_update(&state(&doc), REST, Format::Rich, text);
-    let first = format!("first\n{text}");
-    assert!(put(&first).unwrap().is_some());
-    assert_eq!(put("all gone"), Err(EditError::TooLong));
 }

@@ -42,6 +42,7 @@ struct Node<E: Engine> {
 enum News {
     Entry(Entry),
     Waits,
+    WaitsNoMore,
 }
 
 struct World<C: Client> {
@@ -87,6 +88,7 @@ impl<C: Client> World<C> {
             }
             Effect::Wrote(entry) => self.nodes[1 - node].news.push_back(News::Entry(entry)),
             Effect::LostPlace => self.nodes[1 - node].news.push_back(News::Waits),
+            Effect::NeedsNoPlace => self.nodes[1 - node].news.push_back(News::WaitsNoMore),
             Effect::Reload => self.nodes[node].reloads = true,
             Effect::Ack { peer, .. }
             | Effect::Step1 { peer, .. }
@@ -186,7 +188,7 @@ impl<C: Client> World<C> {
                 self.feed(node, Input::GoOn);
                 self.feed(node, Input::Missed { entries: vec![entry], read: None });
             }
-            News::Entry(_) => self.feed(node, Input::GoOn),
+            News::Entry(_) | News::WaitsNoMore => self.feed(node, Input::GoOn),
             News::Waits => {
                 let until = NOW + std::time::Duration::from_millis(250);
                 self.feed(node, Input::GiveWay { until });

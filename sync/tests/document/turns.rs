@@ -1,8 +1,13 @@
 //! Two nodes on which people type without a pause: none of the two keeps the other from the log.
 
-use studyhall_schema::access::Permission;
-use studyhall_store::log::{Append, Entry, Outcome};
-use studyhall_sync::document::{Effect, Input, Limits, Yjs};
+use std::time::Duration;
+
+use studyhall_schema::{access::Permission, note::Format};
+use studyhall_store::log::{Append, Entry, LoggedUpdate, Outcome};
+use studyhall_sync::{
+    document::{Change, EditId, Effect, Input, Limits, Yjs},
+    text::NoteText,
+};
 
 use crate::cast::{NOW, Person, Stage, acks, appended};
 
@@ -49,7 +54,7 @@ impl Desk {
                     self.takes(told);
                     Input::Missed { entries: vec![entry], read: None }
                 }
-                _ => Input::GiveWay { until: NOW + std::time::Duration::from_millis(250) },
+                _ => Input::GiveWay { until: NOW + Duration::from_millis(250) },
             };
             let told = self.stage.input(input);
             self.takes(told);
@@ -92,4 +97,56 @@ fn who_lost_the_place_in_the_log_has_the_next_however_fast_others_write() {
     assert!(fast.acks > 200, "nor does it keep the fast one: {}", fast.acks);
     let (fast, slow) = (fast.stage.core.state().seq(), slow.stage.core.state().seq());
     assert!(fast.abs_diff(slow) <= 4, "both follow: {fast}, {slow}");
+}
+
+/// A node on which somebody has put a text over REST, and what another node wrote before it had its place.
+fn with_a_lost_edit(theirs: &str) -> (Stage<Yjs>, Vec<Effect>) {
+    let limits = Limits { alone: false, ..Limits::default() };
+    let mut stage = Stage::<Yjs>::with_limits(limits);
+    let (ada, ben) = (Person::new(1), Person::new(2));
+    let change: Change = Box::new(|view, client| {
+        let mut note = NoteText::of(view, Format::Plain);
+        Ok(note.diff(client, "chapter two").expect("a text is edited"))
+    });
+    let put = stage.input(Input::Edit { edit: EditId(1), by: ada.user.into(), change });
+    assert!(appended(&put).is_some());
+    let until = NOW + Duration::from_millis(250);
+    stage.input(Input::GiveWay { until });
+    let updates = vec![LoggedUpdate { login: None, by: ben.user, data: ben.types(theirs) }];
+    let entry = Entry { seq: 1, batch: 7, at: NOW, updates };
+    let heard = stage.input(Input::Missed { entries: vec![entry], read: None });
+    assert!(appended(&heard).is_none());
+    let lost = stage.input(Input::Outcome(Outcome::Behind));
+    assert!(lost.iter().any(|effect| matches!(effect, Effect::LostPlace)), "{lost:?}");
+    (stage, lost)
+}
+
+fn needs_no_place(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::NeedsNoPlace))
+}
+
+#[test]
+fn an_edit_that_is_made_again_waits_for_nobody_who_waits_too() {
+    let (mut stage, lost) = with_a_lost_edit("chapter one");
+    let again = appended(&lost).expect("it goes to the next place, though others wait for it");
+    assert_eq!(again.seq, 2);
+    let ada = Person::new(3);
+    stage.joins(&ada, Permission::Write);
+    stage.sends(&ada, ada.types("new"));
+    let stored = stage.stored();
+    assert!(!needs_no_place(&stored), "{stored:?}");
+    assert!(appended(&stored).is_none(), "what is new waits: {stored:?}");
+    assert!(appended(&stage.input(Input::GoOn)).is_some());
+}
+
+#[test]
+fn who_lost_a_place_and_needs_none_any_more_says_so() {
+    let (mut stage, lost) = with_a_lost_edit("chapter two");
+    assert!(
+        appended(&lost).is_none() && !needs_no_place(&lost),
+        "it is looked whether it is there"
+    );
+    let read = stage.reads(vec![]);
+    assert!(needs_no_place(&read), "{read:?}");
+    assert!(!needs_no_place(&stage.input(Input::Tick)), "once");
 }

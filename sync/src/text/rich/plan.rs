@@ -76,13 +76,22 @@ impl Blocks {
         plan
     }
 
-    /// How many blocks the library walks for a plan: to each that comes or goes it walks from the first.
+    /// How many blocks are walked for a plan, at most: to each that comes or goes the library walks from the first
+    /// beside it, and a container may come or go with it.
     pub(super) fn walked(&self, plan: &Plan<'_>) -> u64 {
-        let of_block = self.blocks.iter().zip(&plan.of_block);
-        let walked = of_block.map(|(block, lines)| {
+        let mut outer: Vec<u32> = Vec::with_capacity(self.containers.len());
+        for container in &self.containers {
+            let walked = container.place.map_or(0, |(around, index)| outer[around].max(index));
+            outer.push(walked);
+        }
+        let beside = |(container, index): (usize, u32)| {
+            u64::from(outer.get(container).map_or(index, |outer| index.max(*outer)))
+        };
+        let of_block = self.blocks.iter().zip(&plan.of_block).map(|(block, lines)| {
             let changes = lines.after.len() + usize::from(lines.own.is_empty());
-            u64::from(block.place.1) * changes as u64
+            let looked = if lines.after.is_empty() { 0 } else { self.looked_through(block.place) };
+            beside(block.place) * changes as u64 + looked
         });
-        walked.sum()
+        beside(plan.start) * plan.before.len() as u64 + of_block.sum::<u64>()
     }
 }
