@@ -11,7 +11,7 @@ use studyhall_schema::Timestamp;
 use studyhall_store::log::Wait;
 use tokio::time::Instant;
 
-use super::Actor;
+use super::{Actor, reading::Reading};
 use crate::{
     document::{Applied, Engine, Input},
     news::{News, NodeId},
@@ -140,7 +140,9 @@ impl<E: Engine> Actor<E> {
         self.way.waiting.retain(|_, until| now < *until);
         if !self.way.waiting.is_empty() {
             self.way.look = Some((now + often, often));
-            self.look_at_log();
+            if self.reading == Reading::No {
+                self.look_at_log();
+            }
         }
     }
 

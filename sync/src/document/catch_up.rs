@@ -28,9 +28,9 @@ pub(super) struct Reads {
 pub(super) enum Standing {
     /// As far as is known.
     Kept,
-    /// Another node was first. It goes to the tail as soon as it is known here what took its place: who
-    /// looked for the end of the log first would be late for as long as others go on writing.
-    Taken,
+    /// Another node was first. It goes to the tail as soon as it is known here what took its place, or the log was
+    /// read later than this: who looked for the end of the log first would be late for as long as others go on writing.
+    Taken { asked: u64 },
     /// This node had slept through a compaction: first all of the document is read, later than this.
     Fenced { asked: u64 },
 }
@@ -38,13 +38,14 @@ pub(super) enum Standing {
 impl<E: Engine> Document<E> {
     /// Another node was first with what is in flight.
     pub(super) fn beaten(&mut self, effects: &mut Vec<Effect>) {
-        self.lost = Standing::Taken;
+        self.lost = Standing::Taken { asked: self.reads.asked };
         self.behind = true;
         effects.push(Effect::LostPlace);
         if self.may_regain(None) {
             self.after_missed(self.state.seq(), None, true, effects);
         } else {
             self.ask(Effect::ReadLog, effects);
+            self.lost = Standing::Taken { asked: self.reads.asked };
         }
     }
 
@@ -53,8 +54,10 @@ impl<E: Engine> Document<E> {
         let is_known = |flight: &Flight<E>| flight.append.seq <= self.state.seq();
         match self.lost {
             Standing::Kept => false,
-            Standing::Taken => read.is_some() || self.flight.as_ref().is_some_and(is_known),
-            Standing::Fenced { asked } => read.is_some_and(|read| read >= asked),
+            Standing::Taken { .. } if self.flight.as_ref().is_some_and(is_known) => true,
+            Standing::Taken { asked } | Standing::Fenced { asked } => {
+                read.is_some_and(|read| read >= asked)
+            }
         }
     }
 

@@ -150,3 +150,20 @@ fn who_lost_a_place_and_needs_none_any_more_says_so() {
     assert!(needs_no_place(&read), "{read:?}");
     assert!(!needs_no_place(&stage.input(Input::Tick)), "once");
 }
+
+#[test]
+fn a_look_that_began_before_a_place_was_lost_does_not_say_what_took_it() {
+    let limits = Limits { alone: false, ..Limits::default() };
+    let mut stage = Stage::<Yjs>::with_limits(limits);
+    let (ada, ben) = (Person::new(1), Person::new(2));
+    stage.joins(&ada, Permission::Write);
+    stage.sends(&ada, ada.types("chapter one"));
+    let began = stage.core.reads_asked();
+    let lost = stage.input(Input::Outcome(Outcome::Behind));
+    assert!(lost.iter().any(|effect| matches!(effect, Effect::ReadLog)), "{lost:?}");
+    let looked = stage.input(Input::Missed { entries: vec![], read: Some(began) });
+    assert!(appended(&looked).is_none(), "the place is taken: {looked:?}");
+    let updates = vec![LoggedUpdate { login: None, by: ben.user, data: ben.types("chapter two") }];
+    let read = stage.reads(vec![Entry { seq: 1, batch: 7, at: NOW, updates }]);
+    assert_eq!(appended(&read).map(|append| append.seq), Some(2));
+}
