@@ -150,12 +150,9 @@ impl<E: Engine> Actor<E> {
     fn wait_for_others(&mut self) {
         let now = Instant::now();
         self.way.waiting.retain(|_, until| now < *until);
-        match self.way.waiting.values().max() {
-            Some(until) => self.feed(Input::GiveWay { until: self.now + (*until - now) }),
-            None => {
-                self.way.look = None;
-                self.feed(Input::GoOn);
-            }
-        }
+        let longest = self.way.waiting.values().max().copied();
+        self.way.look = self.way.look.filter(|_| longest.is_some());
+        let until = longest.map(|until| self.now + (until - now));
+        self.feed(until.map_or(Input::GoOn, |until| Input::GiveWay { until }));
     }
 }
