@@ -17,8 +17,8 @@ use serde::Deserialize;
 use crate::hall::Hall;
 
 /// Durations of requests and waits, in seconds.
-const BUCKETS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const BUCKETS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// How often measurements are put into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -134,3 +134,27 @@ test("a PUT that was answered 503 and was not made is made when it is put again"
   const { text } = await ada.send("GET", path);
   assert.ok(text.includes("- eggs for Monday") && text.includes("- eggs for Friday"), text);
 });
+
+test("who runs it sees how much is not saved, and how long saving took", async (t) => {
+  const { hall, ada } = await cast(t, ["ada"], "--debug-doors");
+  const counted = async (line) => {
+    const text = await (await hall.admin("GET", "/metrics")).text();
+    return Number(new RegExp(`^studyhall_sync_${line} (\\S+)$`, "m").exec(text)?.[1] ?? 0);
+  };
+  const slow = async () => (await counted("save_seconds_count")) - (await counted('save_seconds_bucket{le="0.25"}'));
+  const desk = await clients[0].sit(t, ada, await ada.note());
+  await desk.synced();
+  await desk.saved();
+  assert.equal(await counted("unsaved_bytes"), 0);
+  const before = await slow();
+
+  await hall.holdJournal();
+  const held = performance.now();
+  desk.write("held ");
+  await until(async () => (await counted("unsaved_bytes")) >= "held ".length, "it is not saved");
+  await until(() => performance.now() - held > 400, "it takes a while");
+  await hall.releaseJournal();
+  await desk.saved();
+  await until(async () => (await counted("unsaved_bytes")) === 0, "all is saved");
+  assert.ok((await slow()) > before);
+});
