@@ -37,6 +37,9 @@ pub struct Config {
     pub large_frames: usize,
     /// What has come in and waits for its document may take so many bytes.
     pub inbound_bytes: usize,
+    /// What grows to more than 64 KiB when it is inflated may grow to so many bytes, until its document has
+    /// taken it.
+    pub inflated_bytes: usize,
     /// What has come in on sockets that nobody was let in through may take so many bytes.
     pub unauthenticated_bytes: usize,
     /// How often an open document looks for other nodes' entries; `None` when there is one node.
@@ -58,6 +61,7 @@ impl Config {
             large_messages: 128 << 20,
             large_frames: 128 << 20,
             inbound_bytes: 64 << 20,
+            inflated_bytes: 16 << 20,
             unauthenticated_bytes: 24 << 20,
             poll: None,
             attached: 10_000,

@@ -33,6 +33,7 @@ use crate::{
     people::{People, Shares, Taken},
     session::{Register, Senders, Strangers},
     socket::Room,
+    wire::automerge::MAX_INFLATED,
 };
 
 fn topic(id: DocumentId) -> String {
@@ -86,6 +87,8 @@ pub(crate) struct Node {
     pub(crate) snapshots: Arc<Semaphore>,
     /// Room for what waits for its document, in KiB.
     inbound: Shares,
+    /// Room for what grows when it is inflated, in KiB.
+    inflated: Shares,
     /// What waits on sockets until somebody is let in through them.
     pub(crate) strangers: Strangers,
     /// Documents whose rows were looked at within the last minute, and had all of them.
@@ -137,6 +140,7 @@ impl Node {
             large_puts: Shares::new(1, 1),
             snapshots: Arc::new(Semaphore::new(1)),
             inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
+            inflated: Shares::new(config.inflated_bytes >> 10, MAX_INFLATED >> 10),
             strangers: Strangers::new(config.unauthenticated_bytes),
             current: Cache::builder()
                 .max_capacity(CURRENT)
@@ -230,6 +234,13 @@ impl Node {
         let most = (self.config.inbound_bytes >> 10) / INBOUND_SHARE;
         let kib = u32::try_from((bytes >> 10).min(most)).unwrap_or(u32::MAX);
         Box::pin(self.inbound.of(person).take(kib)).await // large in a future, and seldom
+    }
+
+    /// Room for one message of somebody's to be inflated in. They have one at a time, and few others do: what is
+    /// a few KB on its way may take a thousand times as much.
+    pub(crate) async fn room_to_inflate(&self, person: UserId) -> Option<Taken> {
+        let kib = u32::try_from(MAX_INFLATED >> 10).unwrap_or(u32::MAX);
+        Box::pin(self.inflated.of(person).take(kib)).await
     }
 
     /// A document that was loaded takes so much; no when there was no memory for it by then: many may

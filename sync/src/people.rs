@@ -58,6 +58,14 @@ impl Shares {
     }
 }
 
+/// Gives back all but so many.
+pub(crate) fn keep(taken: &mut Taken, permits: usize) {
+    for taken in taken {
+        let more = taken.num_permits().saturating_sub(permits);
+        drop(taken.split(more));
+    }
+}
+
 /// A person's share.
 #[derive(Clone)]
 pub struct Share {
@@ -84,6 +92,19 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+
+    #[test]
+    fn what_is_not_needed_is_given_back() {
+        let shares = Shares::new(8, 8);
+        let ada = UserId::from_bytes([1; 12]);
+        let take = |permits| shares.of(ada).take(permits).now_or_never().flatten();
+        let mut taken = take(8).unwrap();
+        assert!(take(6).is_none());
+        keep(&mut taken, 2);
+        assert!(take(6).is_some());
+        keep(&mut taken, 9);
+        assert!(take(7).is_none(), "what is needed stays taken");
+    }
 
     #[test]
     fn who_asks_for_many_waits_behind_themselves() {

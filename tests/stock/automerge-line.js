@@ -56,6 +56,15 @@ export class Line {
     this.sync(A.encodeSyncMessage({ heads: [], need: [], have, changes }));
   }
 
+  /** All that was sent was taken: a document that nobody has is asked for behind it. */
+  async heard() {
+    const count = () => this.frames.filter(({ type }) => type === "doc-unavailable").length;
+    const before = count();
+    const [, data] = A.generateSyncMessage(A.init(), A.initSyncState());
+    this.frame({ type: "request", documentId: "nobody", data });
+    await until(() => count() > before, "what was sent is taken");
+  }
+
   closed(code) {
     return until(() => this.code !== null, `closed with ${code}`).then(() => {
       assert.equal(this.code, code);

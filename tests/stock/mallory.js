@@ -72,6 +72,22 @@ export const memory = (hall) => status(hall, "VmRSS");
 export const peak = (hall) => status(hall, "VmHWM");
 export const forgetPeak = (hall) => writeFileSync(`/proc/${hall.program.pid}/clear_refs`, "5");
 
+/** From now on memory grows by no more than 32 MiB at any moment: looked at every 20 ms, and at its highest. */
+export function watched(t, hall) {
+  const before = memory(hall);
+  let most = 0;
+  forgetPeak(hall);
+  const look = () => (most = Math.max(most, memory(hall) - before));
+  const looking = setInterval(look, 20);
+  t.after(() => clearInterval(looking));
+  return () => {
+    clearInterval(looking);
+    look();
+    const highest = Math.max(most, peak(hall) - before);
+    assert.ok(highest <= 32 * MiB, `at its highest memory grew by ${highest}`);
+  };
+}
+
 /** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
 export async function scene(t) {
   const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);

@@ -45,8 +45,8 @@ pub(crate) struct Join {
 pub(crate) struct Frames {
     pub(crate) peer: PeerId,
     pub(crate) messages: Vec<Inbound>,
-    /// Its share of the node's room, given back when they were taken.
-    pub(crate) room: Option<Taken>,
+    /// Its shares of the node's room, given back when they were taken.
+    pub(crate) room: Vec<Taken>,
 }
 
 /// A REST edit.

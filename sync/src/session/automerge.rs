@@ -29,6 +29,7 @@ use crate::{
     heavy,
     node::Node,
     outbox::{Close, Outbox},
+    people,
     socket::Connection,
     wire::{
         Malformed,
@@ -192,9 +193,15 @@ impl Session {
             Err(bad) => return Err(self.not_taken(document, bad)),
         }
         self.send(going).await?;
-        let room = self.node.room(self.caller.user, MAX_INFLATED).await;
+        let caller = self.caller.user;
+        let room = self.node.room(caller, data.len()).await;
+        let mut inflated = self.node.room_to_inflate(caller).await;
         let message = decode(MAX_INFLATED).map_err(|bad| self.not_taken(document, bad))?;
+        if let Some(inflated) = &mut inflated {
+            people::keep(inflated, message.inflated.div_ceil(1 << 10));
+        }
         let Some(place) = self.places.get(&name) else { return Ok(()) };
+        let room = room.into_iter().chain(inflated);
         place.seat.frames(vec![Inbound::Sync(Box::new(message))], room).await
     }
 

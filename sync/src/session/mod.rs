@@ -236,7 +236,12 @@ impl Seat {
     }
 
     /// Hands on what was read at once.
-    async fn frames(&self, messages: Vec<Inbound>, room: Option<Taken>) -> Result<(), Close> {
+    async fn frames(
+        &self,
+        messages: Vec<Inbound>,
+        room: impl IntoIterator<Item = Taken>,
+    ) -> Result<(), Close> {
+        let room = room.into_iter().collect();
         self.tell(Mail::Frames(Box::new(Frames { peer: self.peer, messages, room }))).await
     }
 }

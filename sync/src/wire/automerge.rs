@@ -49,6 +49,8 @@ pub struct SyncMessage {
     pub takes_documents: bool,
     /// About how many bytes are held and looked at for it.
     pub size: usize,
+    /// How many of them were made by inflating what it brings.
+    pub inflated: usize,
 }
 
 fn hashes(reader: &mut Reader<'_>, most: usize) -> Result<Vec<Hash>, Malformed> {
@@ -140,7 +142,8 @@ impl SyncMessage {
         }
         // What follows says what the sender's version can do; older ones say nothing.
         let takes_documents = reader.remaining() > 0;
-        Ok(Self { heads, need, shared, has_filter, have, changes, takes_documents, size })
+        let inflated = inflated - left;
+        Ok(Self { heads, need, shared, has_filter, have, changes, takes_documents, size, inflated })
     }
 
     /// What is kept of it until it is answered: nothing that would keep the frame.
@@ -150,7 +153,7 @@ impl SyncMessage {
             ..=MAX_KEPT_FILTER => Bytes::copy_from_slice(&self.have),
             _ => have_only(&self.shared),
         };
-        Self { have, changes: Vec::new(), size: 0, ..self }
+        Self { have, changes: Vec::new(), size: 0, inflated: 0, ..self }
     }
 
     /// What is kept of it when it was answered, for when the answer does not get through. The next answer

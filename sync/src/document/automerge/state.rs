@@ -311,7 +311,8 @@ impl State {
     }
 }
 
-/// Operations of a change that are expanded to be looked at: each takes 300 bytes of memory and more.
+/// Operations of a change that are expanded to be looked at: each takes 300 bytes of memory and more. What is
+/// large is not either, since that makes three more of it.
 const EXPANDED: u32 = 1 << 15;
 
 /// Decodes a change that passed the guard; `None` when the library cannot.
@@ -322,7 +323,7 @@ pub(super) fn decode(scan: &Scan) -> Option<Change> {
 /// The same of a client's, which has to be written as the library writes it: whoever loads a document makes
 /// each change of it anew, and takes another one for damage.
 pub(super) fn decode_sound(scan: &Scan) -> Option<Change> {
-    if scan.ops.saturating_add(scan.preds) > EXPANDED {
+    if scan.ops.saturating_add(scan.preds) > EXPANDED || scan.plain.len() > heavy::LARGE {
         return scan.is_canonical().then(|| decode(scan)).flatten();
     }
     let change = decode(scan)?;
