@@ -186,7 +186,9 @@ async fn live<E: Engine>(
             turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
         }
         Ok(state) => {
-            let mut actor = Actor::<E>::new(node, me, news, &record, state);
+            // Boxed apart from what it does: together they are just too large for a smaller class of the allocator.
+            let mut actor = Box::new(Actor::<E>::new(node, me, news, &record, state));
+            drop(record);
             actor.live(mailbox).await;
         }
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,
@@ -342,9 +344,13 @@ impl<E: Engine> Actor<E> {
                         return;
                     }
                     let size = message.size();
-                    if let Some(input) = E::input(peer, message) {
-                        let turns = self.turns.clone();
-                        turns.run(size > LONG, || self.feed(input)).await;
+                    match E::input(peer, message) {
+                        Some(input) if size > LONG => {
+                            let turns = self.turns.clone();
+                            Box::pin(turns.run(true, || self.feed(input))).await;
+                        }
+                        Some(input) => self.feed(input),
+                        None => {}
                     }
                     turn.pass(size).await;
                 }

@@ -1,5 +1,7 @@
 //! From accepted to durable to applied: one append in flight, what waits becomes the next.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use rand::Rng;
 use studyhall_schema::{
@@ -198,6 +200,9 @@ impl<E: Engine> Document<E> {
         while let Some(ack) = self.acks.pop_front_if(|ack| ack.ordinal <= through) {
             self.echo_bytes -= ack.echo.as_ref().map_or(0, Bytes::len);
             E::acknowledge(self, ack.peer, ack.echo, effects);
+        }
+        if self.acks.is_empty() {
+            self.acks = VecDeque::new(); // a document at rest keeps no room for more
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn serve(
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |mut reader: Reader| async move {
+        |mut reader: Box<Reader>| async move {
             match caller {
                 Ok(caller) => {
                     reader.let_in(&node, caller);
@@ -108,19 +108,19 @@ impl Place {
 type Going = Option<(Arc<str>, Vec<Inbound>)>;
 
 impl Session {
-    fn new(node: Arc<Node>, outbox: Arc<Outbox>, caller: Caller) -> Self {
+    fn new(node: Arc<Node>, outbox: Arc<Outbox>, caller: Caller) -> Box<Self> {
         let registered = Registered::new(&node, outbox.clone());
         registered.speaks_for(caller);
         let (places, lost, said) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { node, outbox, registered, caller, joined: None, places, lost, said }
+        Box::new(Self { node, outbox, registered, caller, joined: None, places, lost, said })
     }
 
-    async fn read(mut self, mut reader: Reader) -> Reader {
+    async fn read(mut self: Box<Self>, mut reader: Box<Reader>) -> Box<Reader> {
         let mut batch = Batch::default();
         loop {
             let done = tokio::select! {
                 read = reader.batch(&mut batch) => match read {
-                    Some(()) => self.take(&mut batch.frames).await,
+                    Some(()) => Box::pin(self.take(&mut batch.frames)).await,
                     None => break,
                 },
                 () = self.registered.recheck() => Box::pin(self.recheck()).await,

@@ -42,7 +42,7 @@ const ASK_BEFORE: Duration = Duration::from_secs(30);
 /// Serves one socket until it ends.
 pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
     let outbox = Arc::new(Outbox::default());
-    let session = Session {
+    let session = Box::new(Session {
         registered: Registered::new(&node, outbox.clone()),
         gate: connection.gate.clone(),
         node,
@@ -51,7 +51,7 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
         refused: HashSet::new(),
         closed: HashSet::new(),
         due: None,
-    };
+    });
     run(connection, outbox, |reader| session.read(reader)).await;
 }
 
@@ -72,14 +72,17 @@ struct Session {
     due: Option<Instant>,
 }
 
+/// Boxed: a map of one has room for four.
 enum Place {
-    /// Not let in yet: what came meanwhile, and until when it waits.
-    Waiting {
-        inbound: Vec<Inbound>,
-        bytes: usize,
-        until: Instant,
-    },
+    Waiting(Box<Waiting>),
     Attached(Box<Attached>),
+}
+
+/// Not let in yet: what came meanwhile, and until when it waits.
+struct Waiting {
+    inbound: Vec<Inbound>,
+    bytes: usize,
+    until: Instant,
 }
 
 impl Place {
@@ -98,7 +101,7 @@ struct Attached {
 }
 
 impl Session {
-    async fn read(mut self, mut reader: Reader) -> Reader {
+    async fn read(mut self: Box<Self>, mut reader: Box<Reader>) -> Box<Reader> {
         let mut batch = Batch::default();
         loop {
             let due = self.due;
@@ -110,7 +113,7 @@ impl Session {
             };
             let going_on = tokio::select! {
                 read = reader.batch(&mut batch) => match read {
-                    Some(()) => self.take(&mut batch.frames).await,
+                    Some(()) => Box::pin(self.take(&mut batch.frames)).await,
                     None => None,
                 },
                 () = self.registered.recheck() => Box::pin(self.recheck()).await,
@@ -222,14 +225,14 @@ impl Session {
         let waits = if self.closed.contains(address) { REOPENED } else { QUEUED_FOR };
         let until = Instant::now() + waits;
         match self.places.get_mut(address) {
-            Some(Place::Waiting { inbound, bytes, .. }) => {
-                inbound.extend(more);
-                *bytes += size;
+            Some(Place::Waiting(waiting)) => {
+                waiting.inbound.extend(more);
+                waiting.bytes += size;
             }
             Some(Place::Attached(_)) => {}
             None => {
-                let waiting = Place::Waiting { inbound: more, bytes: size, until };
-                self.places.insert(address.clone(), waiting);
+                let waiting = Box::new(Waiting { inbound: more, bytes: size, until });
+                self.places.insert(address.clone(), Place::Waiting(waiting));
                 self.wake_at(until);
             }
         }
@@ -259,8 +262,8 @@ impl Session {
     }
 
     fn leave(&mut self, address: &str) {
-        if let Some(Place::Waiting { bytes, .. }) = self.places.remove(address) {
-            self.no_longer_waits(bytes);
+        if let Some(Place::Waiting(waiting)) = self.places.remove(address) {
+            self.no_longer_waits(waiting.bytes);
         }
         // Two addresses may be of one document.
         if let Ok(id) = Address(address).document().parse()
@@ -330,9 +333,9 @@ impl Session {
             return Some(());
         }
         let waited = match self.places.remove(address.0) {
-            Some(Place::Waiting { inbound, bytes, .. }) => {
-                self.no_longer_waits(bytes);
-                inbound
+            Some(Place::Waiting(waiting)) => {
+                self.no_longer_waits(waiting.bytes);
+                waiting.inbound
             }
             Some(Place::Attached(_)) | None => Vec::new(),
         };
@@ -364,7 +367,7 @@ impl Session {
         let (mut next, mut asked, mut over) = (None::<Instant>, Vec::new(), Vec::new());
         for (address, place) in &mut self.places {
             let due = match place {
-                Place::Waiting { until, .. } => Some(*until),
+                Place::Waiting(waiting) => Some(waiting.until),
                 Place::Attached(attached) => {
                     if attached.ask.take_if(|ask| *ask <= now).is_some() {
                         asked.push(address.clone());
@@ -389,10 +392,10 @@ impl Session {
 
     fn expire(&mut self, address: &Arc<str>) {
         match self.places.remove(address) {
-            Some(Place::Waiting { inbound, bytes, .. }) => {
-                self.no_longer_waits(bytes);
+            Some(Place::Waiting(waiting)) => {
+                self.no_longer_waits(waiting.bytes);
                 let is_content = |one: &Inbound| matches!(one, Inbound::Update { .. });
-                if self.closed.contains(address) && inbound.iter().any(is_content) {
+                if self.closed.contains(address) && waiting.inbound.iter().any(is_content) {
                     self.outbox.close(Close::Restart); // it begins anew, with all that is not saved
                 }
                 self.say(address, &Message::PermissionDenied("no-token"));

@@ -258,42 +258,46 @@ impl Drop for Seat {
 }
 
 /// Runs a socket: `read` until it ends, while what is queued is written; then says goodbye.
-async fn run<R>(connection: Connection, outbox: Arc<Outbox>, read: impl FnOnce(Reader) -> R)
+///
+/// What is seldom, and what a reader and its session keep, is in boxes: a future keeps room for each place that it
+/// passes something through, and an idle socket's is only this.
+async fn run<R>(connection: Connection, outbox: Arc<Outbox>, read: impl FnOnce(Box<Reader>) -> R)
 where
-    R: Future<Output = Reader>,
+    R: Future<Output = Box<Reader>>,
 {
     let Connection { mut sink, stream, gate } = connection;
     let reader = {
         let silence = Silence::new(gate.progress());
         let writing = write(&mut sink, &outbox);
-        let reading = read(Reader {
+        let reading = read(Box::new(Reader {
             stream,
             gate,
             outbox: outbox.clone(),
             silence,
             ends: None,
             is_broken: false,
-        });
+        }));
         tokio::pin!(reading, writing);
         tokio::select! {
             reader = &mut reading => {
                 outbox.finish();
-                let _ = tokio::time::timeout(FAREWELL, writing).await; // what is queued, if it goes
+                // What is queued, if it goes.
+                let _ = Box::pin(tokio::time::timeout(FAREWELL, writing)).await;
                 Some(reader)
             }
             () = &mut writing => {
                 // It was closed from outside, or the client is gone.
                 outbox.close(Close::Silent);
-                tokio::time::timeout(FAREWELL, reading).await.ok()
+                Box::pin(tokio::time::timeout(FAREWELL, reading)).await.ok()
             }
         }
     };
-    let _ = tokio::time::timeout(FAREWELL, Box::pin(goodbye(sink, reader))).await; // it may be gone
+    let _ = Box::pin(tokio::time::timeout(FAREWELL, goodbye(sink, reader))).await; // it may be gone
 }
 
 /// Closes a connection when the client has heard why. One that ends while something of the client's was
 /// not read is reset, and what was on its way to the client is lost with it (RFC 1122, 4.2.2.13).
-async fn goodbye(mut sink: SplitSink<Socket, Message>, reader: Option<Reader>) {
+async fn goodbye(mut sink: SplitSink<Socket, Message>, reader: Option<Box<Reader>>) {
     if sink.close().await.is_ok()
         && let Some(reader) = reader
     {
@@ -330,7 +334,7 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
             }
             Outgoing::Drained(documents) => {
                 for (mailbox, peer) in documents {
-                    let _ = mailbox.send(Mail::Drained(peer)).await; // gone: so is the connection
+                    let _ = Box::pin(mailbox.send(Mail::Drained(peer))).await; // gone: so is the connection
                 }
             }
             Outgoing::Close(why) => {

@@ -92,6 +92,7 @@ impl Registered {
     pub(crate) fn speaks_for(&self, caller: Caller) -> bool {
         let mut callers = locked(&self.entry.callers);
         callers.retain(|known| known.login != caller.login);
+        callers.reserve_exact(1); // nearly all speak for one
         callers.push(caller);
         callers.len() <= LOGINS
     }

@@ -27,7 +27,7 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |mut reader: Reader| async move {
+        |mut reader: Box<Reader>| async move {
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
                     reader.let_in(&node, caller);
@@ -81,7 +81,7 @@ async fn admit(
     outbox: &Arc<Outbox>,
     caller: Caller,
     name: &str,
-) -> Result<Attached, Close> {
+) -> Result<Box<Attached>, Close> {
     let registered = Registered::new(node, outbox.clone());
     registered.speaks_for(caller);
     let turn_away = || {
@@ -100,7 +100,7 @@ async fn admit(
     let document = node.send(id, Mail::Join(Box::new(join))).await;
     let (node, outbox) = (node.clone(), outbox.clone());
     let seat = Seat { document, peer };
-    Ok(Attached { node, outbox, registered, caller, seat, permission })
+    Ok(Box::new(Attached { node, outbox, registered, caller, seat, permission }))
 }
 
 fn refused(error: AccessError) -> Close {
@@ -111,12 +111,12 @@ fn refused(error: AccessError) -> Close {
 }
 
 impl Attached {
-    async fn read(mut self, mut reader: Reader) -> Reader {
+    async fn read(mut self: Box<Self>, mut reader: Box<Reader>) -> Box<Reader> {
         let mut batch = Batch::default();
         loop {
             tokio::select! {
                 read = reader.batch(&mut batch) => {
-                    if read.is_none() || self.take(&mut batch.frames).await.is_none() {
+                    if read.is_none() || Box::pin(self.take(&mut batch.frames)).await.is_none() {
                         break;
                     }
                 }
