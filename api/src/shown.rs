@@ -6,6 +6,7 @@
 mod bases;
 mod doubt;
 mod held;
+mod lasting;
 mod portion;
 mod putting;
 mod written;
@@ -20,6 +21,7 @@ use studyhall_schema::{
     access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
+    last_put::LastPut,
     note_version::NoteVersion,
 };
 use studyhall_store::{
@@ -43,7 +45,7 @@ use crate::secrets::sha256;
 const BOUNDS: Bounds = Bounds { bytes: 64 << 20, kept_for: Duration::from_hours(12) };
 
 /// For so long what was lost is in doubt: who edits what a list shows gets both texts meanwhile.
-const IN_DOUBT: Duration = Duration::from_hours(1);
+pub(crate) const IN_DOUBT: Duration = Duration::from_hours(1);
 
 /// Of one answer so much text is remembered; of the rest it is known which it was.
 const OF_AN_ANSWER: usize = 1 << 20;
@@ -82,6 +84,8 @@ pub(crate) struct ShownTexts {
     texts: Recent,
     /// Who wrote when.
     versions: Records<NoteVersion>,
+    /// What was put last, where no other node knows it.
+    last_puts: Records<LastPut>,
     store: Store,
     clock: Arc<dyn Clock>,
     /// Under way on this node: how a put is made may be known after its answer was given up.
@@ -147,6 +151,7 @@ impl ShownTexts {
             recent: store.cache().recent("shown", BOUNDS),
             texts: store.cache().recent("texts", BOUNDS),
             versions: store.records(),
+            last_puts: store.records(),
             store: store.clone(),
             clock: store.clock().clone(),
             under_way: under_way.build(),
@@ -260,6 +265,7 @@ impl ShownTexts {
             texts.push(left(&now, note.text));
         }
         self.under_way.invalidate(&(reader, hash));
+        self.keep_put(reader, &held).await;
         self.leave_put(reader, held, texts).await;
     }
 
@@ -286,7 +292,8 @@ impl ShownTexts {
         let may_be_again =
             held.may_be_again(of.as_deref()) || self.is_forgotten(login, note, &found);
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let (texts, mut bases) = self.again(reader, &held, (text, &hash), base).await;
+            let known = self.with_last_put(reader, &held).await;
+            let (texts, mut bases) = self.again(reader, &known, (text, &hash), base).await;
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
             (texts, bases, false)
         } else {

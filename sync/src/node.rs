@@ -80,8 +80,9 @@ pub(crate) struct Node {
     pub(crate) large_frames: LargeFrames,
     /// Heavy work of documents.
     pub(crate) heavy: Heavy,
-    /// Large texts that are put at once: each computes for up to a second.
-    pub(crate) large_puts: Shares,
+    /// Large texts that are put, and very large ones, one of each at a time: they compute for up to a second, and for
+    /// seconds.
+    pub(crate) large_puts: [Shares; 3],
     /// Who makes a snapshot of a large document: one at a time, since that writes and reads all of it, and
     /// what people wrote should not wait for it.
     pub(crate) snapshots: Arc<Semaphore>,
@@ -137,7 +138,7 @@ impl Node {
             large_messages: Arc::new(Room::new(config.large_messages)),
             large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),
-            large_puts: Shares::new(1, 1),
+            large_puts: std::array::from_fn(|_| Shares::new(1, 1)),
             snapshots: Arc::new(Semaphore::new(1)),
             inbound: Shares::new(inbound, inbound / INBOUND_SHARE),
             inflated: Shares::new(config.inflated_bytes >> 10, MAX_INFLATED >> 10),

@@ -72,7 +72,7 @@ const acts = {
     const todos = await hall.todos.open({ room: room.id });
     todos.list.add({ text: "read" });
     todos.list.add({ text: "write" });
-    const id = await hall.notes.create({ title: "The cell", room: room.id });
+    const id = await hall.notes.create({ title: "The cell", room: room.id, format: "plain" });
     const note = await hall.notes.open(id);
     note.doc.getText("content").insert(0, "made on a phone");
     await Promise.all([saved(todos), saved(note)]);

@@ -71,3 +71,29 @@ test("kill -9 between what a restore keeps and what it changes: what was typed j
   await desk.saved();
   assert.deepEqual(await texts(), ["lake and what took Ben long!", "lake and what took Ben long", "lake"]);
 });
+
+for (const format of ["plain", "rich"]) {
+  test(`${format}: a put with its base that a kill cut off from its answer is put again and is there once`, async (t) => {
+    const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben]);
+    const at = `/notes/${(await ada.note({ room_id: room, is_shared: true, text: "Shopping\none", format })).slice("note:".length)}`;
+    const base = (await ada.send("GET", at)).text;
+    const adds = async (word) => {
+      const { text } = await ben.send("GET", at);
+      await ben.send("PUT", at, { text: `${text}\n${word}`, base: text });
+    };
+    const eggs = { text: `${base}\neggs`, base };
+    await adds("milk");
+    await ada.send("PUT", at, eggs); // suppose that the answer never came
+    await adds("tea");
+    await hall.kill();
+    await hall.start();
+    const lines = (await ada.send("PUT", at, eggs)).text.split("\n").sort();
+    assert.deepEqual(lines, ["Shopping", "eggs", "milk", "one", "tea"]);
+    // Whoever has seen it without, and puts the same, wants it again.
+    const { text } = await ben.send("GET", at);
+    await ben.send("PUT", at, { text: base, base: text });
+    assert.equal((await ada.send("GET", at)).text, base);
+    assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
+  });
+}

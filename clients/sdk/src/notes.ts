@@ -83,12 +83,15 @@ export class Notes {
     return { value: asSummary(value), stale };
   }
 
-  /** Makes a note here and now; the server hears of it as soon as it can. */
-  async create(options: { title?: string; room?: string; shared?: boolean } = {}): Promise<string> {
+  /**
+   * Makes a note here and now; the server hears of it as soon as it can. A rich note's text is the XML fragment
+   * `default` of its document, as Tiptap has it; a plain one's is the text `content`.
+   */
+  async create(options: { title?: string; room?: string; shared?: boolean; format?: NoteView["format"] } = {}): Promise<string> {
     const id = newId();
     await this.parts.outbox.add({
       id,
-      format: "rich",
+      format: options.format ?? "rich",
       ...(options.room ? { room_id: options.room, is_shared: options.shared ?? true } : {}),
     });
     await this.parts.documents.use(NAME + id, ({ doc }) => doc.getMap("meta").set("title", options.title ?? ""));

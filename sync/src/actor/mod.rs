@@ -187,8 +187,8 @@ async fn live<E: Engine>(
         }
         Ok(state) => {
             // Boxed apart from what it does: together they are just too large for a smaller class of the allocator.
-            let mut actor = Box::new(Actor::<E>::new(node, me, news, &record, state));
-            drop(record);
+            let opened = |record| Box::new(Actor::<E>::new(node, me, news, &record, state));
+            let mut actor = opened(record);
             actor.live(mailbox).await;
         }
         Err(failure) => turn_away(&node, &me, mailbox, failure).await,

@@ -136,6 +136,10 @@ impl Begun {
     }
 }
 
+/// What is larger, with what it is compared with, than the first of these waits for no smaller text's turn, and no
+/// smaller text for its; than the second, the same once more.
+const VERY_LARGE: [usize; 2] = [32 << 10, 256 << 10];
+
 impl Documents {
     /// Compares a text with all that its writer may have begun with.
     pub(super) async fn rewrite(&self, by: UserId, put: PutText) -> Result<Rewrite, SyncFault> {
@@ -144,7 +148,8 @@ impl Documents {
         let compared: usize = bases.iter().map(|base| base.text.len()).sum();
         let is_large = text.len() + compared > text::LARGE;
         let turn = if is_large {
-            let share = self.node.large_puts.of(by);
+            let size = VERY_LARGE.iter().filter(|most| text.len() + compared > **most).count();
+            let share = self.node.large_puts[size].of(by);
             let turn = tokio::time::timeout(ANSWERS_WITHIN, share.take(1)).await;
             turn.map_err(|_| SyncFault::Unavailable)?
         } else {

@@ -9,6 +9,7 @@ over_both!(
     what_one_node_ticks_off_while_another_carries_more_is_there_once,
     what_goes_on_with_its_todo_is_there_once,
     a_todo_that_comes_back_takes_nothing_from_what_was_written_meanwhile,
+    what_a_client_says_that_a_todo_was_takes_no_more_room_than_a_todo,
 );
 
 fn change(text: &str) -> TodoChange {
@@ -173,4 +174,26 @@ fn a_todo_that_comes_back_takes_nothing_from_what_was_written_meanwhile<E: Engin
         assert_eq!(there.texts(), ["urgent: buy milk and honey"], "{is_carried}");
         assert_eq!((here.late(), there.late()), (vec![], vec![]), "{is_carried}");
     }
+}
+
+fn what_a_client_says_that_a_todo_was_takes_no_more_room_than_a_todo<E: Engine>() {
+    let (mut here, mut there) = (Hall::<E>::default(), Hall::<E>::default());
+    here.edits(|todos| todos.make(id(1), &new("buy milk")));
+    let (item, open) = (here.items().remove(0), serde_json::Value::Null);
+    there.edits(|todos| todos.receive(list(2), (&item, &open), None).map(drop));
+    let words = "words ".repeat(50_000);
+    let junk = serde_json::json!({ "text": words, "more": words });
+    here.edits(|todos| {
+        todos.moved(id(1), list(2), &junk);
+        Ok(())
+    });
+    let late = here.late();
+    carries(&mut there, &late, 1);
+    assert_eq!(late.len(), 1);
+    assert!(there.0.full().len() < 32 << 10, "the other list has {}", there.0.full().len());
+    here.edits(|todos| {
+        todos.carried_over(&late[0]);
+        Ok(())
+    });
+    assert_eq!(here.late(), [], "it is carried over once");
 }

@@ -156,7 +156,7 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
         looks: &mut usize,
     ) -> Option<Late> {
         // Whoever else has written what it was makes late what they like.
-        let (id, was) = (canonical(key)?, self.0.own_field(MOVED, key, WAS)?);
+        let (id, was) = (canonical(key)?, sound(&self.0.own_field(MOVED, key, WAS)?));
         let mut now = self.carried(key);
         if CARRIED.iter().any(|field| now[field] != was[field]) {
             *looks += 1;
@@ -197,9 +197,23 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     fn came(&self, key: &str) -> Option<Came> {
         let mut came = self.field(key, CAME).filter(Value::is_object)?;
         let from = parsed(Some(came[FROM].take()))?;
-        let (was, moves) = (came[WAS].take(), came[MOVES].as_u64().unwrap_or_default());
-        let took = self.field(key, TOOK).unwrap_or_default();
+        let (was, moves) = (sound(&came[WAS]), came[MOVES].as_u64().unwrap_or_default());
+        let took = self.took(key);
         matches!(from, DocumentId::Todos(_)).then_some(Came { from, was, moves, took })
+    }
+
+    /// What it says that was carried over, as far as it is sound.
+    fn took(&self, key: &str) -> Value {
+        let said = self.field(key, TOOK);
+        let lists = said.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let lists =
+            lists.filter(|(list, _)| list.parse::<DocumentId>().is_ok()).map(|(list, took)| {
+                let was = took[WAS].as_array().into_iter().flatten().take(UNDER_WAY).map(sound);
+                let was: Vec<_> = was.collect();
+                let took = json!({ SEQ: took[SEQ].as_u64(), WAS: was, NOW: sound(&took[NOW]) });
+                (list.clone(), took)
+            });
+        Value::Object(lists.take(TAKEN_FROM).collect())
     }
 
     /// What of a todo goes with it to another list.
@@ -211,7 +225,7 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     /// is in there, and is nothing that was changed here.
     pub fn taken_to(&self, id: TodoId, to: DocumentId, came: &Came) -> Value {
         let (to, mut was) = (to.to_string(), came.was.clone());
-        let took = self.field(&id.to_string(), TOOK).unwrap_or_default();
+        let took = self.took(&id.to_string());
         let Some(last) = took.get(&to) else { return was };
         let before = came.took.get(&to).map_or(&last[WAS][0], |before| &before[NOW]);
         for field in CARRIED {
@@ -230,7 +244,7 @@ impl<M: Maps + ?Sized> TodoList<'_, M> {
     pub fn leaving(&self, id: TodoId, from: DocumentId) -> Came {
         let key = id.to_string();
         let moves = self.came(&key).map_or(0, |came| came.moves).saturating_add(1);
-        let took = self.field(&key, TOOK).unwrap_or_default();
+        let took = self.took(&key);
         Came { from, was: self.taken_along(id), moves, took }
     }
 
@@ -292,7 +306,8 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
         });
         // What comes has what was carried over by the time that it was looked at, and nothing that was since.
         let first = || self.0.field(MOVED, key, FIRST).or_else(|| self.0.field(MOVED, key, WAS));
-        let was = took.and_then(|took| took.get(NOW).cloned()).or_else(first).unwrap_or_default();
+        let was = took.and_then(|took| took.get(NOW).cloned()).or_else(first);
+        let was = was.as_ref().map(sound).unwrap_or_default();
         let is = self.carried(key);
         for field in CARRIED {
             if was.get(field) == Some(&comes[field]) || is[field] == comes[field] {
@@ -341,7 +356,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             let by = self.0.made_by(MOVED, &key);
             return by.map_or(Carried::Over, |by| Carried::On { to, by });
         }
-        let (list, mut took) = (from.to_string(), self.field(&key, TOOK).unwrap_or_default());
+        let (list, mut took) = (from.to_string(), self.took(&key));
         // Another node, or this one before, may have carried as much, or more.
         let (mut was, mut before) = (&late.was, vec![late.was.clone()]);
         if let Some(known) = took.get(&list) {
@@ -368,9 +383,6 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
             }
         }
         before.drain(..before.len().saturating_sub(UNDER_WAY));
-        if !took.is_object() {
-            took = json!({});
-        }
         if let Some(lists) = took.as_object_mut() {
             lists.insert(list.clone(), json!({ SEQ: seq, WAS: before, NOW: late.now }));
             while lists.len() > TAKEN_FROM
@@ -387,7 +399,7 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
     /// already, and of more.
     pub fn carried_over(&mut self, late: &Late) {
         let key = late.id.to_string();
-        if self.0.field(MOVED, &key, WAS).as_ref() == Some(&late.was) {
+        if self.0.field(MOVED, &key, WAS).as_ref().map(sound).as_ref() == Some(&late.was) {
             if self.0.field(MOVED, &key, FIRST).is_none() {
                 self.0.set_field(MOVED, &key, FIRST, &late.was);
             }
@@ -408,6 +420,12 @@ impl<M: MapsMut + ?Sized> TodoList<'_, M> {
 /// What has been carried over already of a list where the todo is said to have been so.
 fn taken<'a>(took: &'a Value, was: &Value) -> Option<&'a Value> {
     took[WAS].as_array()?.contains(was).then_some(&took[NOW])
+}
+
+/// What a todo is said to have been. A client may have written anything there: it is merged, and carried from list to
+/// list, and takes no more room there than a todo.
+fn sound(said: &Value) -> Value {
+    carried(|field| said.get(field).cloned())
 }
 
 fn carried(field: impl Fn(&str) -> Option<Value>) -> Value {

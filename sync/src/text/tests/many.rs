@@ -36,3 +36,17 @@ fn of_a_list_only_as_many_items_go_at_once_as_the_library_finds_in_time() {
     assert!(goes(2_000).is_ok());
     assert_eq!(goes(30_000), Err(EditError::TooLong));
 }
+
+#[test]
+fn only_so_many_lines_of_a_long_note_become_others_at_once() {
+    let lines =
+        |count: usize| (0..count).map(|n| ["aa", "ab", "bb"][n * n % 3]).collect::<Vec<_>>();
+    let turned = |count| {
+        let mut lines = lines(count);
+        let doc = note(Format::Rich, &lines.join("\n"));
+        lines.iter_mut().for_each(|line| *line = if *line == "aa" { "cc" } else { "dd" });
+        diff_update(&state(&doc), REST, Format::Rich, &lines.join("\n")[..])
+    };
+    assert!(turned(5_000).is_ok());
+    assert_eq!(turned(40_000), Err(EditError::TooLong));
+}

@@ -1,0 +1,55 @@
+//! What each sign-in has put last, beside the records: where Redis does not remember it, a process that was killed has
+//! forgotten all that was shown, and who did not hear of their put says the same again.
+
+use studyhall_schema::last_put::LastPut;
+use studyhall_store::StoreError;
+
+use super::{
+    IN_DOUBT, Reader, ShownTexts,
+    held::{Held, Outcome},
+};
+
+impl ShownTexts {
+    /// What a sign-in holds, with what it has put last where that is not known any more.
+    pub(super) async fn with_last_put(&self, reader: Reader, held: &Held) -> Held {
+        let mut held = held.clone();
+        if self.recent.is_shared() || held.newest_put().is_some() {
+            return held;
+        }
+        match self.last_puts.get(&id(reader)).await {
+            Ok(Some(last)) if self.clock.now().since(last.value.at) < IN_DOUBT => {
+                held.had_put(last.value.put, last.value.of, Outcome::Answered);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what was put last is not known now"),
+        }
+        held
+    }
+
+    /// A sign-in has put this, and nobody has heard so yet.
+    pub(super) async fn keep_put(&self, reader: Reader, held: &Held) {
+        let Some((put, Some(of))) = held.newest_put().filter(|_| !self.recent.is_shared()) else {
+            return;
+        };
+        let at = self.clock.now();
+        let last = LastPut { id: id(reader), put: put.to_owned(), of: of.to_owned(), at };
+        if let Err(error) = self.keep(last).await {
+            tracing::warn!(%error, "what was put is not kept for whoever did not hear of it");
+        }
+    }
+
+    async fn keep(&self, last: LastPut) -> Result<(), StoreError> {
+        let again = |known: &mut LastPut| {
+            known.clone_from(&last);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        if self.last_puts.update(&last.id, again).await?.is_none() {
+            self.last_puts.insert(last).await?;
+        }
+        Ok(())
+    }
+}
+
+fn id(Reader(login, thing): Reader) -> String {
+    format!("{login}:{thing}")
+}
