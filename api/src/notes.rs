@@ -200,7 +200,19 @@ pub(crate) async fn revise(
             Ok((look_at(&api, user, id).await?, base))
         };
         let new = NewText { text: &text, base: change.base.as_deref() };
-        api.shown.put_of(caller, (&note.value).into(), (new, &hears), put).await
+        let mut seen = note;
+        for turn in 1..=TRIES {
+            let make = |new: PutText| {
+                let only_at = new.only_at.filter(|_| turn < TRIES);
+                put(PutText { only_at, ..new })
+            };
+            match api.shown.put_of(caller, (&seen.value).into(), (new, &hears), make).await {
+                // What it may have been made of has come just now.
+                Err(Fault::Changed) => seen = look_at(&api, user, id).await?,
+                done => return done,
+            }
+        }
+        Err(Fault::Changed)
     })
     .await
 }

@@ -288,6 +288,7 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
+        let is_in_doubt = base.is_none() && self.may_come(reader, note, &held);
         let of = base.map(|base| sha256(base.as_bytes()));
         let may_be_again =
             held.may_be_again(of.as_deref()) || self.is_forgotten(login, note, &found);
@@ -302,6 +303,7 @@ impl ShownTexts {
             let (texts, bases) = found.into_iter().unzip();
             (texts, bases, is_forgotten)
         };
+        let only_at = is_in_doubt.then(|| note.seq());
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len(), of);
@@ -309,8 +311,15 @@ impl ShownTexts {
         left.push((key, Bytes::copy_from_slice(text.as_bytes())));
         self.leave_put(reader, held, left).await;
         let text = text.to_owned();
-        let put =
-            PutText { text, bases, has_forgotten_base, may_be_again, made, ..PutText::default() };
+        let put = PutText {
+            text,
+            bases,
+            has_forgotten_base,
+            may_be_again,
+            made,
+            only_at,
+            ..PutText::default()
+        };
         Putting { put, texts }
     }
 

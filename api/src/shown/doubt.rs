@@ -35,8 +35,7 @@ impl ShownTexts {
     /// of theirs at a node that died, or could not tell the others; and nobody else wrote within the hour.
     pub(super) async fn settles(&self, login: LoginId, note: Written<'_>, held: &mut Held) -> bool {
         let reader = Reader(login, note.id);
-        let is_under_way = |hash: &str| self.under_way.contains_key(&(reader, hash.to_owned()));
-        let unknown = held.unknown(is_under_way);
+        let unknown = held.unknown(self.under_way(reader));
         let keys: Vec<_> = unknown.map(|hash| text_key(reader, &Text::Put(hash))).collect();
         // A put of which nobody knows what came of it has come to this, if the text is just so.
         let was_put = self.texts.find_fixed(&keys).await;
@@ -55,6 +54,16 @@ impl ShownTexts {
             *held = Held::default();
         }
         settles
+    }
+
+    /// Whether a put of the sign-in may come into the note yet, of which nobody knows what came of it: its node was killed.
+    /// Who puts a text into it then looks what it has come to be.
+    pub(super) fn may_come(&self, reader: Reader, note: Written<'_>, held: &Held) -> bool {
+        matches!(note.at, At::Note(..)) && held.unknown(self.under_way(reader)).next().is_some()
+    }
+
+    fn under_way(&self, reader: Reader) -> impl Fn(&str) -> bool {
+        move |hash| self.under_way.contains_key(&(reader, hash.to_owned()))
     }
 
     /// Whether all that came into it since, or within what is remembered, was written under this sign-in over REST, as the log

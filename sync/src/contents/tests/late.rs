@@ -179,7 +179,7 @@ fn a_todo_that_comes_back_takes_nothing_from_what_was_written_meanwhile<E: Engin
 fn what_a_client_says_that_a_todo_was_takes_no_more_room_than_a_todo<E: Engine>() {
     let (mut here, mut there) = (Hall::<E>::default(), Hall::<E>::default());
     here.edits(|todos| todos.make(id(1), &new("buy milk")));
-    let (item, open) = (here.items().remove(0), serde_json::Value::Null);
+    let (item, open) = (here.items().remove(0), Value::Null);
     there.edits(|todos| todos.receive(list(2), (&item, &open), None).map(drop));
     let words = "words ".repeat(50_000);
     let junk = serde_json::json!({ "text": words, "more": words });

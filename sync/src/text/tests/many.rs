@@ -44,7 +44,9 @@ fn only_so_many_lines_of_a_long_note_become_others_at_once() {
     let turned = |count| {
         let mut lines = lines(count);
         let doc = note(Format::Rich, &lines.join("\n"));
-        lines.iter_mut().for_each(|line| *line = if *line == "aa" { "cc" } else { "dd" });
+        for line in &mut lines {
+            *line = if *line == "aa" { "cc" } else { "dd" };
+        }
         diff_update(&state(&doc), REST, Format::Rich, &lines.join("\n")[..])
     };
     assert!(turned(5_000).is_ok());
