@@ -31,9 +31,19 @@ pub fn run(settings: &Serve) -> anyhow::Result<()> {
 
 /// Logs as JSON lines, or to be read when a person is watching. `RUST_LOG` chooses what is said.
 fn subscribe() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = without_spans_of_automerge(chosen);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() { log.init() } else { log.json().init() }
+}
+
+/// The library makes a span for each column of each change that it reads, which costs several times what the
+/// reading does. Whoever names it in `RUST_LOG` gets them.
+fn without_spans_of_automerge(filter: EnvFilter) -> EnvFilter {
+    match "automerge=warn".parse() {
+        Ok(quiet) if !filter.to_string().contains("automerge") => filter.add_directive(quiet),
+        _ => filter,
+    }
 }
 
 async fn serve(settings: &Serve) -> anyhow::Result<()> {
