@@ -86,12 +86,16 @@ pub(super) fn replace(
     let (crc, document) = (record.checksum(), record.document.as_bytes());
     let expected = record.rev - 1;
     let first: [&dyn ToSql; 5] = [&record.id, &record.rev, &crc, &document, &expected];
-    let keys = record.keys.iter().map(|key| key as &dyn ToSql);
-    let changed = connection
-        .prepare_cached(&table.replace)?
-        .execute(params_from_iter(first.into_iter().chain(keys)))
-        .map_err(Fault::from)
-        .or_else(|fault| refused(connection, table, record, fault))?;
+    let run = |sql: &str| -> Result<usize, Fault> {
+        let keys = record.keys.iter().map(|key| key as &dyn ToSql);
+        let parameters = params_from_iter(first.into_iter().chain(keys));
+        Ok(connection.prepare_cached(sql)?.execute(parameters)?)
+    };
+    // SQLite writes each index whose columns are set, also where they are set to what they are.
+    if !table.keys.is_empty() && run(&table.revise)? > 0 {
+        return Ok(());
+    }
+    let changed = run(&table.replace).or_else(|fault| refused(connection, table, record, fault))?;
     if changed == 0 {
         return Err(StoreError::Conflict.into());
     }
