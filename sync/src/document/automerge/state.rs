@@ -321,10 +321,12 @@ pub(super) fn decode(scan: &Scan) -> Option<Change> {
 }
 
 /// The same of a client's, which has to be written as the library writes it: whoever loads a document makes
-/// each change of it anew, and takes another one for damage.
+/// each change of it anew, and takes another one for damage. The guard can tell; where it says no, the library
+/// is asked, unless the change is large: to write it anew takes as long as to read it.
 pub(super) fn decode_sound(scan: &Scan) -> Option<Change> {
-    if scan.ops.saturating_add(scan.preds) > EXPANDED || scan.plain.len() > heavy::LARGE {
-        return scan.is_canonical().then(|| decode(scan)).flatten();
+    let is_canonical = scan.is_canonical();
+    if is_canonical || scan.ops.saturating_add(scan.preds) > EXPANDED || scan.plain.len() > heavy::LARGE {
+        return is_canonical.then(|| decode(scan)).flatten();
     }
     let change = decode(scan)?;
     let again = catch_unwind(|| Change::from(change.decode()).hash()).ok()?;
