@@ -116,8 +116,7 @@ pub(super) async fn write(
     }
     let missing = missing.into_iter().map(|row| put(store, row, true));
     stream::iter(missing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let stale = stale.into_iter().map(|row| put(store, row, false));
-    stream::iter(stale).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    replace(store, stale).await?;
     let gone = gone.into_iter().map(|row| discard(store, row, &list.hidden, room.as_ref()));
     stream::iter(gone).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     follow(store, record.id, seq).await
@@ -342,6 +341,42 @@ fn is_same(known: &Todo, fresh: &Todo) -> bool {
     Todo { projected_seq, text_changed_at, ..fresh.clone() } == *known
 }
 
+/// Writes rows over those that are there, unless these are later ones. They are read in one query.
+async fn replace(store: &Store, mut rows: Vec<Todo>) -> Result<(), StoreError> {
+    let records = store.records::<Todo>();
+    while !rows.is_empty() {
+        let some = rows.split_off(rows.len().saturating_sub(READ));
+        let ids: Vec<String> = some.iter().map(|row| row.id.clone()).collect();
+        let known = records.get_many(&ids).await?;
+        let some = some.into_iter().zip(known).map(|(row, known)| put_over(store, row, known));
+        stream::iter(some).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    }
+    Ok(())
+}
+
+/// Writes a row over the one that was read, or as it can be where that was changed since.
+async fn put_over(
+    store: &Store,
+    row: Todo,
+    known: Option<Versioned<Todo>>,
+) -> Result<(), StoreError> {
+    let Some(known) = known else { return put(store, row, false).await };
+    if known.projected_seq > row.projected_seq {
+        return Ok(());
+    }
+    match store.records::<Todo>().replace(over(&known, &row), known.rev).await {
+        Err(StoreError::Conflict) => put(store, row, false).await,
+        replaced => replaced.map(drop),
+    }
+}
+
+/// A row as it takes another's place.
+fn over(known: &Todo, row: &Todo) -> Todo {
+    let is_text_same = known.text == row.text;
+    let at = if is_text_same { known.text_changed_at } else { row.text_changed_at };
+    Todo { text_changed_at: at, ..row.clone() }
+}
+
 /// Writes a row unless a later one is there. To try first what the rows looked like saves a look.
 async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), StoreError> {
     let rows = store.records::<Todo>();
@@ -357,9 +392,7 @@ async fn put(store: &Store, row: Todo, mut is_missing: bool) -> Result<(), Store
         } else {
             let updated = rows.update(&row.id, |known| {
                 if known.projected_seq <= row.projected_seq {
-                    let is_text_same = known.text == row.text;
-                    let at = if is_text_same { known.text_changed_at } else { row.text_changed_at };
-                    *known = Todo { text_changed_at: at, ..row.clone() };
+                    *known = over(known, &row);
                 }
                 Ok::<_, std::convert::Infallible>(())
             });

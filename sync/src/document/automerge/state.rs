@@ -63,8 +63,9 @@ const RESIDENT: (u64, u64) = (7, 2);
 /// What a change takes of the graph.
 const RESTING_CHANGE: u64 = 400;
 
-/// Changes that the library is given at once, whoever reads: they are kept decoded until then.
-const BATCH: usize = 64;
+/// Changes that the library is given at once, whoever reads: they are kept decoded until then. More than
+/// somebody makes until their rows are written, which reads the document.
+const BATCH: usize = 128;
 /// The same in bytes.
 const BATCH_BYTES: usize = 64 << 10;
 /// New actors times bytes that are gone through within a few milliseconds.
