@@ -6,7 +6,7 @@ use studyhall_store::Store;
 
 use studyhall_sync::{Documents, Shares};
 
-use crate::{accounts::Accounts, config::Config, history, shown::ShownTexts};
+use crate::{accounts::Accounts, config::Config, history, rooms, shown::ShownTexts};
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub(crate) struct Inside {
     pub(crate) shown: ShownTexts,
     /// Who looks at versions of notes.
     pub(crate) histories: Shares,
+    /// Who opens rooms.
+    pub(crate) openings: Shares,
 }
 
 impl Api {
@@ -30,8 +32,9 @@ impl Api {
         documents: Documents,
     ) -> Self {
         let shown = ShownTexts::new(&store);
-        let histories = history::shares();
-        Self(Arc::new(Inside { config, store, accounts, documents, shown, histories }))
+        let (histories, openings) = (history::shares(), rooms::openings());
+        let inside = Inside { config, store, accounts, documents, shown, histories, openings };
+        Self(Arc::new(inside))
     }
 }
 

@@ -13,6 +13,7 @@ use studyhall_schema::{
     xp::{self, Unlocks},
 };
 use studyhall_store::{Page, Records, StoreError, Versioned};
+use studyhall_sync::Shares;
 
 use crate::{
     api::Api,
@@ -28,10 +29,15 @@ pub(crate) struct Opening {
     pub(crate) is_new: bool,
 }
 
-/// How many of a person's rooms are looked at when their number is limited.
-const COUNTED: usize = 100;
 /// Read at once.
 const READ: usize = 100;
+/// Of a person whose shared rooms are limited so many rooms are looked at, a hundred at once; who has more has too many.
+const PAGES: usize = 50;
+
+/// People who open rooms, each one at a time on this node: so the last one that they may have is opened once.
+pub(crate) fn openings() -> Shares {
+    Shares::new(64, 1)
+}
 
 fn records(api: &Api) -> Records<Room> {
     api.store.records::<Room>()
@@ -39,6 +45,7 @@ fn records(api: &Api) -> Records<Room> {
 
 /// Makes a room. The same request again gets the same room.
 pub(crate) async fn open(api: &Api, owner: UserId, new: NewRoom) -> Result<Opening, Fault> {
+    let _turn = api.openings.of(owner).take(1).await;
     if let Some(room) = records(api).get(&new.id).await? {
         return repeated(room, owner);
     }
@@ -47,12 +54,22 @@ pub(crate) async fn open(api: &Api, owner: UserId, new: NewRoom) -> Result<Openi
         return Err(taken());
     }
     let unlocks = unlocks(api, owner).await?;
-    gate(api, owner, &new, unlocks).await?;
+    gate(&new, unlocks)?;
+    let most = unlocks.shared_rooms.filter(|_| new.kind == RoomType::Shared);
+    if has_more_than(api, owner, most.map(|most| most.saturating_sub(1))).await? {
+        return Err(too_many());
+    }
     let id = new.id;
     remember_member(api, id, owner).await?;
     let room = Room::open(new, owner, api.accounts.clock().now());
     match records(api).insert(room).await {
         Ok(room) => {
+            // Another was opened at another node meanwhile: maybe neither is left, but never both.
+            if has_more_than(api, owner, most).await? {
+                records(api).delete(&id).await?;
+                forget_member(api, id, owner).await;
+                return Err(too_many());
+            }
             api.accounts.room_changed(id);
             Ok(Opening { room, is_new: true })
         }
@@ -80,24 +97,42 @@ async fn unlocks(api: &Api, owner: UserId) -> Result<Unlocks, Fault> {
     Ok(if is_admin { xp::ADMIN } else { xp::unlocks(user.earned.level()) })
 }
 
-async fn gate(api: &Api, owner: UserId, new: &NewRoom, unlocks: Unlocks) -> Result<(), Fault> {
-    let locked = |detail| Err(Fault::Forbidden { code: "level-too-low", detail });
+fn locked(detail: &'static str) -> Fault {
+    Fault::Forbidden { code: "level-too-low", detail }
+}
+
+fn too_many() -> Fault {
+    locked("a higher level unlocks more shared rooms")
+}
+
+fn gate(new: &NewRoom, unlocks: Unlocks) -> Result<(), Fault> {
     if new.kind == RoomType::Personal {
         return Ok(());
     }
     if new.max_participants as usize > unlocks.room_size || new.max_participants > LARGEST_ROOM {
-        return locked("a higher level unlocks rooms of this size");
+        return Err(locked("a higher level unlocks rooms of this size"));
     }
     if !new.settings.is_private && !unlocks.public_rooms {
-        return locked("a higher level unlocks public rooms");
-    }
-    let Some(most) = unlocks.shared_rooms else { return Ok(()) };
-    let rooms = records(api).page(Page::of("owner").equal(owner).limit(COUNTED)).await?;
-    let open = |room: &&Versioned<Room>| room.is_active && room.kind == RoomType::Shared;
-    if rooms.items.iter().filter(open).count() >= most {
-        return locked("a higher level unlocks more shared rooms");
+        return Err(locked("a higher level unlocks public rooms"));
     }
     Ok(())
+}
+
+/// Whether somebody has more shared rooms than they may have, where there is a limit.
+async fn has_more_than(api: &Api, owner: UserId, most: Option<usize>) -> Result<bool, Fault> {
+    let Some(most) = most else { return Ok(false) };
+    let is_open = |room: &&Versioned<Room>| room.is_active && room.kind == RoomType::Shared;
+    let (mut open, mut cursor) = (0, None);
+    for _ in 0..PAGES {
+        let query = Page::of("owner").equal(owner).descending().limit(READ).cursor(cursor);
+        let rooms = records(api).page(query).await?;
+        open += rooms.items.iter().filter(is_open).count();
+        cursor = rooms.next_cursor;
+        if open > most || cursor.is_none() {
+            return Ok(open > most);
+        }
+    }
+    Ok(true)
 }
 
 /// The index entry comes first: one without a membership is passed over, a membership without its
@@ -190,8 +225,7 @@ pub(crate) async fn revise(
 ) -> Result<Versioned<Room>, Fault> {
     show(api, by, id).await?;
     if change.is_private == Some(false) && !unlocks(api, by).await?.public_rooms {
-        let detail = "a higher level unlocks public rooms";
-        return Err(Fault::Forbidden { code: "level-too-low", detail });
+        return Err(locked("a higher level unlocks public rooms"));
     }
     let before = open_room(api, id).await?;
     let concerns_members = change.members_can_edit_notes.is_some();

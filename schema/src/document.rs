@@ -89,6 +89,9 @@ pub enum Engine {
     Automerge,
 }
 
+/// People are told above this size of a document, in bytes of encoded state.
+pub const NEARLY_FULL: usize = 8 << 20;
+
 /// Rights and life of a document. They are here, never in the CRDT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentRecord {
@@ -121,6 +124,13 @@ pub struct DocumentRecord {
     pub snapshot_seq: u64,
     /// Size of the newest snapshot in bytes.
     pub bytes: u64,
+}
+
+impl DocumentRecord {
+    /// Whether its newest snapshot is so large that people are told.
+    pub fn is_nearly_full(&self) -> bool {
+        self.bytes > NEARLY_FULL as u64
+    }
 }
 
 impl Record for DocumentRecord {

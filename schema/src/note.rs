@@ -40,6 +40,9 @@ pub struct Note {
     pub format: Format,
     /// The CRDT library of its document.
     pub engine: Engine,
+    /// Whether its document is above its soft limit of size, as of its newest snapshot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_nearly_full: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its document or its rights last changed.

@@ -31,6 +31,9 @@ pub fn run(settings: &Verify) -> anyhow::Result<()> {
 }
 
 async fn verify(settings: &Verify) -> anyhow::Result<Verified> {
+    if let Some(file) = settings.embedded() {
+        ensure!(file.exists(), "there is no store to verify: {} is missing", file.display());
+    }
     let urls = StoreConfig {
         records: settings.store_url(),
         files: format!("dir:{}", settings.data.join("files").display()),

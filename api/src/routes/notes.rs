@@ -107,6 +107,8 @@ pub(crate) struct NoteView {
     format: Format,
     #[schema(value_type = EngineName)]
     engine: Engine,
+    /// Its document holds more than 8 MiB, with its history: at 16 MiB it takes no more. Told up to 2 MiB late.
+    nearly_full: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -132,6 +134,7 @@ impl From<Versioned<Note>> for NoteView {
             is_shared: note.is_shared,
             format: note.format,
             engine: note.engine,
+            nearly_full: note.is_nearly_full,
             created_at: note.created_at,
             updated_at: note.updated_at,
         }

@@ -28,14 +28,27 @@ impl ShownTexts {
 
     /// A sign-in has put this, and nobody has heard so yet.
     pub(super) async fn keep_put(&self, reader: Reader, held: &Held) {
-        let Some((put, Some(of))) = held.newest_put().filter(|_| !self.recent.is_shared()) else {
+        let Some((put, of)) = held.newest_put().filter(|_| !self.recent.is_shared()) else {
             return;
         };
-        let at = self.clock.now();
-        let last = LastPut { id: id(reader), put: put.to_owned(), of: of.to_owned(), at };
-        if let Err(error) = self.keep(last).await {
+        let (id, at) = (id(reader), self.clock.now());
+        let kept = match of {
+            Some(of) => {
+                self.keep(LastPut { id, put: put.to_owned(), of: of.to_owned(), at }).await
+            }
+            None => self.let_go(&id).await,
+        };
+        if let Err(error) = kept {
             tracing::warn!(%error, "what was put is not kept for whoever did not hear of it");
         }
+    }
+
+    /// What was put before is not the last any more.
+    async fn let_go(&self, id: &String) -> Result<(), StoreError> {
+        if self.last_puts.get(id).await?.is_some() {
+            self.last_puts.delete(id).await?;
+        }
+        Ok(())
     }
 
     async fn keep(&self, last: LastPut) -> Result<(), StoreError> {

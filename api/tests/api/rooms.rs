@@ -127,6 +127,22 @@ async fn levels_unlock_rooms_and_personal_rooms_need_none() {
 }
 
 #[tokio::test]
+async fn nobody_opens_more_shared_rooms_than_they_may_however_many_others_they_have_and_however_fast() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let personal = json!({ "name": "Mine", "type": "personal" });
+    ada.opens_room(&hall).await;
+    let many = (0..120).map(|_| ada.post(&hall, "/rooms", personal.clone()));
+    for made in join_all(many).await {
+        made.is(201);
+    }
+    let second = || json!({ "name": "Second" });
+    ada.post(&hall, "/rooms", second()).await.refused(403, "level-too-low");
+    let at_once = (0..20).map(|_| ben.post(&hall, "/rooms", second()));
+    let made = join_all(at_once).await;
+    assert_eq!(made.iter().filter(|answer| answer.status == 201).count(), 1);
+}
+
+#[tokio::test]
 async fn the_owner_leaves_last_and_the_room_ends() {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
     let room = ada.opens_room(&hall).await;

@@ -78,6 +78,7 @@ export class OpenDocument {
       acknowledged: false,
       ...heldHere(count, parts.storage),
       paused: false,
+      nearlyFull: false,
       refusal: null,
     };
     return new OpenDocument(name, doc, log, count, known, parts);

@@ -89,7 +89,8 @@ export class Session {
     });
     provider.on("authenticated", () => this.tell(provider));
     provider.on("synced", () => this.tell(provider));
-    provider.on("disconnect", () => this.report({ scope: null, acknowledged: false }));
+    // Who is let in again is told again, if it is still so.
+    provider.on("disconnect", () => this.report({ scope: null, acknowledged: false, nearlyFull: false }));
     provider.on("stateless", ({ payload }: { payload: string }) => this.heard(payload));
     provider.on("authenticationFailed", ({ reason }: { reason: string }) => this.refused(reason));
     provider.on("close", ({ event }: { event: { code: number; reason: string } }) => {
@@ -111,6 +112,7 @@ export class Session {
     const { type, code } = messageOf(payload);
     if (type === "saving-paused") this.report({ paused: true });
     if (type === "saving-resumed") this.report({ paused: false });
+    if (type === "document-nearly-full") this.report({ nearlyFull: true });
     if (type !== "refused") return;
     clearTimeout(this.doubt);
     // Too much waited: what was not taken is offered again with a new Step2.

@@ -19,6 +19,8 @@ export interface DocumentStatus {
   failing: boolean;
   /** The server cannot write at the moment; it takes edits again by itself. */
   paused: boolean;
+  /** It holds more than half of what a document may: the server has said so since it was opened. */
+  nearlyFull: boolean;
   refusal: Refusal | null;
 }
 
@@ -34,12 +36,13 @@ export interface Known {
   kept: boolean;
   failing: boolean;
   paused: boolean;
+  nearlyFull: boolean;
   refusal: Refusal | null;
 }
 
 export function statusOf(known: Known): DocumentStatus {
-  const { unsaved, kept, failing, paused, refusal } = known;
-  return { state: stateOf(known), unsaved, kept, failing, paused, refusal };
+  const { unsaved, kept, failing, paused, nearlyFull, refusal } = known;
+  return { state: stateOf(known), unsaved, kept, failing, paused, nearlyFull, refusal };
 }
 
 function stateOf(known: Known): DocumentState {

@@ -12,6 +12,7 @@ const fine: Known = {
   kept: true,
   failing: false,
   paused: false,
+  nearlyFull: false,
   refusal: null,
 };
 

@@ -307,7 +307,8 @@ impl<E: Engine> Actor<E> {
             Effect::Wrote(entry) => self.node.tell_nodes(self.me.id, News::Entry(entry)),
             Effect::Here(presence) => self.node.tell_nodes(self.me.id, News::Here(presence)),
             Effect::Paused(paused) => self.tell_all(&Told::Paused(paused)),
-            Effect::NearlyFull => self.tell_all(&Told::NearlyFull),
+            Effect::NearlyFull { to: Some(peer) } => self.tell(peer, &Told::NearlyFull),
+            Effect::NearlyFull { to: None } => self.tell_all(&Told::NearlyFull),
             Effect::Audit { user, client } => {
                 metrics::counter!("studyhall_sync_foreign_client_ids_total").increment(1);
                 tracing::warn!(target: "audit", %user, client, document = %self.me.id,

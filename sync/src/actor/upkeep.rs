@@ -33,6 +33,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 const HOPELESS: Duration = Duration::from_mins(10);
 /// A log shorter than this is not worth a snapshot while the document is in use.
 const COMPACT_BYTES: usize = 1 << 20;
+/// Of a large document too: whether it is nearly full is known from its snapshot.
+const COMPACT_MOST: usize = 2 << 20;
 /// Updates that a load should not have to apply one by one: so many, and one more for each four bytes of
 /// the snapshot, which is written and read whole.
 const COMPACT_UPDATES: u64 = 20_000;
@@ -259,7 +261,7 @@ impl<E: Engine> Actor<E> {
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again
-            && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2)
+            && (self.document.state().added() > (bytes / 2).clamp(COMPACT_BYTES, COMPACT_MOST)
                 || tail > COMPACT_UPDATES + bytes as u64 / 4)
         {
             self.compact();

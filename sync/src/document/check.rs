@@ -339,13 +339,18 @@ impl<E: Engine> Document<E> {
         {
             return Some(Refusal::DocumentFull);
         }
-        let size = self.state.bytes_above(self.limits.soft_bytes) + bytes;
-        let near = size > self.limits.soft_bytes;
+        let near = self.is_nearly_full(bytes);
         if near && !self.told_nearly_full {
-            effects.push(Effect::NearlyFull);
+            effects.push(Effect::NearlyFull { to: None });
         }
         self.told_nearly_full = near;
         None
+    }
+
+    /// Whether it is above its soft limit with so many bytes more.
+    pub(super) fn is_nearly_full(&mut self, bytes: usize) -> bool {
+        let soft = self.limits.soft_bytes;
+        self.state.bytes_above(soft) + bytes > soft
     }
 
     /// Whether somebody's deletions may take so many bytes more, and so many in memory, of a document that is full: then

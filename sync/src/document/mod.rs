@@ -21,7 +21,12 @@ use std::{collections::VecDeque, ops::Range, sync::Arc};
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
 use rand::{SeedableRng, rngs::SmallRng};
-use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
+use studyhall_schema::{
+    Timestamp,
+    access::Permission,
+    document::{DocumentId, NEARLY_FULL},
+    ids::UserId,
+};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
 pub use automerge::{Automerge, Behind};
@@ -185,8 +190,8 @@ pub enum Effect {
     Later { peer: PeerId },
     /// Saving has paused (`true`) or resumed: people are told.
     Paused(bool),
-    /// The document has passed its soft limit of size: people are told.
-    NearlyFull,
+    /// The document is above its soft limit of size: who is named is told, or everybody.
+    NearlyFull { to: Option<PeerId> },
     /// A person tried to write under somebody else's client id: for the audit.
     Audit { user: UserId, client: u64 },
 }
@@ -221,7 +226,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            soft_bytes: 8 << 20,
+            soft_bytes: NEARLY_FULL,
             hard_bytes: 16 << 20,
             hard_memory: HARD_MEMORY,
             waiting_bytes: 4 << 20,
@@ -323,6 +328,9 @@ impl<E: Engine> Document<E> {
         match input {
             Input::Join { peer, user, permission } => {
                 self.peers.insert(peer, Box::new(Peer::new(user, permission)));
+                if self.is_nearly_full(0) {
+                    effects.push(Effect::NearlyFull { to: Some(peer) });
+                }
             }
             Input::Leave { peer } => self.leave(now, peer, effects),
             Input::Permission { peer, permission } => self.permit(peer, permission, effects),

@@ -51,6 +51,7 @@ fn truncate(text: &mut String) {
 /// Whether a row shows a record's rights. A node may have died, or the store been away, between the two.
 pub(crate) fn follows(row: &Note, record: &DocumentRecord) -> bool {
     (row.owner_id, row.room_id, row.is_shared) == (record.owner, record.room, record.is_shared)
+        && row.is_nearly_full == record.is_nearly_full()
         && record.changed_at.is_none_or(|changed| row.updated_at >= changed)
 }
 
@@ -151,6 +152,7 @@ fn of_record(
         is_shared: record.is_shared,
         format: format_of(record.kind).ok_or(SyncFault::NotFound)?,
         engine: record.engine,
+        is_nearly_full: record.is_nearly_full(),
         created_at: record.created_at,
         updated_at: record.changed_at.map_or(at, |changed| changed.max(at)),
         projected_seq: seq,

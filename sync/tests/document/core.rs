@@ -408,8 +408,13 @@ fn a_full_document_takes_no_more_and_is_still_read() {
     stage.sends(&ada, ada.types(&"x".repeat(1_900)));
     stage.stored();
     let near = stage.sends(&ada, ada.types(&"x".repeat(500)));
-    assert!(near.iter().any(|effect| matches!(effect, Effect::NearlyFull)));
+    let is_near = |effect: &Effect, peer| matches!(effect, Effect::NearlyFull { to } if *to == peer);
+    assert!(near.iter().any(|effect| is_near(effect, None)));
     stage.stored();
+    let ben = Person::new(2);
+    let (peer, user, permission) = (ben.peer(), ben.user, Permission::Read);
+    let later = stage.input(Input::Join { peer, user, permission });
+    assert!(later.iter().any(|effect| is_near(effect, Some(peer))), "who opens it later");
     let full = stage.sends(&ada, ada.types(&"x".repeat(3_000)));
     assert_eq!(refusal(&full), Some(Refusal::DocumentFull));
     assert_eq!(text_of(stage.core.state().doc()).len(), 2_400);

@@ -2,7 +2,7 @@
 import { Button, CopyButton, Group, Text } from "@mantine/core";
 import type { Refusal } from "@studyhall/client";
 import { Notice } from "./Notice";
-import { refusalOf, type Thing } from "./words";
+import { nearlyFull, refusalOf, type Thing } from "./words";
 
 interface Props {
   thing: Thing;
@@ -35,6 +35,16 @@ export function Refused({ thing, refusal, text, remove }: Props) {
           )}
         </Group>
       )}
+    </Notice>
+  );
+}
+
+/** Said before it is refused: there is time to begin another. */
+export function NearlyFull({ thing }: { thing: Thing }) {
+  const { title, detail } = nearlyFull(thing);
+  return (
+    <Notice role="status" tone="wait" title={title}>
+      <Text size="sm">{detail}</Text>
     </Notice>
   );
 }

@@ -58,3 +58,11 @@ export function refusalOf(thing: Thing, refusal: Refusal): { title: string; deta
   };
   return words[refusal];
 }
+
+/** What is said of a document that holds more than half of what it may. */
+export function nearlyFull(thing: Thing): { title: string; detail: string } {
+  return {
+    title: `This ${thing} is more than half full`,
+    detail: "When it is full, nothing more is saved in it until something is deleted. Begin another one in time.",
+  };
+}

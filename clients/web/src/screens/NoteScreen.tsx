@@ -17,7 +17,7 @@ import { formatOf, textOf } from "../editor/text";
 import { useHall, useObservable, useWho } from "../hall";
 import { Failure, Loading } from "../parts/Message";
 import { Notice } from "../parts/Notice";
-import { Refused } from "../parts/Refused";
+import { NearlyFull, Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
 import { useOpened } from "../parts/useOpened";
 import { isWritable } from "../parts/words";
@@ -69,6 +69,7 @@ function OpenNote({ note, person }: { note: Note; person: Person }) {
           remove={status.refusal === "too-large" ? undefined : () => void navigate({ to: "/notes" }).then(() => hall.notes.discard(note.id))}
         />
       )}
+      {status.nearlyFull && !status.refusal && <NearlyFull thing="note" />}
       {!known && status.state === "offline" && (
         <Text className="quiet" role="note">
           This note was not opened on this device before. It appears when the server can be reached again.

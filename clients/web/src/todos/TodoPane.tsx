@@ -8,7 +8,7 @@ import type { OpenTodos } from "@studyhall/client";
 import { useState, type ReactNode } from "react";
 import { useHall, useObservable } from "../hall";
 import { Empty, Failure, Loading } from "../parts/Message";
-import { Refused } from "../parts/Refused";
+import { NearlyFull, Refused } from "../parts/Refused";
 import { SaveState } from "../parts/SaveState";
 import { isElsewhere, isWritable } from "../parts/words";
 import { useOpened } from "../parts/useOpened";
@@ -49,6 +49,7 @@ function OpenList({ title, room, todos }: Props & { todos: OpenTodos }) {
         {title}
         {!isElsewhere(status) && <SaveState status={status} />}
       </Group>
+      {status.nearlyFull && !status.refusal && <NearlyFull thing="list" />}
       {status.refusal && <Refused thing="list" refusal={status.refusal} text={items.length === 0 ? undefined : text()} />}
       {!known && status.state === "connecting" && <Loading what="todos" />}
       {items.length === 0 && status.refusal === null && (known || status.state === "offline") && (
