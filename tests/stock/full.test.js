@@ -12,12 +12,13 @@ const letters = (number) => String.fromCharCode(97 + (number % 26));
 // A client of the list, and what it was told.
 async function sits(t, person, list) {
   const desk = await hocuspocusClients[0].sit(t, person, list);
-  await desk.synced();
   const told = [];
   desk.provider.on("stateless", ({ payload }) => told.push(JSON.parse(payload)));
+  await desk.synced();
   const todos = desk.doc.getMap("todos");
   const isRefused = () => told.some(({ type, code }) => type === "refused" && code === "document-full");
-  return Object.assign(desk, { todos, isRefused });
+  const isNearly = () => told.some(({ type }) => type === "document-nearly-full");
+  return Object.assign(desk, { todos, isRefused, isNearly });
 }
 
 // Writes so much at a time until it is refused.
@@ -108,4 +109,20 @@ test("an Automerge note that is full: who is refused is told so, and so is a PUT
   await head.text();
   const put = await ada.ask("PUT", `/notes/${note.id}`, { text: "short" }, { "if-match": head.headers.get("etag") });
   assert.deepEqual([put.status, (await put.json()).code], [409, "document-full"]);
+});
+
+test("a note that is more than half full says so: to who writes, to who opens it later, and in REST", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const { id, nearly_full: before } = await ada.send("POST", "/notes", { text: "much", room_id: room, is_shared: true });
+  assert.equal(before, false);
+  const here = await sits(t, ada, `note:${id}`);
+  for (let number = 0; number < 11; number += 1) {
+    here.doc.getMap("attachments").set(`k${number}`, letters(number).repeat(1_000_000));
+    await here.saved();
+    assert.equal(here.isNearly(), number >= 8, `after ${number + 1} MB`);
+  }
+  const there = await sits(t, ben, `note:${id}`);
+  await until(there.isNearly, "who opens it later is told");
+  await until(async () => (await ben.send("GET", `/notes/${id}`)).nearly_full, "REST says it");
 });

@@ -95,5 +95,10 @@ for (const format of ["plain", "rich"]) {
     await ben.send("PUT", at, { text: base, base: text });
     assert.equal((await ada.send("GET", at)).text, base);
     assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
+    // It is the last no more when she has put something else since, be it without saying from what.
+    await ada.send("PUT", at, { text: base });
+    await hall.kill();
+    await hall.start();
+    assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
   });
 }

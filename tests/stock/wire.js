@@ -2,6 +2,8 @@
 //
 //   node wire.js                            what `npm test` runs
 //   node wire.js node --test a.test.js      another command
+//
+// One file after the other: all of them share a database.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mongo, redis, s3 } from "./services.js";
@@ -16,7 +18,7 @@ const servers = {
 };
 console.log(Object.values(servers).join("\n"));
 const [command = "npm", ...args] = process.argv.slice(2);
-const suite = spawn(command, args.length ? args : ["test"], { env: { ...process.env, ...servers }, stdio: "inherit" });
+const suite = spawn(command, args.length ? args : ["test"], { env: { STOCK_AT_ONCE: "1", ...process.env, ...servers }, stdio: "inherit" });
 const [code] = await once(suite, "exit");
 for (const end of ends.reverse()) await end();
 process.exit(code ?? 1);
