@@ -107,7 +107,7 @@ pub(crate) struct NoteView {
     format: Format,
     #[schema(value_type = EngineName)]
     engine: Engine,
-    /// Its document holds more than 8 MiB, with its history: at 16 MiB it takes no more. Told up to 2 MiB late.
+    /// Its document holds more than 8 MiB, with its history: at 16 MiB it takes no more. Told up to 1 MiB late.
     nearly_full: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

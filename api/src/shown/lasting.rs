@@ -33,9 +33,7 @@ impl ShownTexts {
         };
         let (id, at) = (id(reader), self.clock.now());
         let kept = match of {
-            Some(of) => {
-                self.keep(LastPut { id, put: put.to_owned(), of: of.to_owned(), at }).await
-            }
+            Some(of) => self.keep(LastPut { id, put: put.to_owned(), of: of.to_owned(), at }).await,
             None => self.let_go(&id).await,
         };
         if let Err(error) = kept {

@@ -127,7 +127,8 @@ async fn levels_unlock_rooms_and_personal_rooms_need_none() {
 }
 
 #[tokio::test]
-async fn nobody_opens_more_shared_rooms_than_they_may_however_many_others_they_have_and_however_fast() {
+async fn nobody_opens_more_shared_rooms_than_they_may_however_many_others_they_have_and_however_fast()
+ {
     let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
     let personal = json!({ "name": "Mine", "type": "personal" });
     ada.opens_room(&hall).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use studyhall_schema::document::{DocumentKind, DocumentRecord};
+use studyhall_schema::document::{DocumentKind, DocumentRecord, NEARLY_FULL};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Actor, Done, End, RowReply, memory};
@@ -33,8 +33,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 const HOPELESS: Duration = Duration::from_mins(10);
 /// A log shorter than this is not worth a snapshot while the document is in use.
 const COMPACT_BYTES: usize = 1 << 20;
-/// Of a large document too: whether it is nearly full is known from its snapshot.
-const COMPACT_MOST: usize = 2 << 20;
 /// Updates that a load should not have to apply one by one: so many, and one more for each four bytes of
 /// the snapshot, which is written and read whole.
 const COMPACT_UPDATES: u64 = 20_000;
@@ -72,6 +70,8 @@ pub(super) struct Upkeep {
     not_compacted: u32,
     carrying: Carrying,
     snapshot_seq: u64,
+    /// Whether that is nearly full is what whoever reads rows is told.
+    snapshot_bytes: u64,
 }
 
 /// Whether the rows of a list are compared whole.
@@ -142,6 +142,7 @@ impl Upkeep {
             not_compacted: 0,
             carrying: Carrying::No,
             snapshot_seq: record.snapshot_seq,
+            snapshot_bytes: record.bytes,
         }
     }
 
@@ -261,11 +262,18 @@ impl<E: Engine> Actor<E> {
         let tail = seq - self.upkeep.snapshot_seq;
         let again = self.upkeep.compact_again.is_none_or(|again| again <= Instant::now());
         if again
-            && (self.document.state().added() > (bytes / 2).clamp(COMPACT_BYTES, COMPACT_MOST)
+            && (self.document.state().added() > COMPACT_BYTES.max(bytes / 2)
+                || self.is_told_wrong()
                 || tail > COMPACT_UPDATES + bytes as u64 / 4)
         {
             self.compact();
         }
+    }
+
+    /// Whether its snapshot does not tell that it is nearly full, as it was when it was last measured.
+    fn is_told_wrong(&self) -> bool {
+        let measured = self.document.state().bytes() - self.document.state().added();
+        (measured > NEARLY_FULL) != (self.upkeep.snapshot_bytes > NEARLY_FULL as u64)
     }
 
     /// Whether the row was written for the last time; that begins when it has to. Others may write on
@@ -435,6 +443,7 @@ impl<E: Engine> Actor<E> {
         }
         self.upkeep.compacting = true;
         let snapshot = self.document.snapshot(self.node.clock.now());
+        self.upkeep.snapshot_bytes = snapshot.state.len() as u64;
         let version = self.document.state_mut().version();
         let (store, id) = (self.node.store.clone(), self.me.id);
         let stays = self.upkeep.poll.map(|_| compact::REPLACED_STAYS);

@@ -408,7 +408,8 @@ fn a_full_document_takes_no_more_and_is_still_read() {
     stage.sends(&ada, ada.types(&"x".repeat(1_900)));
     stage.stored();
     let near = stage.sends(&ada, ada.types(&"x".repeat(500)));
-    let is_near = |effect: &Effect, peer| matches!(effect, Effect::NearlyFull { to } if *to == peer);
+    let is_near =
+        |effect: &Effect, peer| matches!(effect, Effect::NearlyFull { to } if *to == peer);
     assert!(near.iter().any(|effect| is_near(effect, None)));
     stage.stored();
     let ben = Person::new(2);

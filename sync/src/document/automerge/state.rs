@@ -326,7 +326,10 @@ pub(super) fn decode(scan: &Scan) -> Option<Change> {
 /// is asked, unless the change is large: to write it anew takes as long as to read it.
 pub(super) fn decode_sound(scan: &Scan) -> Option<Change> {
     let is_canonical = scan.is_canonical();
-    if is_canonical || scan.ops.saturating_add(scan.preds) > EXPANDED || scan.plain.len() > heavy::LARGE {
+    if is_canonical
+        || scan.ops.saturating_add(scan.preds) > EXPANDED
+        || scan.plain.len() > heavy::LARGE
+    {
         return is_canonical.then(|| decode(scan)).flatten();
     }
     let change = decode(scan)?;
