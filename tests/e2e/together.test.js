@@ -71,18 +71,33 @@ test("one goes offline, both write, and in the end both have everything", async 
   assert.equal(adas, "Ada first. One. Ben was here.");
 });
 
-test("a note that its owner deletes is refused in words to whoever has it open, and its text can be taken along", async () => {
+async function deletesTheNote(person) {
+  await person.page.getByRole("button", { name: "More about this note" }).click();
+  await person.page.getByRole("menuitem", { name: "Delete this note" }).click();
+  await person.page.getByRole("dialog", { name: "Delete this note?" }).getByRole("button", { name: "Delete" }).click();
+  await person.page.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
+}
+
+test("a note that its owner deletes is refused in words to whoever has it open, is there again when it is brought back, and its text can be taken along", async () => {
   const { ada, ben } = await adaAndBen();
   await ben.write("Ben's words.");
   await ada.seesText("Ben's words.");
-  await ada.page.getByRole("button", { name: "More about this note" }).click();
-  await ada.page.getByRole("menuitem", { name: "Delete this note" }).click();
-  await ada.page.getByRole("dialog", { name: "Delete this note?" }).getByRole("button", { name: "Delete" }).click();
-  await ada.page.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
+  await deletesTheNote(ada);
+  await ben.seesState("Not saved");
+  await ada.page.getByRole("button", { name: "Account of Ada" }).click();
+  await ada.page.getByRole("menuitem", { name: "Trash" }).click();
+  await ada.page.getByRole("button", { name: "Bring back “The cell”" }).click();
+  await ada.page.getByRole("heading", { name: "The trash is empty" }).waitFor();
+  await ben.seesState("Saved");
+  await ben.write(" And more.");
+  await ada.goTo("Notes");
+  await ada.openNote("The cell");
+  await ada.seesText("Ben's words. And more.");
 
+  await deletesTheNote(ada);
   await ben.seesState("Not saved");
   await ben.page.getByRole("alert").getByRole("button", { name: "Copy the text" }).waitFor();
-  await ben.seesText("Ben's words.");
+  await ben.seesText("Ben's words. And more.");
   await ben.page.getByRole("alert").getByRole("button", { name: "Remove from this device" }).click();
   await ben.page.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
   assert.deepEqual([...ada.errors, ...ben.errors], []);

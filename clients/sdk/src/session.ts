@@ -8,12 +8,16 @@ import type { Awareness } from "y-protocols/awareness";
 import type * as Y from "yjs";
 import { refusalOf } from "./refusal.js";
 import type { Socket } from "./socket.js";
-import type { Known } from "./status.js";
+import type { Known, Refusal } from "./status.js";
 
 const RETRY_MS = 2_000;
 /** A full document may have room again: what was not taken is offered once more, at first and at last after so long. */
 const FULL_MS = 10_000;
 const FULL_MOST_MS = 60_000;
+/** What is gone may come back from the trash, and who was put out may be let in again: it is asked, at first and at last after so long. */
+const GONE_MS = 10_000;
+const GONE_MOST_MS = 300_000;
+const COMES_BACK: Refusal[] = ["not-found", "deleted", "removed"];
 const DOUBT_MS = 500;
 
 export class Session {
@@ -25,6 +29,8 @@ export class Session {
   private closed = false;
   /** While the document is full: how long until what was not taken is offered again. */
   private full = 0;
+  /** While it is gone: how long until it is asked for again. */
+  private gone = 0;
 
   constructor(
     private readonly name: string,
@@ -104,8 +110,10 @@ export class Session {
     const scope = provider.isAuthenticated ? (provider.authorizedScope ?? "read-write") : null;
     const acknowledged = scope !== null && provider.isSynced && this.socket.acks.acknowledged(provider.effectiveName);
     const hasRoom = acknowledged && this.full > 0;
+    const isBack = scope !== null && this.gone > 0;
     if (hasRoom) this.full = 0;
-    this.report({ scope, acknowledged, ...(acknowledged ? { paused: false } : {}), ...(hasRoom ? { refusal: null } : {}) });
+    if (isBack) this.gone = 0;
+    this.report({ scope, acknowledged, ...(acknowledged ? { paused: false } : {}), ...(hasRoom || isBack ? { refusal: null } : {}) });
   }
 
   private heard(payload: string): void {
@@ -147,6 +155,10 @@ export class Session {
     if (verdict.kind !== "for-good") return this.rejoin();
     this.provider?.detach();
     this.report({ scope: null, acknowledged: false, refusal: verdict.refusal });
+    if (!COMES_BACK.includes(verdict.refusal)) return;
+    clearTimeout(this.timer);
+    this.gone = Math.min(Math.max(2 * this.gone, GONE_MS), GONE_MOST_MS);
+    this.timer = setTimeout(() => void this.start(), this.gone);
   }
 
   private again(): void {

@@ -131,6 +131,13 @@ test("what is no text at all is found", () => {
   }
 });
 
+test("a link to what is no text, at which the editor would end, is found", () => {
+  for (const href of [5, {}, ["https://example.org"], true]) {
+    expect(found(noteOf(p(words(["here", { link: { href } }])))), JSON.stringify(href)).toBe("unknown: link");
+  }
+  expect(found(noteOf(p(words(["here", { link: { href: null } }]))))).toBeUndefined();
+});
+
 test("what is empty is taken out, with what is empty without it, and no letter", () => {
   const text = noteOf(p("top"), el("blockquote", el("bulletList", el("listItem"), el("listItem"))), words(), p("end"));
   expect(found(text)).toBe("empty: listItem");

@@ -78,9 +78,11 @@ export class Fit {
       .flatMap((child: unknown) => (child instanceof XmlElement ? this.#node(child) : this.#texts(child, name)));
     try {
       const node = type.createChecked(element.getAttributes(), children);
+      mustShow(name, () => type.spec.toDOM?.(node));
       this.#nodes.set(element, node);
       return node;
-    } catch {
+    } catch (error) {
+      if (error instanceof Misfit) throw error;
       const empty = children.length === 0 && !type.validContent(Fragment.empty);
       throw empty ? new Misfit(name, "empty", element) : new Misfit(name, "misplaced");
     }
@@ -99,11 +101,23 @@ export class Fit {
   #mark(hashed: string, value: unknown, within: string): Mark {
     const type = this.#schema.marks[hashed.replace(HASH, "")];
     if (!type) throw new Misfit(hashed, "unknown");
+    let mark: Mark;
     try {
-      return type.create(value as Record<string, unknown>);
+      mark = type.create(value as Record<string, unknown>);
     } catch {
       throw new Misfit(within, "misplaced");
     }
+    mustShow(type.name, () => type.spec.toDOM?.(mark, true));
+    return mark;
+  }
+}
+
+/** The editor ends at what it cannot show: a link to a number. */
+function mustShow(name: string, show: () => unknown): void {
+  try {
+    show();
+  } catch {
+    throw new Misfit(name, "unknown");
   }
 }
 
