@@ -26,6 +26,6 @@ pub enum StoreError {
     /// The store cannot be asked this: a cursor that it did not give, an index that is not
     /// declared, a record that has no BSON form, a URL that names no backend. Asking again will
     /// not help.
-    #[error("the store cannot be asked this: {0}")]
+    #[error("{0}")]
     Invalid(String),
 }

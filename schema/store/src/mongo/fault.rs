@@ -98,7 +98,7 @@ fn unsent(error: &Error) -> Option<StoreError> {
         ErrorKind::InvalidArgument { .. }
         | ErrorKind::InvalidTlsConfig { .. }
         | ErrorKind::IncompatibleServer { .. }
-        | ErrorKind::Bson(_) => StoreError::Invalid(error.to_string()),
+        | ErrorKind::Bson(_) => StoreError::Invalid(error.kind.to_string()),
         _ => return None,
     })
 }
