@@ -83,7 +83,17 @@ impl Service {
         self.draining.store(true, Ordering::Relaxed);
         self.node.sockets.close_all(Close::Restart, JITTER).await;
         if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
-            tracing::error!("documents were not saved in time; nobody was told that they were");
+            match self.node.unsaved.load(Ordering::Relaxed) {
+                0 => {
+                    tracing::warn!("not all rows were written in time: they are when they are read")
+                }
+                bytes => {
+                    tracing::error!(
+                        bytes,
+                        "not all was saved in time; nobody was told that it was"
+                    );
+                }
+            }
         }
         self.node.connections.close();
         if tokio::time::timeout(GOODBYE, self.node.connections.wait()).await.is_err() {
