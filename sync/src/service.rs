@@ -83,16 +83,11 @@ impl Service {
         self.draining.store(true, Ordering::Relaxed);
         self.node.sockets.close_all(Close::Restart, JITTER).await;
         if tokio::time::timeout(patience, self.node.stop()).await.is_err() {
-            match self.node.unsaved.load(Ordering::Relaxed) {
-                0 => {
-                    tracing::warn!("not all rows were written in time: they are when they are read")
-                }
-                bytes => {
-                    tracing::error!(
-                        bytes,
-                        "not all was saved in time; nobody was told that it was"
-                    );
-                }
+            let bytes = self.node.unsaved.load(Ordering::Relaxed);
+            if bytes > 0 {
+                tracing::error!(bytes, "not all was saved in time; nobody was told that it was");
+            } else {
+                tracing::warn!("not all rows were written in time: they are when they are read");
             }
         }
         self.node.connections.close();
