@@ -109,6 +109,7 @@ for (const { outage, fail, mend, seconds } of outages) {
     for (const hall of [here, there]) {
       assert.equal((await hall.admin("GET", "/readyz")).status, 503, "it cannot save");
       assert.equal((await hall.admin("GET", "/livez")).status, 200, "it lives");
+      assert.equal((await hall.admin("GET", "/startupz")).status, 200, "it has begun");
     }
 
     await database[mend]();
