@@ -194,6 +194,7 @@ impl ShownTexts {
         let keys: Vec<_> = notes.iter().map(|note| Reader(login, note.id).held()).collect();
         let found = self.recent.find(&keys).await;
         let (mut values, mut texts, mut room) = (Vec::new(), Vec::new(), OF_AN_ANSWER);
+        let mut seen_without = Vec::new();
         for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
             let mut held: Held = read(value.as_ref()).unwrap_or_default();
             held.read_at(self.clock.now(), found.complete_for);
@@ -201,7 +202,11 @@ impl ShownTexts {
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
                 held.shows(text.clone(), how.clone(), note.text.len());
-                held.is_made_of(Some(sha256(note.text.as_bytes())));
+                let says = sha256(note.text.as_bytes());
+                if held.newest_put().is_some_and(|(_, of)| of == Some(&says)) {
+                    seen_without.push(Reader(login, note.id));
+                }
+                held.is_made_of(Some(says));
                 note.place(&mut held);
                 values.push(self.kept(Reader(login, note.id), held));
             }
@@ -215,6 +220,9 @@ impl ShownTexts {
             }
         }
         self.leave(values, texts).await;
+        for reader in seen_without {
+            self.keep_no_put(reader).await;
+        }
     }
 
     /// Keeps what sign-ins hold, and texts.
@@ -293,7 +301,7 @@ impl ShownTexts {
         let may_be_again =
             held.may_be_again(of.as_deref()) || self.is_forgotten(login, note, &found);
         let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let known = self.with_last_put(reader, &held).await;
+            let known = self.with_last_put(reader, &held, note.text == base).await;
             let (texts, mut bases) = self.again(reader, &known, (text, &hash), base).await;
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
             (texts, bases, false)

@@ -95,6 +95,22 @@ for (const format of ["plain", "rich"]) {
     await ben.send("PUT", at, { text: base, base: text });
     assert.equal((await ada.send("GET", at)).text, base);
     assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
+    // So does who has seen it only through another device that took it back.
+    const laptop = await ada.signsInAgain();
+    await laptop.send("PUT", at, { text: base, base: eggs.text });
+    await hall.kill();
+    await hall.start();
+    assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
+    // And who has seen it without, whatever others write after that.
+    await laptop.send("PUT", at, { text: base, base: eggs.text });
+    assert.equal((await ada.send("GET", at)).text, base);
+    await adds("salt");
+    await hall.kill();
+    await hall.start();
+    const salted = (await ada.send("PUT", at, eggs)).text.split("\n").sort();
+    assert.deepEqual(salted, ["Shopping", "eggs", "one", "salt"]);
+    const { text: last } = await laptop.send("GET", at);
+    await laptop.send("PUT", at, { text: base, base: last });
     // It is the last no more when she has put something else since, be it without saying from what.
     await ada.send("PUT", at, { text: base });
     await hall.kill();

@@ -10,10 +10,12 @@ use super::{
 };
 
 impl ShownTexts {
-    /// What a sign-in holds, with what it has put last where that is not known any more.
-    pub(super) async fn with_last_put(&self, reader: Reader, held: &Held) -> Held {
+    /// What a sign-in holds, with what it has put last where that is not known any more. Not where the note is just
+    /// what the next put is made from: that one may have been taken back, and nothing is there twice when it is made
+    /// once more.
+    pub(super) async fn with_last_put(&self, reader: Reader, held: &Held, is_base: bool) -> Held {
         let mut held = held.clone();
-        if self.recent.is_shared() || held.newest_put().is_some() {
+        if is_base || self.recent.is_shared() || held.newest_put().is_some() {
             return held;
         }
         match self.last_puts.get(&id(reader)).await {
@@ -38,6 +40,16 @@ impl ShownTexts {
         };
         if let Err(error) = kept {
             tracing::warn!(%error, "what was put is not kept for whoever did not hear of it");
+        }
+    }
+
+    /// A sign-in has seen without it what it has put last: it puts the same again because it wants it again.
+    pub(super) async fn keep_no_put(&self, reader: Reader) {
+        if self.recent.is_shared() {
+            return;
+        }
+        if let Err(error) = self.let_go(&id(reader)).await {
+            tracing::warn!(%error, "what was put is kept though it was seen without");
         }
     }
 

@@ -178,6 +178,7 @@ export class Notes {
       owner_id: this.parts.person.id,
       room_id: note.room_id ?? null,
       is_shared: note.is_shared ?? false,
+      nearly_full: false,
       format: note.format,
       engine: "yjs",
       created_at: made_at,
