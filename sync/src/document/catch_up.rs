@@ -242,7 +242,8 @@ impl<E: Engine> Document<E> {
             if judge && E::contradicts(self, *by, scan, data) {
                 verdict = Verdict::Foreign(E::client(scan));
             }
-            let is_right = matches!(verdict, Verdict::Fits | Verdict::Covered);
+            let is_right = matches!(verdict, Verdict::Covered)
+                || (verdict == Verdict::Fits && E::still_fits(self, scan));
             let is_certain = waiting.asked < self.reads.ended;
             self.reads.doubt |= judge && !is_right && !is_certain;
             if is_right || !judge || !is_certain {

@@ -248,6 +248,11 @@ pub trait Engine: Sized + Send + 'static {
         message: &Aside<Self>,
     ) -> Option<Refusal>;
 
+    /// Whether all is still accepted that an update refers to without standing on it.
+    fn still_fits(_: &Document<Self>, _: &Self::Scan) -> bool {
+        true
+    }
+
     /// An update is accepted: what comes next is judged with it.
     fn take(
         &mut self,

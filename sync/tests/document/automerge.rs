@@ -236,6 +236,14 @@ fn what_refers_to_what_is_not_there_is_refused() {
                 bend_op(change, |op| (op.insert, op.action) = (false, OpType::Delete));
             }),
         ),
+        ("a letter beside another", Box::new(|change| bend_op(change, |op| op.insert = false))),
+        (
+            "a letter in another's place",
+            Box::new(|change| {
+                let id = change.operations[0].key.to_opid().expect("behind an element");
+                bend_op(change, |op| (op.insert, op.pred) = (false, vec![id].into()));
+            }),
+        ),
         ("a number too high", Box::new(|change| change.seq += 1)),
         ("counters that were used", Box::new(|change| change.start_op = 1.try_into().unwrap())),
         ("nothing of its own before", Box::new(|change| change.deps.clear())),

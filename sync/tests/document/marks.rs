@@ -73,6 +73,38 @@ fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
 }
 
 #[test]
+fn what_is_written_behind_a_mark_that_is_refused_goes_with_it() {
+    for is_anothers in [false, true] {
+        let (mut stage, mut ada, mut ben) = cast();
+        ada.types("Hello, world");
+        let told = then(stage.hears(&mut ada), stage.stored());
+        stage.tells(&mut ada, &told);
+        stage.tells(&mut ben, &told);
+        let mut mallory = Phone::new(3);
+        stage.joins(&mut mallory, Permission::Write);
+        ada.types("!");
+        assert!(appended(&stage.hears(&mut ada)).is_some());
+        // A mark that ends before it begins, and a letter behind it that does not stand on it.
+        let before = mallory.doc.get_heads();
+        mallory.marks(0, 5);
+        let bad = forged(&mut mallory, |change| change.operations.reverse());
+        mallory.writes_at(&before, "Z");
+        let of_both = mallory.doc.get_changes(&before);
+        let letter = of_both.iter().find(|change| change.len() == 1).expect("one letter");
+        assert_eq!(letter.deps(), &before[..], "it does not stand on the mark");
+        let letter = Bytes::copy_from_slice(letter.raw_bytes());
+        let by = if is_anothers { &ben } else { &mallory };
+        let sent = [sends(&mut stage, &mallory, &[bad]), sends(&mut stage, by, &[letter])];
+        assert!(sent.iter().all(|sent| refusal(sent).is_none()), "{sent:?}");
+        let stored = stage.stored();
+        let refused = stored.iter().filter(|one| matches!(one, Effect::Refuse { .. })).count();
+        assert_eq!((refused, appended(&stored).is_none()), (2, true), "{stored:?}");
+        assert!(!stage.core.is_unsaved());
+        assert_eq!(marks_of(&mut stage), 0);
+    }
+}
+
+#[test]
 fn who_formats_more_than_can_be_tried_out_now_waits_and_is_not_sent_away() {
     let mut stage = Stage::<Automerge>::with_limits(Limits::default());
     let mut ada = Phone::new(1);

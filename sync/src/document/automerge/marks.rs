@@ -102,9 +102,10 @@ impl Document<Automerge> {
         }
     }
 
-    /// A change goes on waiting, unless what it stands on was refused.
+    /// A change goes on waiting, unless what it stands on was refused, or the mark that it writes behind.
     fn wait_again(&mut self, change: Change, otherwise: Refusal, effects: &mut Vec<Effect>) {
-        if self.state.graph.push(change.by, &change.scan) {
+        let graph = &mut self.state.graph;
+        if graph.still_fits(&change.scan) && graph.push(change.by, &change.scan) {
             self.waiting.push(change);
         } else {
             self.refuse_waiting(&change, otherwise, effects);

@@ -153,6 +153,10 @@ impl Engine for Automerge {
         document.state.graph.judge(by, client_of(scan), scan)
     }
 
+    fn still_fits(document: &Document<Self>, scan: &Scan) -> bool {
+        document.state.graph.still_fits(scan)
+    }
+
     fn decode(_: &Bytes, scan: &Scan) -> Option<Change> {
         state::decode_sound(scan)
     }

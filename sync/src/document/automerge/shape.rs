@@ -32,13 +32,20 @@ enum Key {
     Text(u64),
 }
 
+/// What an object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Map,
+    List,
+    Text,
+}
+
 /// What an operation makes, and how deep it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Made {
     Value,
     Mark,
-    Map(u8),
-    Sequence(u8),
+    Object(Kind, u8),
 }
 
 /// Operations that follow one another.
@@ -98,6 +105,12 @@ impl Graph {
             .all(|(op, counter)| op.is_ok_and(|op| look.takes(&op, counter).is_some()))
     }
 
+    /// Whether what is behind a change still has all that it refers to, where changes refer to what they do not stand
+    /// on: that may have been refused since.
+    pub(super) fn still_fits(&self, scan: &Scan) -> bool {
+        !self.is_loose || self.deps(scan).is_some_and(|deps| self.fits(scan, &deps))
+    }
+
     /// What a change makes, as runs, and whether it writes behind a mark that it does not stand on.
     pub(super) fn shape(&self, scan: &Scan, author: u32, deps: &[Place]) -> (Vec<Run>, bool) {
         let others = scan.actors[1..].iter().map(|name| self.author(name).unwrap_or(u32::MAX));
@@ -152,15 +165,14 @@ impl<'a> Look<'a> {
         is_past && id.counter < counter
     }
 
-    /// Whether an object is a map, and how deep it is.
-    fn object(&self, object: Id) -> Option<(bool, u8)> {
+    /// What an object holds, and how deep it is.
+    fn object(&self, object: Id) -> Option<(Kind, u8)> {
         if object == ROOT {
-            return Some((true, 0));
+            return Some((Kind::Map, 0));
         }
         match self.run(object)?.made {
             Made::Value | Made::Mark => None,
-            Made::Map(depth) => Some((true, depth)),
-            Made::Sequence(depth) => Some((false, depth)),
+            Made::Object(kind, depth) => Some((kind, depth)),
         }
     }
 
@@ -176,7 +188,8 @@ impl<'a> Look<'a> {
     /// Takes an operation, if all that it refers to is there.
     fn takes(&mut self, op: &Op<'_>, counter: u32) -> Option<()> {
         let object = self.id_of(op.object);
-        let (is_map, depth) = self.object(object)?;
+        let (kind, depth) = self.object(object)?;
+        let is_map = kind == Kind::Map;
         let is_there = object == ROOT || self.is_before(object, counter);
         let key_fits = match op.key {
             OpKey::Text(_) => is_map && !op.insert,
@@ -191,6 +204,10 @@ impl<'a> Look<'a> {
         let is_sound = match op.action {
             _ if op.insert => op.preds.is_empty() && !removes,
             Action::Mark => false,
+            Action::Delete => !op.preds.is_empty(),
+            // A letter does not become another one, and what stands in a list is replaced by name: the library
+            // panics, in every client that has it open, when such a value is uncovered.
+            _ if !is_map => kind == Kind::List && !op.preds.is_empty(),
             _ => !removes || !op.preds.is_empty(),
         };
         if !is_there || !key_fits || !is_sound || usize::from(depth) >= MAX_DEPTH {
@@ -241,8 +258,9 @@ impl<'a> Look<'a> {
     fn record(&mut self, op: &Op<'_>, counter: u32, depth: u8) {
         let made = match op.action {
             Action::Delete => return,
-            Action::MakeMap => Made::Map(depth.saturating_add(1)),
-            Action::MakeSequence => Made::Sequence(depth.saturating_add(1)),
+            Action::MakeMap => Made::Object(Kind::Map, depth.saturating_add(1)),
+            Action::MakeList => Made::Object(Kind::List, depth.saturating_add(1)),
+            Action::MakeText => Made::Object(Kind::Text, depth.saturating_add(1)),
             Action::Mark => Made::Mark,
             Action::Put | Action::Increment => Made::Value,
         };

@@ -48,8 +48,10 @@ pub enum Action {
     Put,
     /// Makes a map.
     MakeMap,
-    /// Makes a list or a text.
-    MakeSequence,
+    /// Makes a list.
+    MakeList,
+    /// Makes a text.
+    MakeText,
     /// Deletes what it names.
     Delete,
     /// Adds to a counter.
@@ -398,8 +400,9 @@ impl<'a> Ops<'a> {
         let action = match action {
             0 => Action::MakeMap,
             1 => Action::Put,
-            2 | 4 => Action::MakeSequence,
+            2 => Action::MakeList,
             3 => Action::Delete,
+            4 => Action::MakeText,
             5 => Action::Increment,
             7 => Action::Mark,
             // Nobody makes tables (6); automerge 0.12 panics at what is put into one.
