@@ -57,6 +57,10 @@ impl Record for Note {
     fn id(&self) -> NoteId {
         self.id
     }
+    fn first_rev(&self) -> u64 {
+        // A row goes with a deletion, and another comes back: what was read before is not taken for what is there now.
+        u64::try_from(self.updated_at.as_millis()).unwrap_or_default().max(1)
+    }
     fn indexes() -> &'static [Index] {
         &[
             Index { name: "owner", keys: &["owner_id", "_id"], unique: false },

@@ -47,11 +47,13 @@ async fn a_note_comes_back_as_it_was() {
     ben.post(&hall, &restore, json!({})).await.refused(404, "not-found");
     eve.post(&hall, &restore, json!({})).await.refused(404, "not-found");
 
+    hall.clock.advance(Duration::from_millis(5));
     ada.post(&hall, &restore, json!({})).await.is(204);
     let after = ada.get(&hall, &format!("/notes/{note}")).await.is(200);
     for field in ["text", "title", "owner_id", "room_id", "is_shared", "created_at"] {
         assert_eq!(after.body[field], before.body[field], "{field}");
     }
+    assert!(after.body["rev"].as_u64() > before.body["rev"].as_u64(), "none is there twice");
     ben.put(&hall, &format!("/notes/{note}"), json!({ "text": "Photosynthesis\nand all" }))
         .await
         .is(200);
