@@ -158,14 +158,16 @@ impl Prepared {
 
 impl Typed {
     async fn measure(&self, server: &mut Running) -> Result<Vec<Figure>> {
-        self.warm_up.play(server).await?;
         let load = &self.load;
+        if self.row == Row::Idle {
+            return idle(server, load, &self.warm_up).await;
+        }
+        self.warm_up.play(server).await?;
         match self.row {
             Row::Replay => replay(server, load).await,
             Row::Groups => Ok(shared(&load.play(server).await?, Measure::GROUPS)),
             Row::Crowd => Ok(shared(&load.play(server).await?, Measure::CROWD)),
             Row::Typing => Ok(shared(&load.play(server).await?, Measure::TYPING)),
-            Row::Idle => idle(server, load).await,
             _ => kill(server, load, 700 / self.smaller as u64).await,
         }
     }
@@ -197,22 +199,34 @@ fn shared(played: &Played, measures: [Measure; 4]) -> Vec<Figure> {
     ]
 }
 
-/// Memory a socket: each has a document of one edit, loaded, and says nothing more.
-async fn idle(server: &mut Running, load: &Load) -> Result<Vec<Figure>> {
+/// Memory a socket with its document: each has one of one edit, loaded, and says nothing more. The server was
+/// started again since they were made, so that none is open before it is counted; a tenth as many sockets on
+/// documents of their own stay, so that what is loaded once, for all, is not counted.
+async fn idle(server: &mut Running, load: &Load, warm_up: &Load) -> Result<Vec<Figure>> {
     let sockets = load.documents.len();
-    let doors = server.documents(sockets).await?;
+    let doors = server.documents(sockets + sockets / 10).await?;
+    let (doors, first) = doors.split_at(sockets);
+    server.kill_and_restart().await?;
+    warm_up.play(server).await?;
+    let first = rest(first, load).await?;
     sleep(Duration::from_millis(500)).await;
     let before = server.process().resident_kib()?;
-    let mut seats = Vec::with_capacity(sockets);
+    let seats = rest(doors, load).await?;
+    sleep(Duration::from_secs(2)).await;
+    let each = (server.process().resident_kib()? - before) / float(sockets);
+    drop((first, seats));
+    Ok(vec![Measure::IdleMemory.is(each)])
+}
+
+/// Somebody sits down at each door, writes one edit and rests.
+async fn rest(doors: &[Door], load: &Load) -> Result<Vec<Seat>> {
+    let mut seats = Vec::with_capacity(doors.len());
     for (door, writers) in doors.iter().zip(&load.documents) {
         let mut seat = Seat::take(door).await?;
         seat.write_once(&writers[0].updates[0]).await?;
         seats.push(seat);
     }
-    sleep(Duration::from_secs(2)).await;
-    let each = (server.process().resident_kib()? - before) / float(sockets);
-    drop(seats);
-    Ok(vec![Measure::IdleMemory.is(each)])
+    Ok(seats)
 }
 
 /// People write flat out; after so many acknowledgements the server is killed and started again.
