@@ -19,12 +19,12 @@ use studyhall_schema::{
     installation::Installation,
 };
 use studyhall_store::{Store, StoreError, bus::Subscription};
-use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
+use tokio::sync::{OnceCell, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     Config,
-    actor::{self, LargeFrames, Mail},
+    actor::{self, LargeFrames, Mail, Mailbox},
     document::{Document, Engine, PeerId},
     heavy::Heavy,
     journal::Journal,
@@ -101,21 +101,20 @@ pub(crate) struct Node {
     numbers: AtomicU64,
 }
 
-/// An open document: where its actor takes mail.
-#[derive(Clone)]
+/// An open document: where its actor takes mail, and what it is in the books for.
 pub(crate) struct Opened {
     pub(crate) id: DocumentId,
-    pub(crate) mailbox: mpsc::Sender<Mail>,
-    bytes: Arc<AtomicUsize>,
+    pub(crate) mailbox: Mailbox,
+    bytes: AtomicUsize,
     /// What all open documents of its owner take.
-    of_owner: Arc<OnceLock<Arc<AtomicUsize>>>,
-    used: Arc<AtomicU64>,
+    of_owner: OnceLock<Arc<AtomicUsize>>,
+    used: AtomicU64,
 }
 
 /// Which documents are open.
 #[derive(Default)]
 pub(crate) struct Registry {
-    open: Mutex<HashMap<DocumentId, Opened>>,
+    open: Mutex<HashMap<DocumentId, Arc<Opened>>>,
     bytes: AtomicUsize,
     /// What people's own documents take, and what is in the rooms of theirs, where others write.
     owners: [People<AtomicUsize>; 2],
@@ -189,31 +188,34 @@ impl Node {
     }
 
     /// The document's actor, started when there is none.
-    pub(crate) fn open(self: &Arc<Self>, id: DocumentId) -> Opened {
+    pub(crate) fn open(self: &Arc<Self>, id: DocumentId) -> Arc<Opened> {
         let mut open = self.registry.open();
         if let Some(opened) = open.get(&id).filter(|opened| !opened.mailbox.is_closed()) {
             opened.used.store(self.numbers.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
             return opened.clone();
         }
-        let (mailbox, mail) = mpsc::channel(actor::MAILBOX);
-        let used = AtomicU64::new(self.numbers.fetch_add(1, Ordering::Relaxed));
-        let (bytes, of_owner) = (Arc::default(), Arc::default());
-        let opened = Opened { id, mailbox, bytes, of_owner, used: Arc::new(used) };
+        let opened = Arc::new(Opened {
+            id,
+            mailbox: Mailbox::default(),
+            bytes: AtomicUsize::new(0),
+            of_owner: OnceLock::new(),
+            used: AtomicU64::new(self.numbers.fetch_add(1, Ordering::Relaxed)),
+        });
         open.insert(id, opened.clone());
         drop(open);
-        tokio::spawn(actor::run(self.clone(), opened.clone(), mail));
+        tokio::spawn(actor::run(self.clone(), opened.clone()));
         self.make_room(&opened);
         opened
     }
 
     /// Sends mail to a document, opening it again when it was just leaving memory.
-    pub(crate) async fn send(self: &Arc<Self>, id: DocumentId, mail: Mail) -> Opened {
+    pub(crate) async fn send(self: &Arc<Self>, id: DocumentId, mail: Mail) -> Arc<Opened> {
         let mut mail = mail;
         loop {
             let opened = self.open(id);
             match opened.mailbox.send(mail).await {
                 Ok(()) => return opened,
-                Err(back) => mail = back.0,
+                Err(back) => mail = back,
             }
         }
     }
@@ -287,7 +289,8 @@ impl Node {
             return;
         }
         let open = self.registry.open();
-        let mut opened: Vec<Opened> = open.values().filter(|one| is_one(one)).cloned().collect();
+        let mut opened: Vec<Arc<Opened>> =
+            open.values().filter(|one| is_one(one)).cloned().collect();
         drop(open);
         opened.sort_unstable_by_key(|opened| opened.used.load(Ordering::Relaxed));
         for opened in opened {
@@ -301,7 +304,7 @@ impl Node {
 
     /// Writes what waits, closes every document and waits for that.
     pub(crate) async fn stop(&self) {
-        let open: Vec<Opened> = self.registry.open().values().cloned().collect();
+        let open: Vec<Arc<Opened>> = self.registry.open().values().cloned().collect();
         let mut waiting = Vec::with_capacity(open.len());
         for opened in open {
             let (done, stopped) = oneshot::channel();
@@ -316,7 +319,7 @@ impl Node {
 }
 
 impl Registry {
-    fn open(&self) -> MutexGuard<'_, HashMap<DocumentId, Opened>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<DocumentId, Arc<Opened>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -326,10 +329,10 @@ impl Registry {
     }
 
     /// A document has left memory.
-    pub(crate) fn forget(&self, gone: &Opened) {
+    pub(crate) fn forget(&self, gone: &Arc<Opened>) {
         gone.set_bytes(self, 0);
         let mut open = self.open();
-        if open.get(&gone.id).is_some_and(|opened| opened.mailbox.same_channel(&gone.mailbox)) {
+        if open.get(&gone.id).is_some_and(|opened| Arc::ptr_eq(opened, gone)) {
             open.remove(&gone.id);
         }
     }

@@ -3,14 +3,14 @@
 
 mod doubts;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use studyhall_schema::document::DocumentId;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use self::doubts::Doubts;
-use crate::{SyncFault, actor::Mail, document::PeerId, node::Opened};
+use crate::{SyncFault, document::PeerId, node::Opened};
 
 /// Content that may wait, in bytes. A larger frame goes alone, when nothing waits.
 pub(crate) const CONTENT_BYTES: usize = 256 << 10;
@@ -95,14 +95,13 @@ struct Queue {
 
 /// A place in a document that has something for the socket.
 struct Lagging {
-    mailbox: mpsc::Sender<Mail>,
-    document: DocumentId,
+    document: Arc<Opened>,
     peer: PeerId,
 }
 
 impl Lagging {
-    fn of((document, peer): (&Opened, PeerId)) -> Self {
-        Self { mailbox: document.mailbox.clone(), document: document.id, peer }
+    fn of((document, peer): (&Arc<Opened>, PeerId)) -> Self {
+        Self { document: document.clone(), peer }
     }
 }
 
@@ -119,7 +118,7 @@ pub(crate) enum Room {
 /// What a writer does next.
 pub(crate) enum Outgoing {
     Frames(Vec<Bytes>),
-    Drained(Vec<(mpsc::Sender<Mail>, PeerId)>),
+    Drained(Vec<(Arc<Opened>, PeerId)>),
     Ping,
     Close(Close),
     End,
@@ -144,7 +143,7 @@ impl Outbox {
     }
 
     /// Queues content when there is room; otherwise the place that it is `from` is told when the queue is empty.
-    pub(crate) fn push_content(&self, frame: Bytes, from: (&Opened, PeerId)) -> bool {
+    pub(crate) fn push_content(&self, frame: Bytes, from: (&Arc<Opened>, PeerId)) -> bool {
         let mut queue = self.queue();
         if queue.close.is_some() {
             return true;
@@ -164,7 +163,7 @@ impl Outbox {
     }
 
     /// Whether content of a place would be queued now.
-    pub(crate) fn room_for(&self, (document, peer): (&Opened, PeerId)) -> Room {
+    pub(crate) fn room_for(&self, (document, peer): (&Arc<Opened>, PeerId)) -> Room {
         let queue = self.queue();
         match queue.bytes {
             _ if queue.doubts.hold(document.id, peer) => Room::Held,
@@ -174,7 +173,7 @@ impl Outbox {
     }
 
     /// The place is told when the person may see its document.
-    pub(crate) fn tells(&self, from: (&Opened, PeerId)) {
+    pub(crate) fn tells(&self, from: (&Arc<Opened>, PeerId)) {
         self.queue().lagging.push(Lagging::of(from));
         self.filled.notify_one();
     }
@@ -267,10 +266,10 @@ impl Outbox {
                     return Outgoing::Frames(std::mem::take(&mut queue.frames));
                 }
                 let Queue { lagging, doubts, .. } = &mut *queue;
-                let is_shown = |one: &mut Lagging| !doubts.hold(one.document, one.peer);
+                let is_shown = |one: &mut Lagging| !doubts.hold(one.document.id, one.peer);
                 let shown: Vec<_> = lagging.extract_if(.., is_shown).collect();
                 if !shown.is_empty() {
-                    let places = shown.into_iter().map(|one| (one.mailbox, one.peer));
+                    let places = shown.into_iter().map(|one| (one.document, one.peer));
                     return Outgoing::Drained(places.collect());
                 }
                 if let Some(why) = queue.close {

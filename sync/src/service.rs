@@ -201,7 +201,7 @@ async fn hocuspocus(State(service): State<Service>, request: Request) -> Respons
 fn upgrade<F>(
     service: &Service,
     request: Request,
-    serve: impl FnOnce(Connection) -> F + Send + 'static,
+    serve: impl FnOnce(Box<Connection>) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send + 'static,

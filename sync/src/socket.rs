@@ -154,13 +154,18 @@ impl Gate {
 pub(crate) struct Intake {
     io: TokioIo<Upgraded>,
     gate: Arc<Gate>,
-    places: Option<PollSemaphore>,
-    pieces: PollSemaphore,
-    wholes: PollSemaphore,
+    waits: Option<Box<Waits>>,
     deadline: Option<Deadline>,
     cut: Cut,
     /// What was read and is the content of a large frame.
     held: Vec<u8>,
+}
+
+/// How a large message waits for room.
+struct Waits {
+    places: PollSemaphore,
+    pieces: PollSemaphore,
+    wholes: PollSemaphore,
 }
 
 /// When a message that has room must have come further.
@@ -182,13 +187,16 @@ impl Intake {
             return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
         }
         let held = state.room.len();
+        let waits = self.waits.get_or_insert_with(|| {
+            let [pieces, wholes] = [&gate.node.pieces, &gate.node.wholes].map(Arc::clone);
+            let [places, pieces, wholes] = [places, pieces, wholes].map(PollSemaphore::new);
+            Box::new(Waits { places, pieces, wholes })
+        });
         loop {
             let next = match (state.room.len(), read) {
-                (0, FREE..) => {
-                    self.places.get_or_insert_with(|| PollSemaphore::new(places.clone()))
-                }
-                (1, _) => &mut self.pieces,
-                (2, BEYOND_PIECE..) => &mut self.wholes,
+                (0, FREE..) => &mut waits.places,
+                (1, _) => &mut waits.pieces,
+                (2, BEYOND_PIECE..) => &mut waits.wholes,
                 _ => break,
             };
             let Poll::Ready(room) = next.poll_acquire(context) else {
@@ -208,7 +216,8 @@ impl Intake {
 
     /// Fails when too little has come though others wait; the deadline wakes the task.
     fn poll_in_time(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
-        let has_room = self.pieces.available_permits() > 0 && self.wholes.available_permits() > 0;
+        let Room { pieces, wholes, .. } = &*self.gate.node;
+        let has_room = pieces.available_permits() > 0 && wholes.available_permits() > 0;
         let Some(deadline) = &mut self.deadline else { return Poll::Ready(Ok(())) };
         while deadline.sleep.as_mut().poll(context).is_ready() {
             if !has_room && read < deadline.read + PIECE {
@@ -238,8 +247,8 @@ impl AsyncRead for Intake {
         let read = self.gate.read.load(Ordering::Relaxed);
         if read >= FREE_BEFORE {
             ready!(self.poll_room(context, read))?;
-        } else if self.deadline.is_some() {
-            self.deadline = None;
+        } else if self.waits.is_some() {
+            (self.waits, self.deadline) = (None, None);
         }
         let before = buffer.filled().len();
         if self.held.is_empty() {
@@ -295,7 +304,7 @@ pub(crate) fn upgrade<F>(
     mut request: Request,
     room: &Arc<Room>,
     tasks: &TaskTracker,
-    serve: impl FnOnce(Connection) -> F + Send + 'static,
+    serve: impl FnOnce(Box<Connection>) -> F + Send + 'static,
 ) -> Result<Response, Error>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -304,9 +313,9 @@ where
     let switching = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let response = create_response(&Request::from_parts(parts, ()))?;
+    let serve = Box::new(serve); // what a task was given lies in it as long as it runs
     tasks.spawn(async move {
         let Ok(upgraded) = switching.await else { return }; // the client has gone
-        let (pieces, wholes) = (node.pieces.clone(), node.wholes.clone());
         let gate = Arc::new(Gate {
             node,
             read: AtomicUsize::new(0),
@@ -316,9 +325,7 @@ where
         let intake = Intake {
             io: TokioIo::new(upgraded),
             gate: gate.clone(),
-            places: None,
-            pieces: PollSemaphore::new(pieces),
-            wholes: PollSemaphore::new(wholes),
+            waits: None,
             deadline: None,
             cut: Cut::default(),
             held: Vec::new(),
@@ -330,7 +337,7 @@ where
             .max_frame_size(Some(MESSAGE_BYTES));
         let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
-        serve(Connection { sink, stream, gate }).await;
+        serve(Box::new(Connection { sink, stream, gate })).await;
     });
     Ok(response.map(|()| Body::empty()).into_response())
 }

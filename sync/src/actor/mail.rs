@@ -1,4 +1,4 @@
-//! What is sent to a document's actor. A mailbox keeps room for 32 mails, so what is large is in a box.
+//! What is sent to a document's actor. What is large is in a box: nearly all of it is small.
 
 use studyhall_schema::access::Permission;
 use tokio::sync::oneshot;

@@ -5,6 +5,7 @@
 
 mod deliver;
 mod mail;
+mod mailbox;
 mod reading;
 mod upkeep;
 mod way;
@@ -21,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use studyhall_schema::{
     Timestamp,
     document::{DocumentRecord, Engine as Library},
@@ -30,10 +31,7 @@ use studyhall_store::{
     bus::{Lagged, Subscription},
     log::Outcome,
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     SyncFault,
@@ -50,14 +48,14 @@ use crate::{
 use deliver::Told;
 pub(crate) use deliver::{Outlet, Wire};
 pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
+use mailbox::Closes;
+pub(crate) use mailbox::{Mailbox, NotSent};
 use reading::{Looks, Reading, hear};
 use upkeep::Upkeep;
 use way::Way;
 pub(crate) use whole::LargeFrames;
 use whole::Whole;
 
-/// Mails that may wait for a document; senders wait beyond that.
-pub(crate) const MAILBOX: usize = 512;
 /// What an open document takes before it has content, about.
 const EMPTY_BYTES: usize = 8 << 10;
 /// To move so many bytes takes tens of milliseconds.
@@ -93,8 +91,7 @@ fn recount(sum: &AtomicUsize, counted: &mut usize, now: usize) {
 /// What an actor wakes up for.
 enum Woken<E: Engine> {
     Done(Done<E>),
-    /// So many mails; 0 when nobody can send any.
-    Mail(usize),
+    Mail,
     News(Result<Bytes, Lagged>),
     /// More can be done at once, after others.
     Again,
@@ -122,7 +119,7 @@ struct Actor<E: Engine> {
     work: FuturesUnordered<BoxFuture<'static, Done<E>>>,
     effects: Vec<Effect>,
     upkeep: Upkeep,
-    me: Opened,
+    me: Arc<Opened>,
     whole: Whole,
     /// When it woke up.
     now: Timestamp,
@@ -149,71 +146,61 @@ impl<E: Engine> Drop for Actor<E> {
     }
 }
 
-/// Opens a document and runs it until nobody needs it.
-pub(crate) async fn run(node: Arc<Node>, me: Opened, mailbox: mpsc::Receiver<Mail>) {
+/// Opens a document and runs it until nobody needs it. It is opened in a box of its own: a future keeps room for all
+/// that it was given, and an open document's is to be no more than what it waits with.
+pub(crate) async fn run(node: Arc<Node>, me: Arc<Opened>) {
+    let _closes = Closes(me.clone());
+    match Box::pin(open(&node, &me)).await {
+        Ok(lives) => lives.await,
+        Err(failure) => turn_away(&node, &me, &failure),
+    }
+}
+
+async fn open(node: &Arc<Node>, me: &Arc<Opened>) -> Result<BoxFuture<'static, ()>, LoadFailure> {
     let news = node.news_of(me.id);
     if node.registry.is_full(&node.config) {
         tracing::warn!(document = %me.id, "no memory for another open document");
-        return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
+        return Err(LoadFailure::Unavailable);
     }
-    match Box::pin(load::record(&node.store, me.id)).await {
-        Ok(record) => match record.engine {
-            Library::Yjs => Box::pin(live::<Yjs>(node, me, news, record, mailbox)).await,
-            Library::Automerge => {
-                Box::pin(live::<Automerge>(node, me, news, record, mailbox)).await;
-            }
-        },
-        Err(failure) => turn_away(&node, &me, mailbox, failure).await,
-    }
+    let record = load::record(&node.store, me.id).await?;
+    Ok(match record.engine {
+        Library::Yjs => actor::<Yjs>(node, me, news, &record).await?.live().boxed(),
+        Library::Automerge => actor::<Automerge>(node, me, news, &record).await?.live().boxed(),
+    })
 }
 
-async fn live<E: Engine>(
-    node: Arc<Node>,
-    me: Opened,
+async fn actor<E: Engine>(
+    node: &Arc<Node>,
+    me: &Arc<Opened>,
     news: Option<Subscription>,
-    record: DocumentRecord,
-    mailbox: mpsc::Receiver<Mail>,
-) {
-    if !me.owned_by(&record, &node) {
+    record: &DocumentRecord,
+) -> Result<Box<Actor<E>>, LoadFailure> {
+    if !me.owned_by(record, node) {
         tracing::warn!(document = %me.id, owner = %record.owner, "no memory for another of this owner's");
-        return turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
+        return Err(LoadFailure::Unavailable);
     }
     let turns = node.heavy.of(record.owner);
-    match Box::pin(load::state::<E>(&node.store, &turns, me.id)).await {
-        Ok(state) if !node.has_memory_for(&me, memory(&state)) => {
-            drop(state);
-            tracing::warn!(document = %me.id, owner = %record.owner, "no memory for one more document");
-            turn_away(&node, &me, mailbox, LoadFailure::Unavailable).await;
-        }
-        Ok(state) => {
-            // Boxed apart from what it does: together they are just too large for a smaller class of the allocator.
-            let opened = |record| Box::new(Actor::<E>::new(node, me, news, &record, state));
-            let mut actor = opened(record);
-            actor.live(mailbox).await;
-        }
-        Err(failure) => turn_away(&node, &me, mailbox, failure).await,
+    let state = load::state::<E>(&node.store, &turns, me.id).await?;
+    if !node.has_memory_for(me, memory(&state)) {
+        tracing::warn!(document = %me.id, owner = %record.owner, "no memory for one more document");
+        return Err(LoadFailure::Unavailable);
     }
+    Ok(Box::new(Actor::new(node.clone(), me.clone(), news, record, state)))
 }
 
 /// Nobody gets a document that could not be opened.
-async fn turn_away(
-    node: &Node,
-    me: &Opened,
-    mut mailbox: mpsc::Receiver<Mail>,
-    failure: LoadFailure,
-) {
+fn turn_away(node: &Node, me: &Arc<Opened>, failure: &LoadFailure) {
     tracing::debug!(document = %me.id, %failure, "a document could not be opened");
     node.registry.forget(me);
-    mailbox.close();
-    while let Some(mail) = mailbox.recv().await {
-        deliver::turn_away(mail, &failure);
+    for mail in me.mailbox.close() {
+        deliver::turn_away(mail, failure);
     }
 }
 
 impl<E: Engine> Actor<E> {
     fn new(
         node: Arc<Node>,
-        me: Opened,
+        me: Arc<Opened>,
         news: Option<Subscription>,
         record: &DocumentRecord,
         state: E::State,
@@ -253,7 +240,7 @@ impl<E: Engine> Actor<E> {
         actor
     }
 
-    async fn live(&mut self, mut mailbox: mpsc::Receiver<Mail>) {
+    async fn live(mut self: Box<Self>) {
         let mut mails = Vec::new();
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
@@ -270,7 +257,7 @@ impl<E: Engine> Actor<E> {
             let woken = tokio::select! {
                 biased;
                 Some(done) = self.work.next(), if !self.work.is_empty() => Woken::Done(done),
-                taken = mailbox.recv_many(&mut mails, AT_ONCE) => Woken::Mail(taken),
+                () = self.me.mailbox.take(&mut mails, AT_ONCE) => Woken::Mail,
                 heard = hear(&mut self.news) => Woken::News(heard),
                 () = tokio::task::yield_now(), if self.document.has_next_edit() => Woken::Again,
                 () = &mut sleep => Woken::Time,
@@ -283,17 +270,16 @@ impl<E: Engine> Actor<E> {
                     let done = || self.done(done);
                     turns.run(is_heavy, || if is_long { aside(done) } else { done() }).await;
                 }
-                Woken::Mail(0) => break End::Idle,
-                Woken::Mail(_) => {
+                Woken::Mail => {
                     self.node.overload(&mut self.document);
                     self.take(&mut mails).await;
                 }
                 Woken::Again => {}
                 Woken::News(heard) => self.heard(heard),
-                Woken::Time => self.upkeep(Instant::now(), mailbox.is_empty()),
+                Woken::Time => self.upkeep(Instant::now(), self.me.mailbox.is_empty()),
             }
         };
-        Box::pin(self.end(end, mailbox)).await;
+        Box::pin(self.end(end)).await;
     }
 
     /// After everything that waited was handled: the next append, and what the core says.
@@ -455,7 +441,7 @@ impl<E: Engine> Actor<E> {
     }
 
     /// Nothing is left to do here but to say goodbye.
-    async fn end(&mut self, end: End, mut mailbox: mpsc::Receiver<Mail>) {
+    async fn end(&mut self, end: End) {
         if let Some(seq) = self.upkeep.poisoned
             && let Err(error) = load::quarantine(&self.node.store, self.me.id, seq).await
         {
@@ -471,8 +457,7 @@ impl<E: Engine> Actor<E> {
             let _ = reply.send(Err(why.fault()));
         }
         self.no_row(why.fault());
-        mailbox.close();
-        while let Some(mail) = mailbox.recv().await {
+        for mail in self.me.mailbox.close() {
             deliver::refuse(mail, why);
         }
         if let Some((_, done)) = self.stopping.take() {

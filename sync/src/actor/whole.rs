@@ -159,10 +159,10 @@ impl<E: Engine> Actor<E> {
 
     /// Thinks of a connection again after a while.
     pub(super) fn drain_later(&self, peer: PeerId) {
-        let mailbox = self.me.mailbox.clone();
+        let me = self.me.clone();
         tokio::spawn(async move {
             tokio::time::sleep(LATER).await;
-            let _ = mailbox.send(Mail::Drained(peer)).await; // gone: so is the connection
+            let _ = me.mailbox.send(Mail::Drained(peer)).await; // gone: so is the connection
         });
     }
 }

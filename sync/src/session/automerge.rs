@@ -48,15 +48,15 @@ const NOBODY: PeerId = PeerId(u64::MAX);
 const MISSED: usize = 256;
 
 /// Somebody who was let in, or why nobody was: a stock client in Node takes no answer but an upgrade.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     node: Arc<Node>,
-    connection: Connection,
+    connection: Box<Connection>,
     caller: Result<Caller, AccessError>,
-) {
+) -> impl Future<Output = ()> {
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |mut reader: Box<Reader>| async move {
+        move |mut reader: Box<Reader>| async move {
             match caller {
                 Ok(caller) => {
                     reader.let_in(&node, caller);
@@ -68,7 +68,7 @@ pub(crate) async fn serve(
             reader
         }
     };
-    run(connection, outbox, reading).await;
+    run(connection, outbox, reading)
 }
 
 struct Session {

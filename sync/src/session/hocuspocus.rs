@@ -40,7 +40,7 @@ const REOPENED: Duration = Duration::from_secs(2);
 const ASK_BEFORE: Duration = Duration::from_secs(30);
 
 /// Serves one socket until it ends.
-pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
+pub(crate) fn serve(node: Arc<Node>, connection: Box<Connection>) -> impl Future<Output = ()> {
     let outbox = Arc::new(Outbox::default());
     let session = Box::new(Session {
         registered: Registered::new(&node, outbox.clone()),
@@ -52,7 +52,7 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection) {
         closed: HashSet::new(),
         due: None,
     });
-    run(connection, outbox, |reader| session.read(reader)).await;
+    run(connection, outbox, |reader| session.read(reader))
 }
 
 struct Session {

@@ -22,10 +22,7 @@ use studyhall_schema::{
     access::{AccessError, Caller, Permission, Resource},
     document::DocumentId,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc::error::TrySendError},
-    time::Instant,
-};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_tungstenite::tungstenite::{
     self, Message,
     protocol::{
@@ -38,7 +35,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    actor::{Frames, Mail},
+    actor::{Frames, Mail, NotSent},
     document::{Inbound, PeerId},
     guard, heavy,
     node::{Node, Opened},
@@ -225,7 +222,7 @@ fn broken(error: &tungstenite::Error) -> Close {
 
 /// A connection's place in a document: however it ends, the document is told.
 pub(crate) struct Seat {
-    pub(crate) document: Opened,
+    pub(crate) document: Arc<Opened>,
     pub(crate) peer: PeerId,
 }
 
@@ -248,11 +245,10 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Err(TrySendError::Full(leave)) =
-            self.document.mailbox.try_send(Mail::Leave(self.peer))
-        {
-            let mailbox = self.document.mailbox.clone();
-            tokio::spawn(async move { mailbox.send(leave).await });
+        let left = self.document.mailbox.try_send(Mail::Leave(self.peer));
+        if let Err(NotSent::Full(leave)) = left {
+            let document = self.document.clone();
+            tokio::spawn(async move { document.mailbox.send(leave).await });
         }
     }
 }
@@ -261,11 +257,14 @@ impl Drop for Seat {
 ///
 /// What is seldom, and what a reader and its session keep, is in boxes: a future keeps room for each place that it
 /// passes something through, and an idle socket's is only this.
-async fn run<R>(connection: Connection, outbox: Arc<Outbox>, read: impl FnOnce(Box<Reader>) -> R)
-where
+async fn run<R>(
+    connection: Box<Connection>,
+    outbox: Arc<Outbox>,
+    read: impl FnOnce(Box<Reader>) -> R,
+) where
     R: Future<Output = Box<Reader>>,
 {
-    let Connection { mut sink, stream, gate } = connection;
+    let Connection { mut sink, stream, gate } = *connection;
     let reader = {
         let silence = Silence::new(gate.progress());
         let writing = write(&mut sink, &outbox);
@@ -333,8 +332,8 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &Outbox) {
                 }
             }
             Outgoing::Drained(documents) => {
-                for (mailbox, peer) in documents {
-                    let _ = Box::pin(mailbox.send(Mail::Drained(peer))).await; // gone: so is the connection
+                for (document, peer) in documents {
+                    let _ = Box::pin(document.mailbox.send(Mail::Drained(peer))).await; // gone: so is the connection
                 }
             }
             Outgoing::Close(why) => {

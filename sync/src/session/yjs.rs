@@ -23,11 +23,16 @@ use crate::{
 const LONGEST_NAME: usize = 64;
 
 /// Somebody who was let in, after the upgrade: only a close code can say why a document is not theirs.
-pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Caller, name: String) {
+pub(crate) fn serve(
+    node: Arc<Node>,
+    connection: Box<Connection>,
+    caller: Caller,
+    name: String,
+) -> impl Future<Output = ()> {
     let outbox = Arc::new(Outbox::default());
     let reading = {
         let outbox = outbox.clone();
-        |mut reader: Box<Reader>| async move {
+        move |mut reader: Box<Reader>| async move {
             match Box::pin(admit(&node, &outbox, caller, &name)).await {
                 Ok(attached) => {
                     reader.let_in(&node, caller);
@@ -44,7 +49,7 @@ pub(crate) async fn serve(node: Arc<Node>, connection: Connection, caller: Calle
             }
         }
     };
-    run(connection, outbox, reading).await;
+    run(connection, outbox, reading)
 }
 
 /// Why somebody is not let in who comes again and was told so a moment ago. y-websocket 2 knows no close code: an

@@ -45,6 +45,11 @@ pub struct State {
     deleted: Option<IdSet>,
 }
 
+/// What is kept, without the room that its encoder had beside it: a kilobyte at least.
+fn exact(encoded: Vec<u8>) -> Bytes {
+    encoded.into_boxed_slice().into()
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -193,7 +198,7 @@ impl State {
     /// The state vector, encoded once a version.
     pub fn vector(&mut self) -> Bytes {
         let doc = &self.doc;
-        let encode = || doc.transact().state_vector().encode_v1().into();
+        let encode = || exact(doc.transact().state_vector().encode_v1());
         self.vector.get_or_insert_with(encode).clone()
     }
 
@@ -267,8 +272,7 @@ impl State {
         if let Some(full) = &self.full {
             return full.clone();
         }
-        let full: Bytes =
-            self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into();
+        let full = exact(self.doc.transact().encode_state_as_update_v1(&StateVector::default()));
         self.exact = full.len();
         self.added = 0;
         if self.grown > MEASURE_AGAIN {
