@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use studyhall_schema::{Timestamp, document::Engine as Library, ids::UserId};
 use studyhall_store::log::Append;
 
-use super::{Actor, Done, Mail, whole::Whole};
+use super::{Actor, Done, Mail};
 use crate::{
     SyncFault,
     document::{Effect, Engine, Input, Lost, PeerId, Refusal},
@@ -301,7 +301,7 @@ impl<E: Engine> Actor<E> {
             Effect::Awareness { to: None, update } => self.spread_awareness(&update),
             Effect::EditDone { edit, result } => self.edit_done(edit, result),
             Effect::Committed { seq } => {
-                self.whole = Whole::default();
+                self.whole = None;
                 self.committed(seq);
             }
             Effect::Wrote(entry) => self.node.tell_nodes(self.me.id, News::Entry(entry)),

@@ -120,16 +120,17 @@ struct Actor<E: Engine> {
     effects: Vec<Effect>,
     upkeep: Upkeep,
     me: Arc<Opened>,
-    whole: Whole,
+    /// Boxed, like what follows: an idle document of one node has none of it.
+    whole: Option<Box<Whole>>,
     /// When it woke up.
     now: Timestamp,
     /// What this document counts for in the node's unsaved bytes.
     unsaved: usize,
     /// What other nodes say, where there may be some.
-    news: Option<Subscription>,
+    news: Option<Box<Subscription>>,
     reading: Reading,
-    looks: Looks,
-    way: Way,
+    looks: Option<Box<Looks>>,
+    way: Option<Box<Way>>,
     /// When other nodes were last asked who is there.
     asked_who: Option<Instant>,
     /// The next read is one of the whole document.
@@ -213,7 +214,7 @@ impl<E: Engine> Actor<E> {
         document.keeps_in(node.asides.clone());
         let mut actor = Self {
             document,
-            whole: Whole::default(),
+            whole: None,
             now: node.clock.now(),
             turns: node.heavy.of(record.owner),
             node,
@@ -226,10 +227,10 @@ impl<E: Engine> Actor<E> {
             upkeep,
             me,
             unsaved: 0,
-            news,
+            way: news.is_some().then(Box::default),
+            news: news.map(Box::new),
             reading: Reading::No,
-            looks: Looks::default(),
-            way: Way::default(),
+            looks: None,
             asked_who: None,
             reload: false,
             has_left: false,
@@ -250,7 +251,8 @@ impl<E: Engine> Actor<E> {
             if let Some(end) = self.ended.take() {
                 break end;
             }
-            let due = self.way.due().into_iter().fold(self.upkeep.due(), Instant::min);
+            let look = self.way.as_ref().and_then(|way| way.due());
+            let due = look.into_iter().fold(self.upkeep.due(), Instant::min);
             if sleep.deadline() != due {
                 sleep.as_mut().reset(due);
             }

@@ -74,7 +74,7 @@ impl Looks {
 }
 
 /// The next news; never, where there are no other nodes.
-pub(super) async fn hear(news: &mut Option<Subscription>) -> Result<Bytes, Lagged> {
+pub(super) async fn hear(news: &mut Option<Box<Subscription>>) -> Result<Bytes, Lagged> {
     match news {
         Some(news) => news.recv().await,
         None => std::future::pending().await,
@@ -100,7 +100,8 @@ impl<E: Engine> Actor<E> {
         self.reading = Reading::Once;
         self.log_begins();
         let reload = std::mem::take(&mut self.reload);
-        let look = self.looks.begin(Instant::now(), may_be_brief && !reload);
+        let look =
+            self.looks.get_or_insert_default().begin(Instant::now(), may_be_brief && !reload);
         let (node, turns) = (self.node.clone(), self.turns.clone());
         let (id, seq) = (self.me.id, self.document.state().seq());
         let asked = self.document.reads_asked();
@@ -130,7 +131,9 @@ impl<E: Engine> Actor<E> {
     pub(super) fn missed(&mut self, asked: u64, missed: Result<Missed<E>, LoadFailure>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         let is_read = missed.is_ok();
-        self.looks.end(is_read);
+        if let Some(looks) = &mut self.looks {
+            looks.end(is_read);
+        }
         match missed {
             Ok(Missed::Entries(entries)) => {
                 let before = self.document.state().seq();

@@ -58,22 +58,28 @@ impl Way {
 }
 
 impl<E: Engine> Actor<E> {
+    fn way(&mut self) -> &mut Way {
+        self.way.get_or_insert_default()
+    }
+
     /// Something is sent to the log, or sent again.
     pub(super) fn append_begins(&mut self) {
+        let Some(way) = &mut self.way else { return }; // nobody else writes
         let now = Instant::now();
-        if let Some(since) = self.way.looks.take() {
-            self.way.looked = now - since;
+        if let Some(since) = way.looks.take() {
+            way.looked = now - since;
         }
-        self.way.sent = Some(now);
+        way.sent = Some(now);
     }
 
     /// What was sent has its place: it is looked who waits for the next.
     pub(super) fn has_a_place(&mut self) {
-        self.way.lost = 0;
+        let Some(way) = &mut self.way else { return };
+        way.lost = 0;
         let Some(wait) = self.node.store.log().waiting(self.me.id) else { return };
         let (by, at) = (NodeId(wait.by), wait.at);
-        let has_written = self.way.written.is_some_and(|(who, when)| who == by && when >= at);
-        let is_known = self.way.seen.replace((by, at)) == Some((by, at));
+        let has_written = way.written.is_some_and(|(who, when)| who == by && when >= at);
+        let is_known = way.seen.replace((by, at)) == Some((by, at));
         let is_over = self.now.since(at) > wait.within + SKEW;
         if by == self.node.id || is_known || has_written || is_over {
             return;
@@ -81,18 +87,20 @@ impl<E: Engine> Actor<E> {
         self.give_way(by, wait.within);
         // Without a bus nobody says when it has written.
         let often = (wait.within / NEEDS).clamp(LOOKS_LEAST, GIVES_WAY_MOST / NEEDS);
-        self.way.look = Some((Instant::now() + often, often));
+        self.way().look = Some((Instant::now() + often, often));
     }
 
     /// Another node was first: all are told that this one waits, and for how long.
     pub(super) fn lost_place(&mut self) {
-        let took = self.way.sent.map_or(Duration::ZERO, |sent| sent.elapsed());
-        let needs = took * NEEDS + self.way.looked * 2;
+        let way = self.way();
+        let took = way.sent.map_or(Duration::ZERO, |sent| sent.elapsed());
+        let needs = took * NEEDS + way.looked * 2;
         let within = needs.clamp(GIVES_WAY, GIVES_WAY_MOST);
-        self.way.looks = Some(Instant::now());
+        way.looks = Some(Instant::now());
+        way.lost = way.lost.saturating_add(1);
+        let lost = way.lost;
         self.node.tell_nodes(self.me.id, News::Waits(within));
-        self.way.lost = self.way.lost.saturating_add(1);
-        if self.way.lost < 2 {
+        if lost < 2 {
             return;
         }
         let (store, id) = (self.node.store.clone(), self.me.id);
@@ -106,40 +114,44 @@ impl<E: Engine> Actor<E> {
 
     /// It has nothing to send any more: those who wait for it need not.
     pub(super) fn needs_no_place(&mut self) {
-        self.way.looks = None;
+        self.way().looks = None;
         self.node.tell_nodes(self.me.id, News::Grown(self.document.state().seq()));
     }
 
     /// Another node waits for the next place.
     pub(super) fn give_way(&mut self, to: NodeId, within: Duration) {
-        self.way.waiting.insert(to, Instant::now() + within.min(GIVES_WAY_MOST));
+        self.way().waiting.insert(to, Instant::now() + within.min(GIVES_WAY_MOST));
         self.wait_for_others();
     }
 
     /// Another node has written: it waits no more.
     pub(super) fn written(&mut self, by: NodeId) {
-        self.way.written = Some((by, self.now));
-        if self.way.waiting.remove(&by).is_some() {
+        let now = self.now;
+        let way = self.way();
+        way.written = Some((by, now));
+        if way.waiting.remove(&by).is_some() {
             self.wait_for_others();
         }
     }
 
     /// Somebody has written, and it is not known who.
     pub(super) fn way_was_read(&mut self) {
+        let Some(way) = &mut self.way else { return };
         let now = Instant::now();
-        self.way.waiting.retain(|_, until| now < *until);
-        if self.way.waiting.len() == 1 {
-            self.way.waiting.clear();
+        way.waiting.retain(|_, until| now < *until);
+        if way.waiting.len() == 1 {
+            way.waiting.clear();
             self.wait_for_others();
         }
     }
 
     /// Looks into the log, when it is time, for what they have written who are let go first.
     pub(super) fn look_for_others(&mut self, now: Instant) {
-        let Some((_, often)) = self.way.look.take_if(|(due, _)| *due <= now) else { return };
-        self.way.waiting.retain(|_, until| now < *until);
-        if !self.way.waiting.is_empty() {
-            self.way.look = Some((now + often, often));
+        let Some(way) = &mut self.way else { return };
+        let Some((_, often)) = way.look.take_if(|(due, _)| *due <= now) else { return };
+        way.waiting.retain(|_, until| now < *until);
+        if !way.waiting.is_empty() {
+            way.look = Some((now + often, often));
             if self.reading == Reading::No {
                 self.look_at_log();
             }
@@ -149,9 +161,10 @@ impl<E: Engine> Actor<E> {
     /// What is new here waits as long as anybody is waited for.
     fn wait_for_others(&mut self) {
         let now = Instant::now();
-        self.way.waiting.retain(|_, until| now < *until);
-        let longest = self.way.waiting.values().max().copied();
-        self.way.look = self.way.look.filter(|_| longest.is_some());
+        let way = self.way();
+        way.waiting.retain(|_, until| now < *until);
+        let longest = way.waiting.values().max().copied();
+        way.look = way.look.filter(|_| longest.is_some());
         let until = longest.map(|until| self.now + (until - now));
         self.feed(until.map_or(Input::GoOn, |until| Input::GiveWay { until }));
     }

@@ -98,10 +98,11 @@ impl<E: Engine> Actor<E> {
                 if update.len() > CONTENT_BYTES =>
             {
                 let step2 = matches!(payload, Payload::Sync(SyncMessage::Step2(_)));
-                if !self.whole.is_of(update, step2) {
-                    self.whole = Whole { update: update.clone(), step2, ..Whole::default() };
+                let whole = self.whole.get_or_insert_default();
+                if !whole.is_of(update, step2) {
+                    **whole = Whole { update: update.clone(), step2, ..Whole::default() };
                 }
-                let kept = self.whole.kept(&outlet.wire);
+                let kept = whole.kept(&outlet.wire);
                 let known = kept.as_ref().and_then(|kept| kept.upgrade());
                 let frames = &self.node.large_frames;
                 let encoded = known.or_else(|| frames.encode(outlet, payload.clone()));

@@ -8,6 +8,7 @@ use super::{
     Document, Effect, Refusal,
     check::Verdict,
     commit::{Flight, Waiting},
+    edit::Edits,
     engine::{Applied, Engine},
     peer::Aside,
 };
@@ -163,7 +164,7 @@ impl<E: Engine> Document<E> {
         E::caught_up(self, effects);
         let later = |message: &Aside<E>| message.read.is_some_and(|read| read > self.reads.asked);
         let is_wanted = self.reads.doubt
-            || self.edits.wants_read(self.reads.asked)
+            || self.edits.as_ref().is_some_and(|edits| edits.wants_read(self.reads.asked))
             || self.peers.values().any(|peer| peer.aside.iter().any(later));
         if is_wanted {
             self.ask_unless_asked(effects);
@@ -220,7 +221,9 @@ impl<E: Engine> Document<E> {
 
     fn make_edits_again(&mut self, updates: &mut Vec<Waiting<E>>) {
         updates.retain(|waiting| {
-            let is_made_again = waiting.peer.is_none() && self.edits.make_again(waiting.ordinal);
+            let make_again = |edits: &mut Box<Edits>| edits.make_again(waiting.ordinal);
+            let is_made_again =
+                waiting.peer.is_none() && self.edits.as_mut().is_some_and(make_again);
             if is_made_again {
                 self.waiting_bytes -= waiting.data.len();
                 self.waiting_memory -= E::memory(&waiting.scan);

@@ -119,10 +119,10 @@ impl<E: Engine> Document<E> {
         change: Change,
         effects: &mut Vec<Effect>,
     ) {
-        if self.edits.queue.len() < self.limits.edits {
+        let edits = self.edits.get_or_insert_default();
+        if edits.queue.len() < self.limits.edits {
             let came = self.reads.asked;
-            let wanted = Wanted { edit, by, change, came, in_doubt: false };
-            self.edits.queue.push_back(wanted);
+            edits.queue.push_back(Wanted { edit, by, change, came, in_doubt: false });
         } else {
             effects.push(Effect::EditDone { edit, result: Err(EditFailure::Busy) });
         }
@@ -132,13 +132,14 @@ impl<E: Engine> Document<E> {
     /// What comes to nothing over a log that may be longer than this node knows is made again when that is
     /// read: what it was to change may be there.
     pub(super) fn start_edit(&mut self, effects: &mut Vec<Effect>) {
-        if !self.edits.has_next(self.reads.ended) {
+        let Some(edits) = &mut self.edits else { return };
+        if !edits.has_next(self.reads.ended) {
             return;
         }
-        let Some(mut wanted) = self.edits.queue.pop_front() else { return };
+        let Some(mut wanted) = edits.queue.pop_front() else { return };
         let (edit, by) = (wanted.edit, wanted.by);
         let fresh = u64::from(self.random.random::<u32>());
-        let client = *self.edits.clients.entry(by.user).or_insert(fresh);
+        let client = *edits.clients.entry(by.user).or_insert(fresh);
         let made = (wanted.change)(E::view(&mut self.state), client);
         let made = made.and_then(|update| match update {
             None => Ok(Made::Nothing),
@@ -151,12 +152,12 @@ impl<E: Engine> Document<E> {
         };
         if is_in_doubt && wanted.came >= self.reads.ended && !self.limits.alone {
             wanted.in_doubt = true;
-            self.edits.queue.push_front(wanted);
+            self.edits.get_or_insert_default().queue.push_front(wanted);
             return self.ask_unless_asked(effects);
         }
         let result = match made {
             Ok(Made::Accepted) => {
-                self.edits.running = Some((wanted, self.ordinal));
+                self.edits.get_or_insert_default().running = Some((wanted, self.ordinal));
                 return;
             }
             Ok(Made::There | Made::Nothing) => Ok(self.state.seq()),
@@ -203,7 +204,8 @@ impl<E: Engine> Document<E> {
 
     /// The edit with this ordinal was refused after all.
     pub(super) fn refuse_edit(&mut self, ordinal: u64, effects: &mut Vec<Effect>) {
-        if let Some((wanted, _)) = self.edits.running.take_if(|running| running.1 == ordinal) {
+        let Some(edits) = &mut self.edits else { return };
+        if let Some((wanted, _)) = edits.running.take_if(|running| running.1 == ordinal) {
             let result = Err(EditFailure::Refused(Refusal::ForeignClient));
             effects.push(Effect::EditDone { edit: wanted.edit, result });
         }
@@ -211,7 +213,8 @@ impl<E: Engine> Document<E> {
 
     pub(super) fn finish_edit(&mut self, effects: &mut Vec<Effect>) {
         let durable = self.durable;
-        if let Some((wanted, _)) = self.edits.running.take_if(|running| running.1 <= durable) {
+        let Some(edits) = &mut self.edits else { return };
+        if let Some((wanted, _)) = edits.running.take_if(|running| running.1 <= durable) {
             effects.push(Effect::EditDone { edit: wanted.edit, result: Ok(self.state.seq()) });
         }
     }

@@ -257,7 +257,8 @@ pub struct Document<E: Engine = Yjs> {
     durable: u64,
     acks: VecDeque<PendingAck>,
     echo_bytes: usize,
-    edits: Edits,
+    /// Boxed, like what few documents need: most are opened by sockets only.
+    edits: Option<Box<Edits>>,
     paused: bool,
     lost: Standing,
     reads: Reads,
@@ -302,7 +303,7 @@ impl<E: Engine> Document<E> {
             durable: 0,
             acks: VecDeque::new(),
             echo_bytes: 0,
-            edits: Edits::default(),
+            edits: None,
             paused: false,
             lost: Standing::Kept,
             reads: Reads::default(),
@@ -408,7 +409,7 @@ impl<E: Engine> Document<E> {
 
     /// Whether a REST edit could be started: another [`Self::flush`] does.
     pub fn has_next_edit(&self) -> bool {
-        self.edits.has_next(self.reads.ended)
+        self.edits.as_ref().is_some_and(|edits| edits.has_next(self.reads.ended))
     }
 
     /// About how many bytes are moved to apply what is in flight.
@@ -424,7 +425,7 @@ impl<E: Engine> Document<E> {
 
     /// Whether anything is accepted and not yet durable, or a REST edit waits.
     pub fn is_unsaved(&self) -> bool {
-        self.durable < self.ordinal || !self.edits.is_empty()
+        self.durable < self.ordinal || self.edits.as_ref().is_some_and(|edits| !edits.is_empty())
     }
 
     /// Whether people were told that what they write is not saved now.

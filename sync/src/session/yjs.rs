@@ -30,6 +30,7 @@ pub(crate) fn serve(
     name: String,
 ) -> impl Future<Output = ()> {
     let outbox = Arc::new(Outbox::default());
+    let name = name.into_boxed_str(); // what the task keeps just fits into a class of the allocator
     let reading = {
         let outbox = outbox.clone();
         move |mut reader: Box<Reader>| async move {
