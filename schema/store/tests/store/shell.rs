@@ -76,6 +76,7 @@ async fn people_rooms_and_notes_are_readable_documents() {
         is_shared: true,
         format: Format::Plain,
         engine: Engine::Yjs,
+        is_nearly_full: false,
         created_at: now,
         updated_at: now,
         projected_seq: 3,
