@@ -37,6 +37,12 @@ export class Cache {
     return putJson(this.storage, this.prefix + key, value);
   }
 
+  /** Adds to a list what the server said without being asked for the list. */
+  async add<T extends { id: string }>(key: string, item: T): Promise<void> {
+    const others = ((await this.kept<T[]>(key)) ?? []).filter(({ id }) => id !== item.id);
+    await this.keep(key, [item, ...others]);
+  }
+
   private kept<T>(key: string): Promise<T | undefined> {
     return getJson<T>(this.storage, this.prefix + key);
   }

@@ -55,7 +55,7 @@ export class Notes {
   /** A person's own notes, or those of a room; newest first. */
   async list(options: { room?: string } = {}): Promise<Answer<NoteSummary[]>> {
     const { rest, cache, outbox, documents } = this.parts;
-    const key = options.room ? `room/${options.room}/notes` : "notes";
+    const key = listKey(options.room);
     const waiting = (await outbox.list()).filter(({ note }) => !options.room || note.room_id === options.room);
     const answer = await cache
       .ask(key, () => (options.room ? rest.roomNotes(options.room) : rest.notes()))
@@ -206,8 +206,20 @@ function asSummary(view: NoteView): NoteSummary {
   return { ...view, unsaved: 0, pending: false, refused: null };
 }
 
+/** Under which the last list of a person's own notes, or of a room's, is kept. */
+function listKey(room?: string | null): string {
+  return room ? `room/${room}/notes` : "notes";
+}
+
+/** Keeps what the server said of a note that was made here: it is in lists when the server is away again. */
+export async function keepMade(cache: Cache, note: NoteView): Promise<void> {
+  await cache.keep(noteKey(note.id), note);
+  await cache.add(listKey(), note);
+  if (note.room_id) await cache.add(listKey(note.room_id), note);
+}
+
 /** Under which a note's last view is kept. */
-export function noteKey(id: string): string {
+function noteKey(id: string): string {
   return `note/${id}`;
 }
 

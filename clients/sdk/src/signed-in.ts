@@ -6,7 +6,7 @@ import { Cache } from "./cache.js";
 import type { Connection } from "./connection.js";
 import { Documents } from "./documents.js";
 import type { Exclusive } from "./locks.js";
-import { creationOf, noteKey, Notes } from "./notes.js";
+import { creationOf, keepMade, Notes } from "./notes.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import type { NewNote, Person, Routes } from "./rest.js";
@@ -56,7 +56,7 @@ export class SignedIn {
     const { person, storage, rest, connection, exclusive, now } = parts;
     const prefix = `user/${person.id}/`;
     const cache = new Cache(storage, `${prefix}answer/`, () => connection.reach.get() === "online");
-    const post = async (note: NewNote) => cache.keep(noteKey(note.id), await rest.createNote(note));
+    const post = async (note: NewNote) => keepMade(cache, await rest.createNote(note));
     const outbox = new Outbox({ storage, prefix: `${prefix}outbox/`, exclusive, post });
     const ledger = new UnsavedLedger(storage, `${prefix}unsaved/`);
     this.tabs = new Tabs(person.id);

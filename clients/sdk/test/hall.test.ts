@@ -141,6 +141,20 @@ it("shows the last list when the server is away, and says that it is old", async
   await hall.close();
 });
 
+it("lists a note that the server has taken, and its room lists it, when the server is away since", async () => {
+  const { server, hall } = await signedIn();
+  const room = "c".repeat(24);
+  expect((await hall.notes.list()).value).toEqual([]);
+  const own = await hall.notes.create({ title: "mine" });
+  const ours = await hall.notes.create({ title: "ours", room });
+  await until(() => server.notes.size === 2);
+  await until(async () => (await hall.notes.made()).length === 0);
+  server.down = true;
+  expect((await hall.notes.list()).value.map(({ id }) => id).sort()).toEqual([own, ours].sort());
+  expect((await hall.notes.list({ room })).value).toMatchObject([{ id: ours, title: "ours", pending: false }]);
+  await hall.close();
+});
+
 it("opens a note once however often it is asked for, and closes it with the last", async () => {
   const { server, hall } = await signedIn();
   const id = await hall.notes.create({ title: "shared" });

@@ -4,6 +4,8 @@
 //! what holds blocks (lists, quotes) is a container. The tree is walked with a stack of its own:
 //! its depth is a client's choice. What does not fit is passed over, never an error.
 
+use std::ops::Range;
+
 use yrs::{
     Any, Array, ArrayRef, GetString, Out, ReadTxn, Text, TransactionMut, XmlElementPrelim,
     XmlElementRef, XmlFragment, XmlFragmentRef, XmlTextPrelim, XmlTextRef,
@@ -13,7 +15,7 @@ use yrs::{
 
 use super::{
     EditError,
-    edits::{edits, utf16_len},
+    edits::{Edit, edits, utf16_len},
 };
 
 mod plan;
@@ -134,6 +136,19 @@ impl Piece {
     }
 }
 
+/// A piece with where it starts and ends in its block.
+struct Placed<'a> {
+    start: u32,
+    end: u32,
+    piece: &'a Piece,
+}
+
+/// The pieces of which something is in the range.
+fn touched(placed: &[Placed<'_>], range: &Range<u32>) -> Range<usize> {
+    let first = placed.partition_point(|one| one.end <= range.start);
+    first..first.max(placed.partition_point(|one| one.start < range.end))
+}
+
 /// What stands elsewhere since something was inserted before it.
 enum Moved<'a> {
     Nothing,
@@ -212,30 +227,39 @@ impl Block {
         Some(Self::new(place, Some(element.clone()), pieces))
     }
 
-    /// Edits the block's text to `new`, from the end so that earlier places stay valid.
-    fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) {
-        for edit in edits(&self.text, new).into_iter().rev() {
-            let moved = self.insert(txn, edit.at, edit.inserted);
-            self.delete(txn, edit.at, edit.end, &moved);
-            self.delete(txn, edit.start, edit.at, &Moved::Nothing);
+    /// Edits the block's text, from the end so that earlier places stay valid.
+    fn edit(&self, txn: &mut TransactionMut<'_>, edits: &[Edit<'_>]) {
+        if edits.is_empty() {
+            return;
+        }
+        let placed = self.placed();
+        for edit in edits.iter().rev() {
+            let moved = self.insert(txn, &placed, edit.at, edit.inserted);
+            self.delete(txn, &placed, edit.at..edit.end, &moved);
+            self.delete(txn, &placed, edit.start..edit.at, &Moved::Nothing);
         }
     }
 
-    /// The pieces with where each starts in the block.
-    fn placed(&self) -> Vec<(u32, &Piece)> {
+    /// The pieces with where each is in the block.
+    fn placed(&self) -> Vec<Placed<'_>> {
         let mut at = 0;
         let placed = self.pieces.iter().map(|piece| {
             let start = at;
             at += utf16_len(piece.text());
-            (start, piece)
+            Placed { start, end: at, piece }
         });
         placed.collect()
     }
 
-    fn delete(&self, txn: &mut TransactionMut<'_>, from: u32, to: u32, moved: &Moved<'_>) {
-        for (start, piece) in self.placed().into_iter().rev() {
-            let end = start + utf16_len(piece.text());
-            let (left, right) = (from.max(start), to.min(end));
+    fn delete(
+        &self,
+        txn: &mut TransactionMut<'_>,
+        placed: &[Placed<'_>],
+        range: Range<u32>,
+        moved: &Moved<'_>,
+    ) {
+        for Placed { start, end, piece } in placed[touched(placed, &range)].iter().rev() {
+            let (left, right) = (range.start.max(*start), range.end.min(*end));
             if left >= right {
                 continue;
             }
@@ -257,23 +281,33 @@ impl Block {
 
     /// Inserts text, into the node on the left where there is one. A line break inside a block
     /// stays a character of its text: splitting a node would take it away from who types in it.
-    fn insert(&self, txn: &mut TransactionMut<'_>, at: u32, inserted: &str) -> Moved<'_> {
+    fn insert<'a>(
+        &self,
+        txn: &mut TransactionMut<'_>,
+        placed: &[Placed<'a>],
+        at: u32,
+        inserted: &str,
+    ) -> Moved<'a> {
         if inserted.is_empty() {
             return Moved::Nothing;
         }
-        let mut child_after_break = 0;
-        for (start, piece) in self.placed() {
+        let first = placed.partition_point(|one| one.end < at);
+        for Placed { start, end, piece } in &placed[first..] {
             match piece {
-                Piece::Text { node, index, text }
-                    if (start..=start + utf16_len(text)).contains(&at) =>
-                {
+                Piece::Text { node, index, .. } if (*start..=*end).contains(&at) => {
                     node.insert(txn, index + (at - start), inserted);
                     return Moved::Text(node, utf16_len(inserted));
                 }
-                Piece::Break { child } if start < at => child_after_break = child + 1,
+                _ if *start > at => break,
                 _ => {}
             }
         }
+        let is_before = |one: &&Placed<'_>| matches!(one.piece, Piece::Break { .. });
+        let before = &placed[..placed.partition_point(|one| one.start < at)];
+        let child_after_break = match before.iter().rev().find(is_before).map(|one| one.piece) {
+            Some(Piece::Break { child }) => child + 1,
+            _ => 0,
+        };
         if let Some(element) = &self.element {
             element.insert(txn, child_after_break, XmlTextPrelim::new(inserted));
             return Moved::Children;
@@ -346,24 +380,30 @@ impl Blocks {
     /// go stays as an empty line.
     pub(super) fn edit(&self, txn: &mut TransactionMut<'_>, new: &str) -> Result<(), EditError> {
         let plan = self.plan(new);
-        if self.walked(&plan) > MOST_WALKED {
+        let own: Vec<String> = plan.of_block.iter().map(|lines| lines.own.join("\n")).collect();
+        let within = self.blocks.iter().zip(&own).zip(&plan.of_block);
+        let within = within.map(|((block, own), lines)| {
+            let is_same = lines.own.is_empty() || *own == block.text;
+            if is_same { Vec::new() } else { edits(&block.text, own) }
+        });
+        let within: Vec<Vec<Edit<'_>>> = within.collect();
+        if self.walked(&plan, &within) > MOST_WALKED {
             return Err(EditError::TooLong);
         }
         // From the last to the first, so that places before stay valid.
-        for (block, lines) in self.blocks.iter().zip(&plan.of_block).rev() {
+        for ((block, lines), within) in self.blocks.iter().zip(&plan.of_block).zip(&within).rev() {
             if !lines.after.is_empty() {
                 let (container, index) = self.behind(block.place);
                 for text in lines.after.iter().rev() {
                     self.containers[container].holder.insert_paragraph(txn, index, text);
                 }
             }
-            let kept = lines.own.join("\n");
-            if lines.own.is_empty()
-                && let Some((container, index)) = self.removable(txn, block.place)
-            {
+            if !lines.own.is_empty() {
+                block.edit(txn, within);
+            } else if let Some((container, index)) = self.removable(txn, block.place) {
                 self.containers[container].holder.remove(txn, index);
-            } else if kept != block.text {
-                block.edit(txn, &kept);
+            } else {
+                block.edit(txn, &edits(&block.text, ""));
             }
         }
         let (container, index) = self.for_paragraphs(plan.start);

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use automerge::{AutoCommit, ChangeHash, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{
+    AutoCommit, ChangeHash, ROOT, ReadDoc,
+    legacy::{ElementId, Key, Op, OpId, OpType},
+    transaction::Transactable,
+};
 use bytes::Bytes;
 use studyhall_schema::access::Permission;
 use studyhall_sync::document::{Applied, Automerge, Effect, Input, Limits, Refusal};
@@ -70,6 +74,30 @@ fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
     let alone = sends(&mut stage, &eve, &[bad]);
     assert_eq!((refusal(&alone), appended(&alone).is_none()), (Some(Refusal::NoParent), true));
     assert!(!stage.core.is_unsaved());
+}
+
+#[test]
+fn nothing_is_done_to_a_mark_itself() {
+    let acts = [OpType::Put("Q".into()), OpType::Increment(1), OpType::Delete];
+    for action in acts {
+        let (mut stage, mut ada, _) = cast();
+        ada.types("Hello, world");
+        let told = then(stage.hears(&mut ada), stage.stored());
+        stage.tells(&mut ada, &told);
+        ada.marks(0, 5);
+        let bent = forged(&mut ada, |change| {
+            let mark = OpId::new(change.start_op.get(), &change.actor_id);
+            let on = Op { action: action.clone(), insert: false, ..change.operations[0].clone() };
+            let on =
+                Op { key: Key::Seq(ElementId::Id(mark.clone())), pred: vec![mark].into(), ..on };
+            change.operations.push(on);
+        });
+        assert_eq!(
+            refusal(&sends(&mut stage, &ada, &[bent])),
+            Some(Refusal::NoParent),
+            "{action:?}"
+        );
+    }
 }
 
 #[test]

@@ -196,12 +196,14 @@ impl<'a> Look<'a> {
             OpKey::Head => !is_map && op.insert,
             OpKey::Element(id) => {
                 let id = self.id(id);
-                let is_after_mark = op.insert && self.is_mark(id, object);
-                !is_map && (is_after_mark || self.is_element(id, object, counter))
+                let is_mark = self.is_mark(id, object);
+                // What is done to a mark itself spoils what clients have stored: it is written behind only.
+                !is_map && if is_mark { op.insert } else { self.is_element(id, object, counter) }
             }
         };
         let removes = matches!(op.action, Action::Delete | Action::Increment);
         let is_sound = match op.action {
+            Action::Mark if op.insert => op.preds.is_empty() && kind == Kind::Text,
             _ if op.insert => op.preds.is_empty() && !removes,
             Action::Mark => false,
             Action::Delete => !op.preds.is_empty(),

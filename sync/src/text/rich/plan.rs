@@ -1,14 +1,14 @@
 //! What becomes of a rich note's blocks so that it reads as another text. Must not know the tree.
 
 use super::{
-    super::{diff::hunks, lines::become_of},
-    Blocks,
+    super::{diff::hunks, edits::Edit, lines::become_of},
+    Block, Blocks, Piece, touched,
 };
 
 /// So many blocks are walked for one edit, about a second.
 pub(super) const MOST_WALKED: u64 = 300_000_000;
-/// What is written into a block splits it, and the library moves all that were made after it: three for each, and eight
-/// of them in the time in which it walks one.
+/// What is written into a piece of a block splits it, and the library moves all that were made after it: three for each,
+/// and eight of them in the time in which it walks one.
 const MOVED: (u64, u64) = (3, 8);
 
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Blocks {
 
     /// How many blocks are walked for a plan, at most: to each that comes or goes the library walks from the first
     /// beside it, and a container may come or go with it.
-    pub(super) fn walked(&self, plan: &Plan<'_>) -> u64 {
+    pub(super) fn walked(&self, plan: &Plan<'_>, within: &[Vec<Edit<'_>>]) -> u64 {
         let mut outer: Vec<u32> = Vec::with_capacity(self.containers.len());
         for container in &self.containers {
             let walked = container.place.map_or(0, |(around, index)| outer[around].max(index));
@@ -92,12 +92,47 @@ impl Blocks {
         };
         let of_block = self.blocks.iter().zip(&plan.of_block).map(|(block, lines)| {
             let changes = lines.after.len() + usize::from(lines.own.is_empty());
-            let stays = block.text.split('\n').eq(lines.own.iter().copied());
-            let is_edited = !lines.own.is_empty() && !stays;
-            let moved = if is_edited { self.blocks.len() as u64 * MOVED.0 / MOVED.1 } else { 0 };
             let looked = if lines.after.is_empty() { 0 } else { self.looked_through(block.place) };
-            beside(block.place) * changes as u64 + looked + moved
+            beside(block.place) * changes as u64 + looked
         });
-        beside(plan.start) * plan.before.len() as u64 + of_block.sum::<u64>()
+        let pieces = self.blocks.iter().map(|block| block.pieces.len() as u64).sum::<u64>();
+        let within = self.blocks.iter().zip(within);
+        let within = within.map(|(block, edits)| block.walked(edits, pieces));
+        beside(plan.start) * plan.before.len() as u64 + of_block.sum::<u64>() + within.sum::<u64>()
+    }
+}
+
+impl Block {
+    /// The same of what is edited within a block: to each piece that is touched the library walks from the first of
+    /// its text, or of the block, and then moves what was made after it, of so many in all.
+    fn walked(&self, edits: &[Edit<'_>], pieces: u64) -> u64 {
+        if edits.is_empty() {
+            return 0;
+        }
+        let placed = self.placed();
+        let before = self.walked_to();
+        let of_edit = edits.iter().map(|edit| {
+            let touched = touched(&placed, &(edit.start..edit.end));
+            let moved = (touched.len().max(1) as u64 * pieces) * MOVED.0 / MOVED.1;
+            // What is put in and what is taken out.
+            let at = before.get(touched.start).or(before.last()).copied().unwrap_or_default();
+            at + before[touched].iter().sum::<u64>() + moved
+        });
+        of_edit.sum()
+    }
+
+    /// How many pieces are walked to each.
+    fn walked_to(&self) -> Vec<u64> {
+        let mut of_text = 0;
+        let mut last = None;
+        let to = self.pieces.iter().map(|piece| match piece {
+            Piece::Text { node, .. } => {
+                of_text = if last.as_ref() == Some(node) { of_text + 1 } else { 0 };
+                last = Some(node.clone());
+                of_text
+            }
+            Piece::Break { child } => u64::from(*child),
+        });
+        to.collect()
     }
 }

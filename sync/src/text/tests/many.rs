@@ -1,9 +1,9 @@
 //! Notes of more lines than anybody reads.
 
 use studyhall_schema::note::Format;
-use yrs::{Transact, XmlElementPrelim, XmlFragment, XmlTextPrelim};
+use yrs::{Any, Text, Transact, XmlElementPrelim, XmlFragment, XmlTextPrelim, types::Attrs};
 
-use super::{super::*, REST, note, state};
+use super::{super::*, REST, apply, note, state};
 
 #[test]
 fn a_rich_note_may_have_very_many_lines_and_few_of_them_change_at_once() {
@@ -51,4 +51,47 @@ fn only_so_many_lines_of_a_long_note_become_others_at_once() {
     };
     assert!(turned(5_000).is_ok());
     assert_eq!(turned(40_000), Err(EditError::TooLong));
+}
+
+/// A note of one paragraph.
+fn paragraph(lines: usize, is_marked: bool) -> Doc {
+    let doc = new_doc(5);
+    let fragment = doc.get_or_insert_xml_fragment(FRAGMENT);
+    let mut txn = doc.transact_mut();
+    let paragraph = fragment.insert(&mut txn, 0, XmlElementPrelim::empty("paragraph"));
+    if is_marked {
+        let text = paragraph.insert(&mut txn, 0, XmlTextPrelim::new(""));
+        for number in 0..lines {
+            let bold = if number % 2 == 0 { Any::Bool(true) } else { Any::Null };
+            let marks = Attrs::from([("bold".into(), bold)]);
+            text.insert_with_attributes(&mut txn, 0, "aa ", marks);
+        }
+    } else {
+        for _ in 0..lines {
+            paragraph.insert(&mut txn, 0, XmlElementPrelim::empty("hardBreak"));
+            paragraph.insert(&mut txn, 0, XmlTextPrelim::new("aa"));
+        }
+    }
+    drop(txn);
+    doc
+}
+
+#[test]
+fn of_what_is_within_one_block_only_so_much_becomes_other_words_at_once() {
+    for is_marked in [false, true] {
+        let puts = |lines: usize| {
+            let doc = paragraph(lines, is_marked);
+            let mut text = super::text(&doc, Format::Rich);
+            // Every second one.
+            for number in (0..lines).step_by(2) {
+                text.replace_range(3 * number..3 * number + 2, "cc");
+            }
+            let put = diff_update(&state(&doc), REST, Format::Rich, &text[..])?;
+            apply(&doc, &put.expect("something changes"));
+            assert_eq!(super::text(&doc, Format::Rich), text);
+            Ok(())
+        };
+        assert_eq!(puts(1_000), Ok(()), "marked: {is_marked}");
+        assert_eq!(puts(42_000), Err(EditError::TooLong), "marked: {is_marked}");
+    }
 }
