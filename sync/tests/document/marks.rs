@@ -4,18 +4,20 @@
 use std::time::Duration;
 
 use automerge::{
-    AutoCommit, ChangeHash, ROOT, ReadDoc,
+    ActorId, AutoCommit, Change, ChangeHash, ExpandedChange, ROOT, ReadDoc,
     legacy::{ElementId, Key, Op, OpId, OpType},
+    marks::{ExpandMark, Mark},
     transaction::Transactable,
 };
 use bytes::Bytes;
 use studyhall_schema::access::Permission;
-use studyhall_sync::document::{Applied, Automerge, Effect, Input, Limits, Refusal};
+use studyhall_store::log::{Entry, LoggedUpdate};
+use studyhall_sync::document::{Applied, Automerge, Effect, Engine, Input, Limits, Refusal};
 
 use crate::{
     automerge::{cast, forged, sends, then},
     cast::{NOW, Stage, appended, refusal},
-    phone::Phone,
+    phone::{Phone, text_of},
 };
 
 /// What a phone makes of one place after the other.
@@ -98,6 +100,66 @@ fn nothing_is_done_to_a_mark_itself() {
             "{action:?}"
         );
     }
+}
+
+/// A mark whose operations come after some others, and a letter behind it that counts on from before them. The library
+/// takes one after the other, and panics at both at once.
+fn mark_and_letter(mallory: &mut Phone) -> [Bytes; 2] {
+    let before = mallory.doc.get_heads();
+    let (_, content) = mallory.doc.get(ROOT, "content").unwrap().expect("there is a text");
+    for number in 0..4 {
+        mallory.doc.put(ROOT, format!("p{number}"), number).unwrap();
+    }
+    let bold = Mark::new("bold".into(), true, 2, 5);
+    mallory.doc.mark(&content, bold, ExpandMark::Both).unwrap();
+    mallory.doc.commit();
+    let mark = mallory.doc.get_last_local_change().expect("a mark").decode();
+    let begin = OpId::new(mark.start_op.get() + 4, &mark.actor_id);
+    let letter = Op {
+        key: Key::Seq(ElementId::Id(begin)),
+        action: OpType::Put("Z".into()),
+        ..mark.operations[4].clone()
+    };
+    let letter = ExpandedChange {
+        operations: vec![letter],
+        actor_id: ActorId::from([0; 16]),
+        seq: 1,
+        deps: before,
+        hash: None,
+        ..mark.clone()
+    };
+    [mark, letter].map(|change| Bytes::copy_from_slice(Change::from(change).raw_bytes()))
+}
+
+#[test]
+fn a_letter_behind_a_mark_counts_on_from_it() {
+    let (mut stage, mut ada, _) = cast();
+    ada.types("Hello, world");
+    let told = then(stage.hears(&mut ada), stage.stored());
+    stage.tells(&mut ada, &told);
+    let before = ada.doc.get_changes(&[]);
+    let [mark, letter] = mark_and_letter(&mut ada);
+    assert_eq!(refusal(&sends(&mut stage, &ada, std::slice::from_ref(&mark))), None);
+    stage.stored();
+    assert_eq!(
+        refusal(&sends(&mut stage, &ada, std::slice::from_ref(&letter))),
+        Some(Refusal::NoParent)
+    );
+    // A log that has both, of a time when it was taken, is read.
+    let before = before.iter().map(|change| Bytes::copy_from_slice(change.raw_bytes()));
+    let all: Vec<_> = before.chain([mark, letter]).collect();
+    let at_once = |changes: &[Bytes]| {
+        let read = |bytes: &Bytes| Change::try_from(&bytes[..]).unwrap();
+        let changes: Vec<_> = changes.iter().map(read).collect();
+        std::panic::catch_unwind(|| AutoCommit::new().apply_changes(changes).is_ok())
+    };
+    assert!(at_once(&all).is_err(), "the library takes it by now: then this is not needed");
+    let updates = all.into_iter();
+    let updates = updates.map(|data| LoggedUpdate { login: None, by: ada.user, data }).collect();
+    let mut state = <Automerge as Engine>::State::default();
+    state.apply_entry(&Entry { seq: 1, batch: 1, at: NOW, updates }).expect("it is read");
+    state.settle().expect("it is opened");
+    assert!(text_of(state.doc()).contains('Z'));
 }
 
 #[test]

@@ -198,7 +198,8 @@ impl<'a> Look<'a> {
                 let id = self.id(id);
                 let is_mark = self.is_mark(id, object);
                 // What is done to a mark itself spoils what clients have stored: it is written behind only.
-                !is_map && if is_mark { op.insert } else { self.is_element(id, object, counter) }
+                let is_behind = op.insert && id.counter < counter;
+                !is_map && if is_mark { is_behind } else { self.is_element(id, object, counter) }
             }
         };
         let removes = matches!(op.action, Action::Delete | Action::Increment);
@@ -244,7 +245,8 @@ impl<'a> Look<'a> {
     }
 
     /// Whether it is where a mark begins or ends, which need not be behind the change: who writes into an older
-    /// version (`changeAt`) writes behind what was marked since, since the library looks at all marks for it.
+    /// version (`changeAt`) writes behind what was marked since, since the library looks at all marks for it. It counts
+    /// on from all that it knows: what does not makes it panic when it loads both at once.
     /// The log has the mark first, so whoever hears of both hears of it first: a guess of what somebody has
     /// (a Bloom filter) leaves nothing out in such a document.
     fn is_mark(&self, id: Id, object: Id) -> bool {

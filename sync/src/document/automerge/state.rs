@@ -298,17 +298,20 @@ impl State {
         Ok(fresh)
     }
 
-    /// The entry of the log whose change the library panics on, found on a document of its own.
-    fn poisoned(&self, changes: Vec<(u64, Change)>) -> Option<u64> {
+    /// A document that was given the changes one by one, or the entry of the log whose change the library panics on.
+    fn one_by_one(&self, changes: Vec<(u64, Change)>) -> Result<AutoCommit, u64> {
         let mut doc = match &self.loaded {
-            Some(loaded) => load_doc(loaded).ok()?,
+            Some(loaded) => load_doc(loaded).map_err(|_| 0_u64)?,
             None => new_doc(),
         };
-        changes.into_iter().find_map(|(seq, change)| {
-            let mut apply = || doc.apply_changes([change.clone()]);
-            let applied = catch_unwind(AssertUnwindSafe(&mut apply));
-            (!matches!(applied, Ok(Ok(())))).then_some(seq)
-        })
+        for (seq, change) in changes {
+            let apply = || doc.apply_changes([change]);
+            let applied = catch_unwind(AssertUnwindSafe(apply));
+            if !matches!(applied, Ok(Ok(()))) {
+                return Err(seq);
+            }
+        }
+        Ok(doc)
     }
 }
 
@@ -382,9 +385,15 @@ impl Applied for State {
     fn settle(&mut self) -> Result<(), Unreadable> {
         let changes = self.behind.clone();
         let caught_up = catch_unwind(AssertUnwindSafe(|| self.catch_up()));
-        let settled = caught_up.map_err(|_| {
-            let seq = self.poisoned(changes).unwrap_or_default();
-            Unreadable { seq, reason: "the library panics".into(), is_poison: seq > 0 }
+        let settled = caught_up.or_else(|_| {
+            // Some changes it takes one after the other and not at once.
+            let doc = self.one_by_one(changes).map_err(|seq| Unreadable {
+                seq,
+                reason: "the library panics".into(),
+                is_poison: seq > 0,
+            })?;
+            (self.doc, self.touched) = (doc, Touched::default());
+            Ok(())
         });
         self.loaded = None;
         // Who comes has most of it already, or asks for the whole as it is saved.
