@@ -1,4 +1,4 @@
-//! Rows that have had their time: answers under an `Idempotency-Key`, logins, and what was put last.
+//! Rows that have had their time: answers under an `Idempotency-Key`, and logins.
 //!
 //! Nothing asks for them any more, and the store has no TTL: each node deletes them now and then. Two that
 //! do so at once delete the same.
@@ -8,11 +8,10 @@ use std::time::Duration;
 use studyhall_schema::{
     idempotency::{self, Idempotent},
     ids::LoginId,
-    last_put::LastPut,
     login::Login,
 };
 
-use crate::{api::Api, fault::Fault, shown};
+use crate::{api::Api, fault::Fault};
 
 /// So much later than nothing asks for them: clocks differ, and somebody may be at it just then.
 const BETWEEN: Duration = Duration::from_hours(1);
@@ -21,12 +20,6 @@ const BETWEEN: Duration = Duration::from_hours(1);
 pub(crate) async fn sweep_answers(api: &Api) -> Result<u64, Fault> {
     let old = api.accounts.clock().now() - (idempotency::KEPT + BETWEEN);
     Ok(api.store.records::<Idempotent>().delete_before("age", old).await?)
-}
-
-/// Deletes what was put last by whoever does not put it again any more. How many.
-pub(crate) async fn sweep_puts(api: &Api) -> Result<u64, Fault> {
-    let old = api.accounts.clock().now() - (shown::IN_DOUBT + BETWEEN);
-    Ok(api.store.records::<LastPut>().delete_before("age", old).await?)
 }
 
 /// Deletes logins that have ended by their age. How many. One that was revoked, or not refreshed, stays

@@ -33,7 +33,6 @@ impl Service {
             trash::sweep(api).await,
             outdated::sweep_answers(api).await,
             outdated::sweep_logins(api).await,
-            outdated::sweep_puts(api).await,
             api.documents.empty_moved().await.map_err(Fault::from),
         ];
         swept.into_iter().sum::<Result<u64, _>>().map_err(|fault| fault.to_string())

@@ -6,7 +6,7 @@
 mod bases;
 mod doubt;
 mod held;
-mod lasting;
+mod logged;
 mod portion;
 mod putting;
 mod written;
@@ -21,7 +21,6 @@ use studyhall_schema::{
     access::Caller,
     clock::Clock,
     ids::{LoginId, UserId},
-    last_put::LastPut,
     note_version::NoteVersion,
 };
 use studyhall_store::{
@@ -35,6 +34,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 use self::{
     bases::Bases,
     held::{Entry, Held, How, Outcome, Text},
+    logged::put_id,
     portion::Portion,
     written::Thing,
 };
@@ -84,8 +84,6 @@ pub(crate) struct ShownTexts {
     texts: Recent,
     /// Who wrote when.
     versions: Records<NoteVersion>,
-    /// What was put last, where no other node knows it.
-    last_puts: Records<LastPut>,
     store: Store,
     clock: Arc<dyn Clock>,
     /// Under way on this node: how a put is made may be known after its answer was given up.
@@ -151,7 +149,6 @@ impl ShownTexts {
             recent: store.cache().recent("shown", BOUNDS),
             texts: store.cache().recent("texts", BOUNDS),
             versions: store.records(),
-            last_puts: store.records(),
             store: store.clone(),
             clock: store.clock().clone(),
             under_way: under_way.build(),
@@ -194,7 +191,6 @@ impl ShownTexts {
         let keys: Vec<_> = notes.iter().map(|note| Reader(login, note.id).held()).collect();
         let found = self.recent.find(&keys).await;
         let (mut values, mut texts, mut room) = (Vec::new(), Vec::new(), OF_AN_ANSWER);
-        let mut seen_without = Vec::new();
         for ((note, key), value) in notes.into_iter().zip(keys).zip(found.values) {
             let mut held: Held = read(value.as_ref()).unwrap_or_default();
             held.read_at(self.clock.now(), found.complete_for);
@@ -202,11 +198,7 @@ impl ShownTexts {
             let is_newest = held.newest().is_some_and(|one| one.text == text && one.how == *how);
             if !is_newest || !self.recent.is_left(&key) {
                 held.shows(text.clone(), how.clone(), note.text.len());
-                let says = sha256(note.text.as_bytes());
-                if held.newest_put().is_some_and(|(_, of)| of == Some(&says)) {
-                    seen_without.push(Reader(login, note.id));
-                }
-                held.is_made_of(Some(says));
+                held.is_made_of(Some(sha256(note.text.as_bytes())));
                 note.place(&mut held);
                 values.push(self.kept(Reader(login, note.id), held));
             }
@@ -220,9 +212,6 @@ impl ShownTexts {
             }
         }
         self.leave(values, texts).await;
-        for reader in seen_without {
-            self.keep_no_put(reader).await;
-        }
     }
 
     /// Keeps what sign-ins hold, and texts.
@@ -273,7 +262,6 @@ impl ShownTexts {
             texts.push(left(&now, note.text));
         }
         self.under_way.invalidate(&(reader, hash));
-        self.keep_put(reader, &held).await;
         self.leave_put(reader, held, texts).await;
     }
 
@@ -296,12 +284,13 @@ impl ShownTexts {
         let _turn = self.turn(login).await;
         let (mut held, found) = self.held(reader).await;
         let mut left = Vec::new();
-        let is_in_doubt = base.is_none() && self.may_come(reader, note, &held);
+        let is_in_doubt = self.may_come(reader, note, &held);
         let of = base.map(|base| sha256(base.as_bytes()));
         let may_be_again =
             held.may_be_again(of.as_deref()) || self.is_forgotten(login, note, &found);
-        let (texts, bases, has_forgotten_base) = if let Some(base) = base {
-            let known = self.with_last_put(reader, &held, note.text == base).await;
+        let (texts, bases, has_forgotten_base) = if let (Some(base), Some(of)) = (base, &of) {
+            let put = ((text, &hash[..]), (base, &of[..]));
+            let known = self.with_logged_put(reader, note, put, (&held, &found)).await;
             let (texts, mut bases) = self.again(reader, &known, (text, &hash), base).await;
             bases.push(Base { text: base.to_owned(), known: Known::Opened, ..Base::default() });
             (texts, bases, false)
@@ -312,6 +301,7 @@ impl ShownTexts {
             (texts, bases, is_forgotten)
         };
         let only_at = is_in_doubt.then(|| note.seq());
+        let id = of.as_deref().map(|of| put_id(reader, &hash, of));
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len(), of);
@@ -326,6 +316,7 @@ impl ShownTexts {
             may_be_again,
             made,
             only_at,
+            id,
             ..PutText::default()
         };
         Putting { put, texts }

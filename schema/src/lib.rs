@@ -12,7 +12,6 @@ pub mod idempotency;
 pub mod ids;
 pub mod installation;
 pub mod invite_code;
-pub mod last_put;
 pub mod login;
 pub mod note;
 pub mod note_version;

@@ -16,7 +16,7 @@ use studyhall_schema::{
     document::{DocumentId, DocumentKind, DocumentRecord, Engine},
     ids::{NoteId, UserId},
 };
-use studyhall_store::StoreError;
+use studyhall_store::{StoreError, log::PutId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -51,6 +51,8 @@ pub struct PutText {
     pub made: Made,
     /// Only if the log ends here: [`SyncFault::Changed`] otherwise.
     pub only_at: Option<u64>,
+    /// Which put it is: the log keeps that, so that it is known where the same comes once more.
+    pub id: Option<PutId>,
     /// What the note said when that was kept as a version. Nothing else is taken away: what it has come to say
     /// since stays, and one with another title, or more than is kept of a text, is not changed.
     pub kept: Option<Kept>,
@@ -225,7 +227,7 @@ impl Documents {
         by: impl Into<Author>,
         mut put: PutText,
     ) -> Result<Option<usize>, SyncFault> {
-        let by = by.into();
+        let by = Author { put: put.id, ..by.into() };
         let record = load::record(&self.node.store, document).await?;
         let format = projection::format_of(record.kind).ok_or(SyncFault::NotFound)?;
         let (title, only_at, kept) = (put.title.clone(), put.only_at, put.kept.take());

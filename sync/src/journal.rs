@@ -122,7 +122,12 @@ mod tests {
             seq: 1,
             batch: 7,
             at: Timestamp::from_millis(0),
-            updates: vec![LoggedUpdate { login: None, by, data: Bytes::from(vec![b'x'; bytes]) }],
+            updates: vec![LoggedUpdate {
+                login: None,
+                put: None,
+                by,
+                data: Bytes::from(vec![b'x'; bytes]),
+            }],
         }
     }
 

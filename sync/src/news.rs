@@ -10,7 +10,7 @@ use studyhall_schema::{
     Timestamp,
     ids::{LoginId, UserId},
 };
-use studyhall_store::log::{Entry, LoggedUpdate};
+use studyhall_store::log::{Entry, LoggedUpdate, PutId};
 
 use crate::{
     awareness::{Presence, Who},
@@ -116,6 +116,7 @@ fn put_entry(to: &mut BytesMut, entry: &Entry) {
     for logged in &entry.updates {
         to.extend_from_slice(&logged.by.bytes());
         to.put_var_bytes(logged.login.map(LoginId::bytes).as_ref().map_or(&[], |id| &id[..]));
+        to.put_var_bytes(logged.put.as_ref().map_or(&[], |PutId(id)| &id[..]));
         to.put_var_bytes(&logged.data);
     }
 }
@@ -124,17 +125,27 @@ fn entry(reader: &mut Reader<'_>) -> Result<Entry, Malformed> {
     let seq = reader.var_uint()?;
     let batch = u64::from_le_bytes(fixed(reader)?);
     let at = Timestamp::from_millis(i64::from_le_bytes(fixed(reader)?));
-    let count = reader.count(14)?;
+    let count = reader.count(15)?;
     let mut updates = Vec::with_capacity(count);
     for _ in 0..count {
         let by = UserId::from_bytes(fixed(reader)?);
-        let login = match reader.bytes()? {
-            [] => None,
-            id => Some(LoginId::from_bytes(id.try_into().map_err(|_| Malformed::Size)?)),
-        };
-        updates.push(LoggedUpdate { by, login, data: Bytes::copy_from_slice(reader.bytes()?) });
+        let login = id(reader)?.map(LoginId::from_bytes);
+        let put = id(reader)?.map(PutId);
+        updates.push(LoggedUpdate {
+            by,
+            login,
+            put,
+            data: Bytes::copy_from_slice(reader.bytes()?),
+        });
     }
     if updates.is_empty() { Err(Malformed::Size) } else { Ok(Entry { seq, batch, at, updates }) }
+}
+
+fn id(reader: &mut Reader<'_>) -> Result<Option<[u8; 12]>, Malformed> {
+    match reader.bytes()? {
+        [] => Ok(None),
+        id => Ok(Some(id.try_into().map_err(|_| Malformed::Size)?)),
+    }
 }
 
 fn fixed<const N: usize>(reader: &mut Reader<'_>) -> Result<[u8; N], Malformed> {
@@ -151,6 +162,7 @@ mod tests {
     fn an_entry(length: usize) -> Entry {
         let logged = |by: u8, data: Vec<u8>| LoggedUpdate {
             login: (by == 2).then(|| LoginId::from_bytes([8; 12])),
+            put: (by == 2).then_some(PutId([9; 12])),
             by: UserId::from_bytes([by; 12]),
             data: data.into(),
         };

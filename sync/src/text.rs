@@ -28,6 +28,7 @@ pub use self::{
     merge::{merged, merged_again},
     note::NoteText,
     seen::both,
+    words::has_come,
 };
 use self::{
     edits::{edits, utf16_len},

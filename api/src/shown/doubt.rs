@@ -27,7 +27,7 @@ use super::{
 const LATELY: usize = 50;
 
 /// Read at once from a log, and in all.
-const READ_BYTES: usize = 64 << 10;
+pub(super) const READ_BYTES: usize = 64 << 10;
 const READ_IN_ALL: usize = 1 << 20;
 
 impl ShownTexts {
@@ -182,7 +182,10 @@ impl ShownTexts {
 }
 
 /// What a log says, if that is known now: if not, nobody's words go.
-fn entries_of(note: Written<'_>, read: Result<Vec<Entry>, StoreError>) -> Option<Vec<Entry>> {
+pub(super) fn entries_of(
+    note: Written<'_>,
+    read: Result<Vec<Entry>, StoreError>,
+) -> Option<Vec<Entry>> {
     let document = note.document();
     let unknown =
         |error: &StoreError| tracing::warn!(%document, %error, "who wrote it is not known now");

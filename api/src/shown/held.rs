@@ -281,6 +281,27 @@ impl Held {
         })
     }
 
+    /// The same where nobody knows what came of it.
+    pub(super) fn newest_unknown(&self) -> Option<(&str, &str)> {
+        let newest = self.entries().find(|one| matches!(one.text, Text::Put(_)))?;
+        match (&newest.text, &newest.how, &newest.of) {
+            (Text::Put(put), How::Put(Outcome::Unknown(_)), Some(of)) => Some((put, of)),
+            _ => None,
+        }
+    }
+
+    /// The newest put was made. Nobody heard so, unless the note was opened since without it.
+    pub(super) fn was_made(&mut self) {
+        let newest = self.entries().find(|one| matches!(one.text, Text::Put(_)));
+        let is_opened = newest.is_some_and(|one| {
+            one.of.as_deref().is_some_and(|of| self.is_opened_as(of, &one.text))
+        });
+        let outcome = if is_opened { Outcome::Answered } else { Outcome::Unheard };
+        if let Some(one) = self.0.iter_mut().rev().find(|one| matches!(one.text, Text::Put(_))) {
+            one.how = How::Put(outcome);
+        }
+    }
+
     /// Before all that is held this was put.
     pub(super) fn had_put(&mut self, hash: String, of: String, outcome: Outcome) {
         self.0.insert(

@@ -129,6 +129,7 @@ fn document(number: u64) -> DocumentId {
 fn append(number: u64, seq: u64, updates: u64) -> Append {
     let update = LoggedUpdate {
         login: None,
+        put: None,
         by: UserId::from_bytes([7; 12]),
         data: Bytes::from_static(b"an update of thirty-two bytes..."),
     };

@@ -25,6 +25,10 @@ pub(crate) use split::split;
 /// The largest piece that is stored as one: `MongoDB`'s documents end at 16 MiB.
 pub const MAX_PIECE: usize = 4 << 20;
 
+/// What was put: a hash of what, of what it was made from, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PutId(pub [u8; 12]);
+
 /// One update and the person whose client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedUpdate {
@@ -32,6 +36,8 @@ pub struct LoggedUpdate {
     pub by: UserId,
     /// Under which sign-in it was made, over REST.
     pub login: Option<LoginId>,
+    /// Which put it is, where its writer may say the same again.
+    pub put: Option<PutId>,
     /// The bytes, as the CRDT library made them.
     pub data: Bytes,
 }
@@ -39,7 +45,7 @@ pub struct LoggedUpdate {
 impl LoggedUpdate {
     /// What is left of an update whose entry was quarantined: its number.
     pub(crate) fn nothing() -> Self {
-        Self { by: UserId::from_bytes([0; 12]), login: None, data: Bytes::new() }
+        Self { by: UserId::from_bytes([0; 12]), login: None, put: None, data: Bytes::new() }
     }
 }
 

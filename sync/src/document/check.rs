@@ -393,7 +393,7 @@ impl<E: Engine> Document<E> {
         self.waiting_bytes += update.len();
         self.waiting_memory += E::memory(&scan);
         let (ordinal, asked) = (self.ordinal, self.reads.asked);
-        let login = None;
-        self.waiting.push(Waiting { by, login, peer, ordinal, data: update, scan, asked, decoded });
+        let (login, put, data) = (None, None, update);
+        self.waiting.push(Waiting { by, login, put, peer, ordinal, data, scan, asked, decoded });
     }
 }

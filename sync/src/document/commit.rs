@@ -10,7 +10,7 @@ use studyhall_schema::{
 };
 use studyhall_store::{
     StoreError,
-    log::{Append, Entry, LoggedUpdate, Outcome},
+    log::{Append, Entry, LoggedUpdate, Outcome, PutId},
 };
 
 use super::{
@@ -24,6 +24,8 @@ pub struct Waiting<E: Engine> {
     pub(super) by: UserId,
     /// Under which sign-in it was made, over REST.
     pub(super) login: Option<LoginId>,
+    /// Which put it is.
+    pub(super) put: Option<PutId>,
     pub(super) peer: Option<PeerId>,
     pub(super) ordinal: u64,
     pub(super) data: Bytes,
@@ -43,7 +45,7 @@ pub(super) struct Flight<E: Engine> {
 
 impl<E: Engine> Waiting<E> {
     pub(super) fn logged(&self) -> LoggedUpdate {
-        LoggedUpdate { by: self.by, login: self.login, data: self.data.clone() }
+        LoggedUpdate { by: self.by, login: self.login, put: self.put, data: self.data.clone() }
     }
 }
 

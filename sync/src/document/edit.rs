@@ -9,6 +9,7 @@ use studyhall_schema::{
     access::Caller,
     ids::{LoginId, UserId},
 };
+use studyhall_store::log::PutId;
 
 use super::{
     Document, Effect, Refusal, View,
@@ -28,17 +29,19 @@ pub struct Author {
     pub user: UserId,
     /// Their sign-in, which the log keeps.
     pub login: Option<LoginId>,
+    /// What they put, where they may say the same again: the log keeps that as well.
+    pub put: Option<PutId>,
 }
 
 impl From<UserId> for Author {
     fn from(user: UserId) -> Self {
-        Self { user, login: None }
+        Self { user, login: None, put: None }
     }
 }
 
 impl From<Caller> for Author {
     fn from(Caller { user, login, .. }: Caller) -> Self {
-        Self { user, login: Some(login) }
+        Self { user, login: Some(login), put: None }
     }
 }
 
@@ -170,7 +173,7 @@ impl<E: Engine> Document<E> {
     /// Takes an edit's operations; those that are there already need not be made durable.
     fn accept_edit(
         &mut self,
-        Author { user: by, login }: Author,
+        Author { user: by, login, put }: Author,
         update: Vec<u8>,
         effects: &mut Vec<Effect>,
     ) -> Result<Made, Refusal> {
@@ -197,7 +200,7 @@ impl<E: Engine> Document<E> {
         }
         self.accept(by, None, update, scan, decoded);
         if let Some(accepted) = self.waiting.last_mut() {
-            accepted.login = login;
+            (accepted.login, accepted.put) = (login, put);
         }
         Ok(Made::Accepted)
     }

@@ -253,7 +253,7 @@ async fn an_entry_that_the_library_refuses_goes_to_quarantine_and_the_note_opens
         seq: desk.store.log().read(id, 1, 1 << 20).await.unwrap().last().unwrap().next_seq(),
         batch: 7,
         at: Timestamp::from_millis(0),
-        updates: vec![LoggedUpdate { login: None, by: ada(), data: poison.into() }],
+        updates: vec![LoggedUpdate { login: None, put: None, by: ada(), data: poison.into() }],
     };
     assert_eq!(desk.store.log().append(vec![append]).await, [Outcome::Stored]);
     let (done, stopped) = oneshot::channel();

@@ -45,7 +45,7 @@ impl Documents {
         (id, change): (TodoId, TodoChange),
         put: PutText,
     ) -> Result<(Item, Option<usize>), SyncFault> {
-        let by = by.into();
+        let by = Author { put: put.id, ..by.into() };
         let mut rewrite = self.rewrite(by.user, put).await?;
         let begun = rewrite.begun();
         let change = |result: mpsc::Sender<Item>| -> Change {

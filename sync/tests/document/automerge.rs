@@ -391,7 +391,7 @@ fn a_snapshot_holds_all_and_whose_the_actors_are() {
         seq: loaded.seq() + 1,
         batch: 1,
         at: NOW,
-        updates: vec![LoggedUpdate { login: None, by, data: more.clone() }],
+        updates: vec![LoggedUpdate { login: None, put: None, by, data: more.clone() }],
     };
     let entry = by(ada.user);
     assert!(loaded.apply_entry(&entry).expect("an entry applies").is_some());

@@ -220,7 +220,8 @@ fn a_log_with_a_change_of_nothing_that_left_something_out_is_loaded_without_it()
     let first = first_change(studyhall_schema::document::DocumentKind::PlainNote);
     let mut state = State::default();
     let data = [first.into(), hello.into(), hollow, world.into()];
-    let updates = data.map(|data: Bytes| LoggedUpdate { login: None, by: ada.user, data });
+    let updates =
+        data.map(|data: Bytes| LoggedUpdate { login: None, put: None, by: ada.user, data });
     let entry = Entry { seq: 1, batch: 1, at: NOW, updates: updates.into() };
     state.apply_entry(&entry).expect("an entry applies");
     state.settle().expect("the library takes it");

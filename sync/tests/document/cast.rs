@@ -144,7 +144,12 @@ impl Stage {
             seq,
             batch: seq,
             at: NOW,
-            updates: vec![LoggedUpdate { login: None, by: person.user, data: data.clone() }],
+            updates: vec![LoggedUpdate {
+                login: None,
+                put: None,
+                by: person.user,
+                data: data.clone(),
+            }],
         };
         let entries = (self.core.state().seq() + 1..).zip(entries).map(entry).collect();
         self.input(Input::Missed { entries, read: None })

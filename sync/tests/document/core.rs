@@ -166,7 +166,7 @@ fn who_was_first_with_a_client_id_is_what_the_log_says() {
             .iter()
             .any(|effect| { matches!(effect, Effect::ReadLog) })
     );
-    let update = LoggedUpdate { login: None, by: ada.user, data: hers };
+    let update = LoggedUpdate { login: None, put: None, by: ada.user, data: hers };
     let entry = Entry { seq: 1, batch: 7, at: NOW, updates: vec![update] };
     let told = stage.reads(vec![entry]);
     assert_eq!((refusal(&told), acks(&told, &ben)), (Some(Refusal::ForeignClient), 0));
@@ -182,7 +182,12 @@ fn who_was_first_with_a_client_id_is_what_the_log_says() {
 fn who_comes_from_another_node_brings_what_this_one_has_not_heard_of() {
     let mut stage = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
     let (ada, ben, reader) = (Person::new(1), Person::new(2), Person::new(3));
-    let update = LoggedUpdate { login: None, by: ada.user, data: ada.types("from the other node") };
+    let update = LoggedUpdate {
+        login: None,
+        put: None,
+        by: ada.user,
+        data: ada.types("from the other node"),
+    };
     reader.hears(&ada.all());
     ben.hears(&ada.all());
     let entry = || Entry { seq: 1, batch: 7, at: NOW, updates: vec![update.clone()] };
@@ -359,7 +364,8 @@ fn a_node_that_was_second_reads_what_it_missed_and_appends_at_the_tail() {
     stage.sends(&ada, ada.types("here"));
     let behind = stage.input(Input::Outcome(Outcome::Behind));
     assert!(behind.iter().any(|effect| matches!(effect, Effect::ReadLog)));
-    let logged = LoggedUpdate { login: None, by: elsewhere.user, data: elsewhere.types("there") };
+    let logged =
+        LoggedUpdate { login: None, put: None, by: elsewhere.user, data: elsewhere.types("there") };
     let missed = Entry { seq: 1, batch: 99, at: NOW, updates: vec![logged] };
     let caught_up = stage.reads(vec![missed]);
     assert!(shown(&caught_up).is_some(), "what another node has written is durable");

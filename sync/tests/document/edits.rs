@@ -45,7 +45,8 @@ fn a_rest_edit_comes_to_nothing_only_over_a_log_that_was_read() {
     let mut stage = Stage::<Yjs>::with_limits(Limits { alone: false, ..Limits::default() });
     let ada = Person::new(1);
     // On the other node the note is changed, and this one has not heard of it.
-    let update = LoggedUpdate { login: None, by: ada.user, data: ada.types("milk and bread") };
+    let update =
+        LoggedUpdate { login: None, put: None, by: ada.user, data: ada.types("milk and bread") };
     let entry = |seq| Entry { seq, batch: 7, at: NOW, updates: vec![update.clone()] };
     let asks = |effects: &[Effect]| {
         effects.iter().filter(|effect| matches!(effect, Effect::ReadLog)).count()

@@ -155,7 +155,8 @@ fn a_letter_behind_a_mark_counts_on_from_it() {
     };
     assert!(at_once(&all).is_err(), "the library takes it by now: then this is not needed");
     let updates = all.into_iter();
-    let updates = updates.map(|data| LoggedUpdate { login: None, by: ada.user, data }).collect();
+    let updates =
+        updates.map(|data| LoggedUpdate { login: None, put: None, by: ada.user, data }).collect();
     let mut state = <Automerge as Engine>::State::default();
     state.apply_entry(&Entry { seq: 1, batch: 1, at: NOW, updates }).expect("it is read");
     state.settle().expect("it is opened");

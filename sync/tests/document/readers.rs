@@ -47,7 +47,8 @@ fn a_slow_reader_gets_what_a_document_that_was_loaded_again_has_more() {
     let (mut stage, ada, ben) = cast();
     let mut elsewhere = State::default();
     for (at, letter) in (1..).zip(["a", "b", "c"]) {
-        let updates = vec![LoggedUpdate { login: None, by: ada.user, data: ada.types(letter) }];
+        let updates =
+            vec![LoggedUpdate { login: None, put: None, by: ada.user, data: ada.types(letter) }];
         elsewhere.apply_entry(&Entry { seq: at, batch: at, at: NOW, updates }).expect("it applies");
     }
     let read = stage.core.reads_asked();

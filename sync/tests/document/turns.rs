@@ -112,7 +112,8 @@ fn with_a_lost_edit(theirs: &str) -> (Stage<Yjs>, Vec<Effect>) {
     assert!(appended(&put).is_some());
     let until = NOW + Duration::from_millis(250);
     stage.input(Input::GiveWay { until });
-    let updates = vec![LoggedUpdate { login: None, by: ben.user, data: ben.types(theirs) }];
+    let updates =
+        vec![LoggedUpdate { login: None, put: None, by: ben.user, data: ben.types(theirs) }];
     let entry = Entry { seq: 1, batch: 7, at: NOW, updates };
     let heard = stage.input(Input::Missed { entries: vec![entry], read: None });
     assert!(appended(&heard).is_none());
@@ -163,7 +164,8 @@ fn a_look_that_began_before_a_place_was_lost_does_not_say_what_took_it() {
     assert!(lost.iter().any(|effect| matches!(effect, Effect::ReadLog)), "{lost:?}");
     let looked = stage.input(Input::Missed { entries: vec![], read: Some(began) });
     assert!(appended(&looked).is_none(), "the place is taken: {looked:?}");
-    let updates = vec![LoggedUpdate { login: None, by: ben.user, data: ben.types("chapter two") }];
+    let updates =
+        vec![LoggedUpdate { login: None, put: None, by: ben.user, data: ben.types("chapter two") }];
     let read = stage.reads(vec![Entry { seq: 1, batch: 7, at: NOW, updates }]);
     assert_eq!(appended(&read).map(|append| append.seq), Some(2));
 }

@@ -162,7 +162,12 @@ fn in_batches(all: &[Bytes], sizes: &[usize]) -> [(String, StateVector, String);
         }
         let batch;
         (batch, rest) = rest.split_at((*size).min(rest.len()));
-        let updates = batch.iter().map(|data| LoggedUpdate { login: None, by, data: data.clone() });
+        let updates = batch.iter().map(|data| LoggedUpdate {
+            login: None,
+            put: None,
+            by,
+            data: data.clone(),
+        });
         let seq = state.seq() + 1;
         let entry = Entry { seq, batch: seq, at: NOW, updates: updates.collect() };
         frames.extend(state.apply_entry(&entry).unwrap());

@@ -132,7 +132,7 @@ async fn poison(data: &Path, clock: &Arc<TestClock>, document: DocumentId) {
     let entries = store.log().read(document, from, 1 << 20).await.expect("it reads");
     let seq = entries.last().map_or(from, studyhall_store::log::Entry::next_seq);
     let by = UserId::from_bytes([1; 12]);
-    let updates = vec![LoggedUpdate { login: None, by, data: vec![255; 40].into() }];
+    let updates = vec![LoggedUpdate { login: None, put: None, by, data: vec![255; 40].into() }];
     let at = studyhall_schema::clock::Clock::now(clock.as_ref());
     let append = Append { document, seq, batch: 77, at, updates };
     assert_eq!(store.log().append(vec![append]).await, [Outcome::Stored]);

@@ -8,7 +8,7 @@ use studyhall_schema::{
 
 use crate::{
     Store, StoreError,
-    log::{Append, Entry, LoggedUpdate, MAX_PIECE, Outcome, Quarantined, Snapshot},
+    log::{Append, Entry, LoggedUpdate, MAX_PIECE, Outcome, PutId, Quarantined, Snapshot},
 };
 
 /// A new document with its record.
@@ -39,6 +39,7 @@ fn append(store: &Store, document: DocumentId, seq: u64, texts: &[&str]) -> Appe
     let logged = |text: &&str| LoggedUpdate {
         by,
         login: (*text == "e").then(|| LoginId::from_bytes([8; 12])),
+        put: (*text == "e").then_some(PutId([9; 12])),
         data: Bytes::copy_from_slice(text.as_bytes()),
     };
     Append {

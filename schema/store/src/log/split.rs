@@ -48,7 +48,12 @@ mod tests {
             at: Timestamp::from_millis(0),
             updates: sizes
                 .iter()
-                .map(|size| LoggedUpdate { login: None, by, data: Bytes::from(vec![0; *size]) })
+                .map(|size| LoggedUpdate {
+                    login: None,
+                    put: None,
+                    by,
+                    data: Bytes::from(vec![0; *size]),
+                })
                 .collect(),
         }
     }

@@ -437,7 +437,12 @@ mod tests {
             seq: 1,
             batch: 2,
             at: Timestamp::default(),
-            updates: vec![LoggedUpdate { login: None, by: UserId::from_bytes([3; 12]), data }],
+            updates: vec![LoggedUpdate {
+                login: None,
+                put: None,
+                by: UserId::from_bytes([3; 12]),
+                data,
+            }],
         };
         Job::new(place, append).unwrap()
     }

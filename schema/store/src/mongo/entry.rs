@@ -17,7 +17,7 @@ use super::{fault::corrupt, rows::number};
 use crate::{
     StoreError,
     checksum::checksum,
-    log::{Entry, LoggedUpdate},
+    log::{Entry, LoggedUpdate, PutId},
 };
 
 /// The `_id` of a document's entry at `seq`.
@@ -33,6 +33,9 @@ pub(super) fn sealed(d: &str, entry: &Entry) -> RawDocumentBuf {
         one.append(cstr!("by"), ObjectId::from_bytes(update.by.bytes()));
         if let Some(login) = update.login {
             one.append(cstr!("login"), ObjectId::from_bytes(login.bytes()));
+        }
+        if let Some(PutId(put)) = update.put {
+            one.append(cstr!("put"), ObjectId::from_bytes(put));
         }
         one.append(cstr!("data"), binary(&update.data));
         updates.push(one);
@@ -117,7 +120,8 @@ fn open(d: &str, document: &RawDocument, bytes: &Bytes) -> Option<Entry> {
                 let data = update.get_binary("data").ok()?.bytes;
                 let login = update.get_object_id("login").ok();
                 let login = login.map(|login| LoginId::from_bytes(login.bytes()));
-                Some(LoggedUpdate { by, login, data: bytes.slice_ref(data) })
+                let put = update.get_object_id("put").ok().map(|put| PutId(put.bytes()));
+                Some(LoggedUpdate { by, login, put, data: bytes.slice_ref(data) })
             })
             .collect::<Option<Vec<_>>>()?
     };
@@ -146,6 +150,7 @@ mod tests {
     fn entry() -> Entry {
         let update = |by, data: &'static [u8]| LoggedUpdate {
             login: None,
+            put: None,
             by: UserId::from_bytes([by; 12]),
             data: Bytes::from_static(data),
         };
@@ -156,7 +161,11 @@ mod tests {
             updates: vec![
                 update(1, b"one"),
                 update(2, b""),
-                LoggedUpdate { login: Some(LoginId::from_bytes([9; 12])), ..update(1, b"three") },
+                LoggedUpdate {
+                    login: Some(LoginId::from_bytes([9; 12])),
+                    put: Some(PutId([10; 12])),
+                    ..update(1, b"three")
+                },
             ],
         }
     }

@@ -127,7 +127,7 @@ pub(crate) fn append(document: DocumentId, seq: u64, data: impl Into<Bytes>) -> 
         seq,
         batch: SystemClock.random_u64(),
         at: SystemClock.now(),
-        updates: vec![LoggedUpdate { login: None, by, data: data.into() }],
+        updates: vec![LoggedUpdate { login: None, put: None, by, data: data.into() }],
     }
 }
 

@@ -58,7 +58,7 @@ impl<E: Engine> Default for Hall<E> {
 impl<E: Engine> Hall<E> {
     /// Takes what somebody wrote, as the log has it.
     fn takes(&mut self, by: UserId, update: Vec<u8>) {
-        let updates = vec![LoggedUpdate { login: None, by, data: Bytes::from(update) }];
+        let updates = vec![LoggedUpdate { login: None, put: None, by, data: Bytes::from(update) }];
         let seq = self.0.seq() + 1;
         let entry = Entry { seq, batch: seq, at: Timestamp::from_millis(0), updates };
         self.0.apply_entry(&entry).unwrap();
@@ -342,7 +342,8 @@ fn a_timer_and_how_long_phases_are_are_what_they_were_set_to<E: Engine>() {
             Ok(())
         });
         if let Some(data) = made.unwrap() {
-            let updates = vec![LoggedUpdate { login: None, by: ada(), data: Bytes::from(data) }];
+            let updates =
+                vec![LoggedUpdate { login: None, put: None, by: ada(), data: Bytes::from(data) }];
             let (seq, at) = (state.seq() + 1, Timestamp::from_millis(0));
             state.apply_entry(&Entry { seq, batch: seq, at, updates }).unwrap();
         }
