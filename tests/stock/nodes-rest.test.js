@@ -209,3 +209,53 @@ test("Redis restarts, hangs, forgets: what somebody puts who writes alone is wha
     }
   }
 });
+
+// The same put twice, at these, with lines of Ben's before, between and behind: what the note says then.
+async function putTwice(path, ben, [first, second], between = async () => {}) {
+  const base = (await first.send("GET", path)).text;
+  const put = { text: `${base}\neggs`, base };
+  const adds = async (line) => {
+    const { text } = await ben.send("GET", path);
+    await ben.send("PUT", path, { text: `${text}\n${line}`, base: text });
+  };
+  await adds("milk");
+  await first.ask("PUT", path, put).then((answer) => answer.text()).catch(() => "its node was killed");
+  await adds("tea");
+  await between();
+  return (await second.send("PUT", path, put)).text.split("\n").sort();
+}
+
+test("a put with its base whose answer was lost is sent again at the other node: it is there once, whatever Redis knows", async (t) => {
+  const { bus, there, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  const restarts = () => bus.kill().then(() => bus.start());
+  for (const fault of [() => {}, () => bus.flush(), restarts, () => bus.kill()]) {
+    for (const kind of ["notes", "todos"]) {
+      const { id } = await ada.send("POST", `/${kind}`, { text: "Shopping", room_id: room, is_shared: true });
+      const lines = await putTwice(`/${kind}/${id}`, ben, [ada, ada.at(there)], async () => void (await fault()));
+      assert.deepEqual(lines, ["Shopping", "eggs", "milk", "tea"], `${kind}, ${fault}`);
+    }
+  }
+});
+
+test("a node dies under a put with its base of a note in which others write: sent again at the other it is there once", async (t) => {
+  const { here, there, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  for (let round = 0; round < 10; round += 1) {
+    const { id } = await ada.send("POST", "/notes", { text: "Shopping", room_id: room, is_shared: true });
+    const path = `/notes/${id}`;
+    const dying = ada.at(there);
+    const asked = dying.ask.bind(dying);
+    dying.ask = async (method, ...rest) => {
+      const answer = asked(method, ...rest);
+      if (method !== "PUT") return answer;
+      answer.catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 4 * round));
+      await there.kill();
+      return answer;
+    };
+    const lines = await putTwice(path, ben.at(here), [dying, ada]);
+    assert.deepEqual(lines, ["Shopping", "eggs", "milk", "tea"], `round ${round}`);
+    await there.start();
+  }
+});
