@@ -301,7 +301,7 @@ impl ShownTexts {
             (texts, bases, is_forgotten)
         };
         let only_at = is_in_doubt.then(|| note.seq());
-        let id = of.as_deref().map(|of| put_id(reader, &hash, of));
+        let id = Some(put_id(reader, &hash, of.as_deref()));
         let made = Made::default();
         self.under_way.insert((reader, hash.clone()), made.clone());
         held.puts(&hash, text.len(), of);

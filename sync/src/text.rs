@@ -6,6 +6,7 @@
 
 pub mod automerge;
 mod begun;
+mod come;
 mod diff;
 mod edits;
 mod ends;
@@ -25,10 +26,10 @@ use yrs::{
 
 pub use self::{
     begun::{Candidate, Known, Since, begun_with},
+    come::has_come,
     merge::{merged, merged_again},
     note::NoteText,
     seen::both,
-    words::has_come,
 };
 use self::{
     edits::{edits, utf16_len},

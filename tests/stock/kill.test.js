@@ -118,3 +118,21 @@ for (const format of ["plain", "rich"]) {
     assert.equal((await ada.send("PUT", at, eggs)).text, eggs.text);
   });
 }
+
+for (const who of ["she", "somebody else"]) {
+  test(`a box that ${who} has unticked is ticked again after a kill, though another box was ticked meanwhile`, async (t) => {
+    const { hall, ada, ben } = await cast(t, ["ada", "ben"]);
+    const room = await ada.roomWith([ben]);
+    const empty = "[ ] call Cleo\n[ ] buy chalk";
+    const { id } = await ada.send("POST", "/notes", { text: empty, room_id: room, is_shared: true });
+    const at = `/notes/${id}`;
+    const ticked = { text: "[x] call Cleo\n[ ] buy chalk", base: empty };
+    await ada.send("PUT", at, ticked);
+    await (who === "she" ? ada : ben).send("PUT", at, { text: empty, base: ticked.text });
+    assert.equal((await ada.send("GET", at)).text, empty);
+    await hall.kill();
+    await hall.start();
+    await ben.send("PUT", at, { text: "[ ] call Cleo\n[x] buy chalk", base: empty });
+    assert.equal((await ada.send("PUT", at, ticked)).text, "[x] call Cleo\n[x] buy chalk");
+  });
+}

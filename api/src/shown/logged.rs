@@ -15,11 +15,16 @@ use super::{
 /// So much of a log is read for it.
 const READ_IN_ALL: usize = 4 << 20;
 
-/// The name of a put, from the hashes of what is put and of what its writer says that they made it from.
-pub(super) fn put_id(Reader(login, thing): Reader, put: &str, of: &str) -> PutId {
-    let digest = Sha256::digest(format!("{login}:{thing}:{put}:{of}"));
+/// A put's name begins with whose it is, and of what.
+const READER: usize = 5;
+
+/// The name of a put, from the hashes of what is put and of what its writer says that they made it from, if they do.
+pub(super) fn put_id(Reader(login, thing): Reader, put: &str, of: Option<&str>) -> PutId {
+    let whose = Sha256::digest(format!("{login}:{thing}"));
+    let what = Sha256::digest(format!("{put}:{}", of.unwrap_or_default()));
     let mut id = [0; 12];
-    id.copy_from_slice(&digest[..12]);
+    id[..READER].copy_from_slice(&whose[..READER]);
+    id[READER..].copy_from_slice(&what[..12 - READER]);
     PutId(id)
 }
 
@@ -39,13 +44,13 @@ impl ShownTexts {
             return held;
         }
         if let Some((put, of)) = held.newest_unknown() {
-            let id = put_id(reader, put, of);
-            if self.is_logged(note, id).await {
+            let id = put_id(reader, put, Some(of));
+            if self.is_last_logged(note, id).await {
                 held.was_made();
             }
         } else if held.newest_put().is_none()
             && self.is_forgotten(reader.0, note, found)
-            && self.is_logged(note, put_id(reader, hash, of)).await
+            && self.is_last_logged(note, put_id(reader, hash, Some(of))).await
             && has_come(base, text, note.text)
         {
             held.had_put(hash.to_owned(), of.to_owned(), Outcome::Answered);
@@ -53,19 +58,20 @@ impl ShownTexts {
         held
     }
 
-    /// Whether a put is in the log of its document, within the time in which it may be said again.
-    async fn is_logged(&self, note: Written<'_>, id: PutId) -> bool {
+    /// Whether a put is the last of its writer's in the log of its document, within the time in which it may be said
+    /// again: who has put something else since is done with it.
+    async fn is_last_logged(&self, note: Written<'_>, id: PutId) -> bool {
         let since = self.clock.now() - IN_DOUBT;
-        let (mut next, mut room) = (1, READ_IN_ALL);
+        let is_theirs = |put: &PutId| put.0[..READER] == id.0[..READER];
+        let (mut next, mut room, mut last_put) = (1, READ_IN_ALL, None);
         loop {
             let read = self.store.log().read(note.document(), next, READ_BYTES).await;
             let entries = entries_of(note, read).unwrap_or_default();
-            let Some(last) = entries.last() else { return false };
+            let Some(last) = entries.last() else { return last_put == Some(id) };
             next = last.next_seq();
             let late = entries.iter().filter(|entry| entry.at >= since);
-            if late.flat_map(|entry| &entry.updates).any(|update| update.put == Some(id)) {
-                return true;
-            }
+            let puts = late.flat_map(|entry| &entry.updates).filter_map(|update| update.put);
+            last_put = puts.filter(is_theirs).last().or(last_put);
             let updates = entries.iter().flat_map(|entry| &entry.updates);
             let Some(left) = room.checked_sub(updates.map(|one| one.data.len()).sum()) else {
                 return false;

@@ -41,23 +41,6 @@ impl Change {
     }
 }
 
-/// Parts that are looked for to see whether a text has come into another: the first of them.
-const LOOKED_FOR: usize = 16;
-
-/// Whether what `put` changes of `base` is found in what there is `now`: what it adds is there once more than it was,
-/// what it takes out once less.
-pub fn has_come(base: &str, put: &str, now: &str) -> bool {
-    let count = |text: &str, part: &str| text.matches(part).count();
-    changes(base, put).iter().take(LOOKED_FOR).all(|change| {
-        let (added, gone) = (change.inserted.trim(), base[change.start..change.end].trim());
-        match (added, gone) {
-            ("", "") => true,
-            ("", gone) => count(now, gone) < count(base, gone),
-            (added, _) => count(now, added) > count(base, added),
-        }
-    })
-}
-
 /// The changes that make `new` of `old`, in order; one may begin where the one before it ends.
 pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     let (left, right) = (Tokens::lines(old), Tokens::lines(new));
