@@ -39,19 +39,21 @@ impl ShownTexts {
         ((text, hash), (base, of)): ((&str, &str), (&str, &str)),
         (held, found): (&Held, &Found),
     ) -> Held {
-        let mut held = held.clone();
         if note.text == base {
-            return held;
+            return Held::default();
         }
+        let mut held = held.clone();
+        // The same may have been put before, and taken back.
+        let is_there = || has_come(base, text, note.text);
         if let Some((put, of)) = held.newest_unknown() {
             let id = put_id(reader, put, Some(of));
-            if self.is_last_logged(note, id).await {
+            if (put != hash || is_there()) && self.is_last_logged(note, id).await {
                 held.was_made();
             }
         } else if held.newest_put().is_none()
             && self.is_forgotten(reader.0, note, found)
             && self.is_last_logged(note, put_id(reader, hash, Some(of))).await
-            && has_come(base, text, note.text)
+            && is_there()
         {
             held.had_put(hash.to_owned(), of.to_owned(), Outcome::Answered);
         }

@@ -12,7 +12,7 @@ pub fn has_come(base: &str, put: &str, now: &str) -> bool {
     let is_more = |part: &str| now.matches(part).count() > base.matches(part).count();
     let lines = |text: &str, line: &str| text.lines().filter(|one| one.trim() == line).count();
     changes(base, put).iter().take(LOOKED_FOR).all(|change| {
-        let inserted = &change.inserted[..];
+        let inserted = change.inserted.trim_matches('\n');
         let (left, right) = beside(put, change);
         if inserted.trim().is_empty() {
             return is_more(&[left, inserted, right].concat());
@@ -34,8 +34,10 @@ pub fn has_come(base: &str, put: &str, now: &str) -> bool {
 /// What stands before and behind a change on its line.
 fn beside<'a>(put: &'a str, change: &Change) -> (&'a str, &'a str) {
     let (left, right) = (&put[..change.at], &put[change.at + change.inserted.len()..]);
-    let left = left.rsplit('\n').next().unwrap_or_default();
-    let right = right.split('\n').next().unwrap_or_default();
+    let (on_new_line, ends_line) =
+        (change.inserted.starts_with('\n'), change.inserted.ends_with('\n'));
+    let left = left.rsplit('\n').next().filter(|_| !on_new_line).unwrap_or_default();
+    let right = right.split('\n').next().filter(|_| !ends_line).unwrap_or_default();
     let from = left.char_indices().rev().nth(BESIDE - 1).map_or(0, |(at, _)| at);
     let to = right.char_indices().nth(BESIDE).map_or(right.len(), |(at, _)| at);
     (&left[from..], &right[..to])
