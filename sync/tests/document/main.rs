@@ -5,6 +5,7 @@ mod bent;
 mod cast;
 mod core;
 mod edits;
+mod full;
 mod marks;
 mod phone;
 mod readers;
