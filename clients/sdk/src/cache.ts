@@ -37,10 +37,10 @@ export class Cache {
     return putJson(this.storage, this.prefix + key, value);
   }
 
-  /** Adds to a list what the server said without being asked for the list. */
+  /** Adds to a list that it gave before what the server said without being asked for the list. */
   async add<T extends { id: string }>(key: string, item: T): Promise<void> {
-    const others = ((await this.kept<T[]>(key)) ?? []).filter(({ id }) => id !== item.id);
-    await this.keep(key, [item, ...others]);
+    const known = await this.kept<T[]>(key);
+    if (known) await this.keep(key, [item, ...known.filter(({ id }) => id !== item.id)]);
   }
 
   private kept<T>(key: string): Promise<T | undefined> {

@@ -144,7 +144,9 @@ it("shows the last list when the server is away, and says that it is old", async
 it("lists a note that the server has taken, and its room lists it, when the server is away since", async () => {
   const { server, hall } = await signedIn();
   const room = "c".repeat(24);
+  server.script = ({ path }) => (path === `/rooms/${room}/notes` ? [200, { items: [], next_cursor: null }] : undefined);
   expect((await hall.notes.list()).value).toEqual([]);
+  expect((await hall.notes.list({ room })).value).toEqual([]);
   const own = await hall.notes.create({ title: "mine" });
   const ours = await hall.notes.create({ title: "ours", room });
   await until(() => server.notes.size === 2);
