@@ -61,6 +61,7 @@ test("who is invited and has no account comes to the room after they have made o
   await ben.seesState("Saved");
   await ben.openRoom("Geometry");
   await ben.page.getByText("Untitled").first().waitFor();
-  assert.equal((await ben.asks(`/rooms/${ben.page.url().split("/").at(-1)}/notes`)).items.length, 1);
+  const made = await ben.asks(`/rooms/${ben.page.url().split("/").at(-1)}/notes`);
+  assert.equal(made.items?.length, 1, JSON.stringify(made));
   assert.deepEqual([...ada.errors, ...ben.errors], []);
 });

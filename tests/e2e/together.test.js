@@ -89,7 +89,9 @@ test("a note that its owner deletes is refused in words to whoever has it open, 
   await ada.page.getByRole("button", { name: "Bring back “The cell”" }).click();
   await ada.page.getByRole("heading", { name: "The trash is empty" }).waitFor();
   await ben.seesState("Saved");
+  await ben.page.locator("[aria-label=\"Note text\"][contenteditable=true]").waitFor();
   await ben.write(" And more.");
+  await ben.seesText("Ben's words. And more.");
   await ada.goTo("Notes");
   await ada.openNote("The cell");
   await ada.seesText("Ben's words. And more.");
