@@ -36,8 +36,8 @@ fn marks_of(stage: &mut Stage<Automerge>) -> usize {
     doc.marks(content).unwrap().len()
 }
 
-#[test]
-fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
+/// Three with a note, of whom Ada types: what comes waits while her append is under way.
+fn busy() -> (Stage<Automerge>, Phone, Phone, Phone) {
     let (mut stage, mut ada, mut ben) = cast();
     ada.types("Hello, world");
     let told = then(stage.hears(&mut ada), stage.stored());
@@ -45,9 +45,14 @@ fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
     stage.tells(&mut ben, &told);
     let mut mallory = Phone::new(3);
     stage.joins(&mut mallory, Permission::Write);
-    // All of this comes while an append is under way.
     ada.types("!");
     assert!(appended(&stage.hears(&mut ada)).is_some());
+    (stage, ada, ben, mallory)
+}
+
+#[test]
+fn a_mark_that_no_document_can_be_loaded_with_is_found_among_many() {
+    let (mut stage, mut ada, mut ben, mut mallory) = busy();
     let good = [marks(&mut ada, 40), marks(&mut ben, 3)];
     mallory.marks(1, 4);
     let bad = forged(&mut mallory, |change| change.operations.reverse());
@@ -166,15 +171,7 @@ fn a_letter_behind_a_mark_counts_on_from_it() {
 #[test]
 fn what_is_written_behind_a_mark_that_is_refused_goes_with_it() {
     for is_anothers in [false, true] {
-        let (mut stage, mut ada, mut ben) = cast();
-        ada.types("Hello, world");
-        let told = then(stage.hears(&mut ada), stage.stored());
-        stage.tells(&mut ada, &told);
-        stage.tells(&mut ben, &told);
-        let mut mallory = Phone::new(3);
-        stage.joins(&mut mallory, Permission::Write);
-        ada.types("!");
-        assert!(appended(&stage.hears(&mut ada)).is_some());
+        let (mut stage, _, ben, mut mallory) = busy();
         // A mark that ends before it begins, and a letter behind it that does not stand on it.
         let before = mallory.doc.get_heads();
         mallory.marks(0, 5);
