@@ -43,7 +43,14 @@ export class Cache {
     if (known) await this.keep(key, [item, ...known.filter(({ id }) => id !== item.id)]);
   }
 
-  private kept<T>(key: string): Promise<T | undefined> {
+  /** Takes out of such a list what is not there any more. */
+  async remove(key: string, id: string): Promise<void> {
+    const known = await this.kept<{ id: string }[]>(key);
+    if (known) await this.keep(key, known.filter((item) => item.id !== id));
+  }
+
+  /** The last answer. */
+  kept<T>(key: string): Promise<T | undefined> {
     return getJson<T>(this.storage, this.prefix + key);
   }
 }

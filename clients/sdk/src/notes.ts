@@ -148,7 +148,10 @@ export class Notes {
 
   /** Deletes it for everybody. */
   async delete(id: string): Promise<void> {
-    if (!(await this.parts.outbox.find(id))) await this.parts.rest.deleteNote(id);
+    if (!(await this.parts.outbox.find(id))) {
+      await this.parts.rest.deleteNote(id);
+      await keepDeleted(this.parts.cache, id);
+    }
     await this.discard(id);
   }
 
@@ -216,6 +219,14 @@ export async function keepMade(cache: Cache, note: NoteView): Promise<void> {
   await cache.keep(noteKey(note.id), note);
   await cache.add(listKey(), note);
   if (note.room_id) await cache.add(listKey(note.room_id), note);
+}
+
+/** A note that was deleted is in no list, when the server is away again either. */
+async function keepDeleted(cache: Cache, id: string): Promise<void> {
+  const own = await cache.kept<NoteView[]>(listKey());
+  const note = own?.find((note) => note.id === id) ?? (await cache.kept<NoteView>(noteKey(id)));
+  await cache.remove(listKey(), id);
+  if (note?.room_id) await cache.remove(listKey(note.room_id), id);
 }
 
 /** Under which a note's last view is kept. */

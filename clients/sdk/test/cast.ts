@@ -64,6 +64,7 @@ export class FakeServer {
     if (path === "/auth/ws-ticket") return [200, { ticket: "ticket" }];
     if (method === "POST" && path === "/notes") return this.createNote(body ?? {});
     if (method === "GET" && path === "/notes") return [200, { items: [...this.notes.values()], next_cursor: null }];
+    if (method === "DELETE" && this.notes.delete(path.replace("/notes/", ""))) return [204];
     return refused(404, "not-found");
   }
 

@@ -157,6 +157,21 @@ it("lists a note that the server has taken, and its room lists it, when the serv
   await hall.close();
 });
 
+it("lists no note that was deleted when the server is away since, nor does its room", async () => {
+  const { server, hall } = await signedIn();
+  const room = "c".repeat(24);
+  server.script = ({ path }) => (path === `/rooms/${room}/notes` ? [200, { items: [], next_cursor: null }] : undefined);
+  const lists = async () => [await hall.notes.list(), await hall.notes.list({ room })].map(({ value }) => value.length);
+  expect(await lists()).toEqual([0, 0]);
+  const ours = await hall.notes.create({ title: "ours", room });
+  await until(() => server.notes.size === 1);
+  await until(async () => (await hall.notes.made()).length === 0);
+  await hall.notes.delete(ours);
+  server.down = true;
+  expect(await lists()).toEqual([0, 0]);
+  await hall.close();
+});
+
 it("opens a note once however often it is asked for, and closes it with the last", async () => {
   const { server, hall } = await signedIn();
   const id = await hall.notes.create({ title: "shared" });
