@@ -138,3 +138,107 @@ impl Drop for Closes {
         drop(self.0.mailbox.close());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::document::PeerId;
+
+    fn mail(number: usize) -> Mail {
+        Mail::Leave(PeerId(number as u64))
+    }
+
+    fn numbers(mails: &mut Vec<Mail>) -> Vec<usize> {
+        let number = |mail| match mail {
+            Mail::Leave(PeerId(number)) => usize::try_from(number).unwrap(),
+            _ => unreachable!("nobody sends others here"),
+        };
+        mails.drain(..).map(number).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_write_to_one_who_reads_each_letter_once_and_in_its_writers_order() {
+        const EACH: usize = 5000;
+        let mailbox = Arc::new(Mailbox::default());
+        for writer in 0..4 {
+            let mailbox = mailbox.clone();
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    assert!(mailbox.send(mail(writer * EACH + number)).await.is_ok());
+                }
+            });
+        }
+        let (mut mails, mut next) = (Vec::new(), [0; 4]);
+        while next != [EACH; 4] {
+            mailbox.take(&mut mails, 7).await;
+            assert!((1..=7).contains(&mails.len()), "{}", mails.len());
+            for number in numbers(&mut mails) {
+                assert_eq!(number % EACH, next[number / EACH]);
+                next[number / EACH] += 1;
+            }
+        }
+        assert!(mailbox.is_empty());
+        assert_eq!(mailbox.room.available_permits(), ROOM, "all room is given back");
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_room_waits_until_there_is_some() {
+        let mailbox = Mailbox::default();
+        for number in 0..ROOM {
+            assert!(mailbox.try_send(mail(number)).is_ok());
+        }
+        assert!(matches!(mailbox.try_send(mail(ROOM)), Err(NotSent::Full(_))));
+        let mut waiting = Box::pin(mailbox.send(mail(ROOM)));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let mut mails = Vec::new();
+        mailbox.take(&mut mails, 1).await;
+        assert!(waiting.await.is_ok());
+        mailbox.take(&mut mails, ROOM).await;
+        assert_eq!(numbers(&mut mails), (0..=ROOM).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_for_mail_loses_none() {
+        let mailbox = Mailbox::default();
+        let mut mails = Vec::new();
+        for number in 0..10 {
+            assert!(mailbox.take(&mut mails, ROOM).now_or_never().is_none());
+            assert!(mailbox.try_send(mail(number)).is_ok());
+            mailbox.take(&mut mails, ROOM).await;
+            assert_eq!(numbers(&mut mails), [number]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_it_is_closed_comes_back_and_so_does_what_comes_later() {
+        let mailbox = Mailbox::default();
+        for number in 0..ROOM {
+            assert!(mailbox.try_send(mail(number)).is_ok());
+        }
+        let mut waiting = Box::pin(mailbox.send(mail(ROOM)));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!(numbers(&mut mailbox.close()), (0..ROOM).collect::<Vec<_>>());
+        assert!(mailbox.is_closed());
+        let back = waiting.await.err();
+        assert!(matches!(back, Some(Mail::Leave(PeerId(number))) if number == ROOM as u64));
+        assert!(matches!(mailbox.try_send(mail(0)), Err(NotSent::Closed)));
+        assert!(mailbox.send(mail(0)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_idle_one_keeps_no_room_for_a_burst() {
+        let mailbox = Mailbox::default();
+        let mut mails = Vec::new();
+        for burst in [KEPT + 1, 4] {
+            for number in 0..burst {
+                assert!(mailbox.try_send(mail(number)).is_ok());
+            }
+            mailbox.take(&mut mails, ROOM).await;
+            mails.clear();
+            assert!(mailbox.take(&mut mails, ROOM).now_or_never().is_none());
+        }
+        assert!(mailbox.queue().mails.capacity() <= KEPT && mails.capacity() <= KEPT);
+    }
+}
