@@ -77,11 +77,6 @@ impl Verify {
     pub fn store_url(&self) -> String {
         records_url(self.store.as_deref(), &self.data)
     }
-
-    /// The file that has all of them, when they are embedded. To open it would make it.
-    pub fn embedded(&self) -> Option<PathBuf> {
-        self.store_url().strip_prefix("sqlite:").map(PathBuf::from)
-    }
 }
 
 fn records_url(store: Option<&str>, data: &Path) -> String {

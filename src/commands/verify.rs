@@ -31,14 +31,16 @@ pub fn run(settings: &Verify) -> anyhow::Result<()> {
 }
 
 async fn verify(settings: &Verify) -> anyhow::Result<Verified> {
-    if let Some(file) = settings.embedded() {
-        ensure!(file.exists(), "there is no store to verify: {} is missing", file.display());
-    }
     let urls = StoreConfig {
         records: settings.store_url(),
         files: format!("dir:{}", settings.data.join("files").display()),
         bus: "local".into(),
     };
+    let is_there = Store::is_there(&urls.records).await.context("the store cannot be opened")?;
+    ensure!(
+        is_there,
+        "there is no store to verify: nothing was ever kept where --store or --data says"
+    );
     let store =
         Store::open(&urls, Arc::new(SystemClock)).await.context("the store cannot be opened")?;
     let found = studyhall_sync::verify(&store, settings.rebuild).await;

@@ -4,7 +4,7 @@
 //! once make one, and a name that nobody else could make is looked up at once.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Once, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -55,8 +55,9 @@ pub(crate) struct Jwks {
     keys: Vec<Jwk>,
 }
 
+/// Keys, the newest last.
 #[derive(Default)]
-struct Ring {
+pub(super) struct Ring {
     rows: Vec<SigningKey>,
     read_at: Timestamp,
 }
@@ -91,10 +92,12 @@ impl Keys {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn reload(&self) -> Result<Arc<Ring>, Fault> {
+    /// Reads what nodes have made, and says in the log when that is not of this node's secret.
+    pub(super) async fn reload(&self) -> Result<Arc<Ring>, Fault> {
         let newest = Page::of("created_at").descending().limit(KEYS_READ);
         let found = self.store.records::<SigningKey>().page(newest).await?;
         let rows: Vec<_> = found.items.into_iter().rev().map(|row| row.value).collect();
+        self.warn_of_other_secret(&rows);
         let ring = Arc::new(Ring { rows, read_at: self.clock().now() });
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
         Ok(ring)
@@ -150,6 +153,22 @@ impl Keys {
         }
         let key = self.newest(&*self.make_next(&ring).await?);
         key.ok_or_else(|| Fault::Internal("a key that was just made does not sign".into()))
+    }
+
+    /// Some key whose turn lasts was sealed under another secret.
+    fn warn_of_other_secret(&self, rows: &[SigningKey]) {
+        static ONCE: Once = Once::new();
+        let now = self.clock().now();
+        let is_strange = |row: &SigningKey| self.seal.open(&row.sealed).is_none();
+        if rows.iter().any(|row| now.since(row.created_at) < self.turn && is_strange(row)) {
+            ONCE.call_once(|| {
+                tracing::warn!(
+                    "this store has signing keys that were sealed under another secret: all nodes need the same \
+                     --secret-file, else people are signed out whenever they reach another node (after it was \
+                     changed, everybody has to sign in again, and this passes with the old keys)"
+                );
+            });
+        }
     }
 
     /// The newest key whose turn lasts. One that was sealed under another secret cannot sign.

@@ -123,6 +123,8 @@ impl Accounts {
         tokio::spawn(Ears::new(self.clone(), spread).listen());
         tokio::spawn(clear_away(self.clone()));
         tokio::spawn(stay_awake(self.clone()));
+        let accounts = self.clone();
+        tokio::spawn(async move { accounts.0.keys.reload().await.map(drop) }); // whoever signs in reads them again
     }
 
     /// How often this node has slept until now, and may not have heard of changes at others: what it

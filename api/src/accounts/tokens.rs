@@ -1,7 +1,11 @@
 //! The forms of tokens: access tokens (JWTs), refresh tokens and tickets. Says what a token claims
 //! and whether it is ours; whether its login still stands is `access`'s.
 
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use std::sync::Once;
+
+use jsonwebtoken::{
+    Algorithm, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
+};
 use serde::{Deserialize, Serialize};
 use studyhall_schema::{
     Timestamp,
@@ -69,13 +73,31 @@ impl Accounts {
         rules.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         rules.set_audience(&[AUDIENCE]);
         rules.set_issuer(&[self.0.config.origin()]);
-        let Ok(claims) = decode::<Claims>(token, &key, &rules).map(|token| token.claims) else {
-            return Ok(None);
+        let claims = match decode::<Claims>(token, &key, &rules) {
+            Ok(token) => token.claims,
+            Err(error) => {
+                if *error.kind() == ErrorKind::InvalidIssuer {
+                    self.warn_of_other_issuer();
+                }
+                return Ok(None);
+            }
         };
         let now = self.clock().now().as_millis() / 1000;
         let in_time = claims.nbf <= now + LEEWAY && now < claims.exp;
         let expires_at = Some(Timestamp::from_millis(claims.exp.saturating_mul(1000)));
         Ok(in_time.then_some(Caller { user: claims.sub, login: claims.sid, expires_at }))
+    }
+
+    /// A key of this store has signed for another address than this node's.
+    fn warn_of_other_issuer(&self) {
+        static ONCE: Once = Once::new();
+        let ours = self.0.config.origin();
+        ONCE.call_once(|| {
+            tracing::warn!(
+                "an access token of this store was made for another address than {ours} and is refused: all nodes \
+                 need the same --public-url (after it was changed, this passes with the old tokens)"
+            );
+        });
     }
 }
 

@@ -73,20 +73,27 @@ impl Mongo {
         url: &str,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Vec<&'static str>), StoreError> {
+        let mongo = Self::at(url).await?;
+        let done = migrations::migrate(&mongo, clock.as_ref()).await?;
+        Ok((mongo, done))
+    }
+
+    /// Whether the database that the URL names was ever opened. Makes nothing.
+    pub(crate) async fn is_there(url: &str) -> Result<bool, StoreError> {
+        let mongo = Self::at(url).await?;
+        let is_there = migrations::newest(&mongo).await?.is_some();
+        mongo.close().await;
+        Ok(is_there)
+    }
+
+    /// The database, as it is.
+    async fn at(url: &str) -> Result<Self, StoreError> {
         let options = options(url).await?;
         let client = Client::with_options(options).map_err(invalid)?;
         let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
         let (log, snapshots) = (database.collection(LOG), database.collection(SNAPSHOTS));
-        let mongo = Self {
-            client,
-            database,
-            log,
-            snapshots,
-            ends: Cache::new(ENDS),
-            waits: waits::cache(),
-        };
-        let done = migrations::migrate(&mongo, clock.as_ref()).await?;
-        Ok((mongo, done))
+        let (ends, waits) = (Cache::new(ENDS), waits::cache());
+        Ok(Self { client, database, log, snapshots, ends, waits })
     }
 
     fn rows(&self, collection: &str) -> Rows {

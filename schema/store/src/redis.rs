@@ -233,8 +233,15 @@ fn late() -> StoreError {
     StoreError::Unavailable("Redis has not answered in time".into())
 }
 
+/// Without what the server says beyond its code, which may quote what it was sent.
 fn away(error: &RedisError) -> StoreError {
-    StoreError::Unavailable(format!("Redis: {}", error.category()))
+    let why = match error.code() {
+        Some("NOAUTH") => "it wants a password: redis://:PASSWORD@HOST[:PORT]",
+        Some("WRONGPASS") => "the user or the password in its URL is wrong",
+        Some(code) => code,
+        None => error.category(),
+    };
+    StoreError::Unavailable(format!("Redis: {why}"))
 }
 
 fn millis(duration: Duration) -> u64 {

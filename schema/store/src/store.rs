@@ -23,6 +23,8 @@ use crate::{
 /// How long a store may take to show that it is healthy.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
+const RECORDS: &str = "sqlite:PATH or mongodb://HOST/NAME";
+
 /// Where things are kept. URLs may hold passwords: it does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -106,6 +108,15 @@ impl Store {
         Ok(Vec::new())
     }
 
+    /// Whether what the records' URL names was ever opened. Makes nothing.
+    pub async fn is_there(records: &str) -> Result<bool, StoreError> {
+        match sqlite_file(records) {
+            Some(path) => Ok(path.exists()),
+            None if is_mongodb(records) => Mongo::is_there(records).await,
+            None => Err(unknown("records", records, RECORDS)),
+        }
+    }
+
     /// A collection. Its table and indexes are made when it is first used.
     pub fn records<T: Record>(&self) -> Records<T> {
         self.open.shelves.records(&self.open.backend, &self.open.clock)
@@ -144,9 +155,16 @@ impl Store {
 
     /// Makes a tiny durable write, for `/readyz`. Answers within [`HEALTHY_WITHIN`].
     pub async fn healthy(&self) -> Result<(), StoreError> {
-        let answer = tokio::time::timeout(HEALTHY_WITHIN, self.open.backend.healthy()).await;
-        answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered".into())))
+        soon_enough(self.open.backend.healthy()).await
     }
+}
+
+/// Within [`HEALTHY_WITHIN`], or no.
+pub(crate) async fn soon_enough(
+    asked: impl Future<Output = Result<(), StoreError>>,
+) -> Result<(), StoreError> {
+    let answer = tokio::time::timeout(HEALTHY_WITHIN, asked).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered".into())))
 }
 
 /// Collections by name, so that all handles to one share what is known of it.
@@ -175,7 +193,7 @@ async fn open_records(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backe
     Ok(match sqlite_file(url) {
         Some(path) => Arc::new(Sqlite::open(path).await?),
         None if is_mongodb(url) => Arc::new(Mongo::open(url, clock).await?),
-        None => return Err(unknown("records", url, "sqlite:PATH or mongodb://HOST/NAME")),
+        None => return Err(unknown("records", url, RECORDS)),
     })
 }
 

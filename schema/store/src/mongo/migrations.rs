@@ -58,13 +58,17 @@ pub(super) async fn migrate(
     Ok(done)
 }
 
-async fn refuse_newer(mongo: &Mongo) -> Result<(), StoreError> {
+/// The number of the newest step that was begun here.
+pub(super) async fn newest(mongo: &Mongo) -> Result<Option<i64>, StoreError> {
     let deadline = Deadline::start();
     let steps = mongo.rows(COLLECTION);
     let find = steps.find_one(doc! {}).sort(doc! { "_id": -1 }).max_time(deadline.left());
-    let newest = deadline.read(find).await?.and_then(|step| number(&step, "_id"));
+    Ok(deadline.read(find).await?.and_then(|step| number(&step, "_id")))
+}
+
+async fn refuse_newer(mongo: &Mongo) -> Result<(), StoreError> {
     let ours = STEPS.last().map(|step| i64::from(step.number));
-    if newest > ours {
+    if newest(mongo).await? > ours {
         let name = mongo.database.name();
         let why = format!("the database {name} was written by a newer version");
         return Err(StoreError::Invalid(why));

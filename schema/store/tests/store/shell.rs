@@ -303,6 +303,17 @@ async fn nodes_that_start_at_once_migrate_once() {
 }
 
 #[tokio::test]
+async fn to_ask_for_a_store_makes_none() {
+    let home = Home::mongodb();
+    let records = home.config().records;
+    assert_eq!(Store::is_there(&records).await, Ok(false));
+    let collections = shell(&home).await.list_collection_names().await.unwrap();
+    assert!(collections.is_empty(), "{collections:?}");
+    home.open().await.close().await;
+    assert_eq!(Store::is_there(&records).await, Ok(true));
+}
+
+#[tokio::test]
 async fn a_record_that_a_person_has_changed_is_read() {
     let home = Home::mongodb();
     let store = home.open().await;
