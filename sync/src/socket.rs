@@ -9,6 +9,7 @@
 mod cut;
 
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     sync::{
@@ -24,6 +25,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use bytes::{Buf as _, Bytes};
 use futures_util::{
     StreamExt as _,
     stream::{SplitSink, SplitStream},
@@ -64,8 +66,13 @@ const BEYOND_PIECE: usize = FREE + PIECE;
 const AT_ONCE: usize = 2;
 /// While others wait for room, so much has to come within so long.
 const WITHIN: Duration = Duration::from_secs(20);
-/// Buffers of a socket: the default of 128 KiB is far too much for thousands of idle ones.
-const BUFFER: usize = 1024;
+/// What the library reads at once, and keeps room for: its default of 128 KiB is far too much for thousands of
+/// idle sockets.
+const READ_BUFFER: usize = 128;
+/// What it writes at once.
+const WRITE_BUFFER: usize = 1024;
+/// What is read from the system at once, into a buffer that a thread's sockets share.
+const AHEAD_BYTES: usize = 16 << 10;
 
 pub(crate) type Socket = WebSocketStream<Intake>;
 
@@ -157,8 +164,8 @@ pub(crate) struct Intake {
     waits: Option<Box<Waits>>,
     deadline: Option<Deadline>,
     cut: Cut,
-    /// What was read and is the content of a large frame.
-    held: Vec<u8>,
+    /// What was read and not passed on yet.
+    held: Bytes,
 }
 
 /// How a large message waits for room.
@@ -230,10 +237,37 @@ impl Intake {
     }
 }
 
+thread_local! {
+    static AHEAD: RefCell<Box<[u8]>> = RefCell::new(vec![0; AHEAD_BYTES].into());
+}
+
 impl Intake {
+    /// Reads all that has come, so far as a thread has room for it: the library's buffer is small. How much of it
+    /// was passed on.
+    fn poll_ahead(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        AHEAD.with_borrow_mut(|room| {
+            let mut came = ReadBuf::new(room);
+            ready!(Pin::new(&mut self.io).poll_read(context, &mut came))?;
+            let more = self.pass(came.filled(), buffer);
+            self.held = Bytes::copy_from_slice(&came.filled()[more..]);
+            Poll::Ready(Ok(more))
+        })
+    }
+
+    /// Passes on what there is room for, up to the content of a large frame.
+    fn pass(&mut self, from: &[u8], to: &mut ReadBuf<'_>) -> usize {
+        let more = self.cut.pass(&from[..from.len().min(to.remaining())]);
+        to.put_slice(&from[..more]);
+        more
+    }
+
     /// Reads on until the client has closed, and keeps nothing.
     pub(crate) async fn ignore(&mut self) {
-        let mut nothing = vec![0; BUFFER]; // an array would lie in every socket's task
+        let mut nothing = vec![0; 1024]; // an array would lie in every socket's task
         while let Ok(1..) = self.io.read(&mut nothing).await {}
     }
 }
@@ -250,18 +284,15 @@ impl AsyncRead for Intake {
         } else if self.waits.is_some() {
             (self.waits, self.deadline) = (None, None);
         }
-        let before = buffer.filled().len();
-        if self.held.is_empty() {
-            ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+        let more = if self.held.is_empty() {
+            ready!(self.poll_ahead(context, buffer))?
         } else {
-            let here = self.held.len().min(buffer.remaining());
-            buffer.put_slice(&self.held[..here]);
-            self.held.drain(..here);
-        }
-        let more = self.cut.pass(&buffer.filled()[before..]);
-        let rest = buffer.filled()[before + more..].iter().copied();
-        self.held.splice(..0, rest);
-        buffer.set_filled(before + more);
+            let mut held = std::mem::take(&mut self.held);
+            let more = self.pass(&held, buffer);
+            held.advance(more);
+            self.held = if held.is_empty() { Bytes::new() } else { held };
+            more
+        };
         self.gate.read.fetch_add(more, Ordering::Relaxed);
         self.gate.progress.fetch_add(more, Ordering::Relaxed);
         Poll::Ready(Ok(()))
@@ -328,11 +359,11 @@ where
             waits: None,
             deadline: None,
             cut: Cut::default(),
-            held: Vec::new(),
+            held: Bytes::new(),
         };
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(MESSAGE_BYTES))
             .max_frame_size(Some(MESSAGE_BYTES));
         let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config)).await;
