@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Config,
     actor::{self, LargeFrames, Mail, Mailbox},
-    document::{Document, Engine, PeerId},
+    document::{Document, Engine, Limits, PeerId},
     heavy::Heavy,
     journal::Journal,
     news::{News, NodeId},
@@ -70,6 +70,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// Bytes accepted by all documents and not durable yet.
     pub(crate) unsaved: AtomicUsize,
+    /// What each document keeps to.
+    pub(crate) limits: Arc<Limits>,
     /// Room for what documents keep until they can judge it, in KiB.
     pub(crate) asides: Arc<Shares>,
     /// Room for large messages that come in.
@@ -129,6 +131,7 @@ impl Node {
     ) -> Arc<Self> {
         let inbound = config.inbound_bytes >> 10;
         let asides = config.aside_bytes >> 10;
+        let limits = Limits { alone: config.poll.is_none(), ..config.limits };
         Arc::new(Self {
             id: NodeId(store.clock().random_u64()),
             clock: store.clock().clone(),
@@ -159,6 +162,7 @@ impl Node {
             senders: Senders::default(),
             storage_id: OnceCell::new(),
             unsaved: AtomicUsize::new(0),
+            limits: Arc::new(limits),
             asides: Arc::new(Shares::new(asides, asides / ASIDE_SHARE)),
             numbers: AtomicU64::new(1),
         })

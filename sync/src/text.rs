@@ -17,6 +17,8 @@ mod rich;
 mod seen;
 mod words;
 
+use std::sync::{Arc, LazyLock};
+
 use studyhall_schema::{ids::NoteId, note::Format};
 use thiserror::Error;
 use yrs::{
@@ -77,7 +79,9 @@ impl From<EditError> for Refusal {
 
 /// An empty document as the server makes them all: offsets in UTF-16 units, as yjs counts.
 pub fn new_doc(client_id: u64) -> Doc {
-    let mut options = Options::with_client_id(ClientID::new(client_id));
+    /// What the library calls a document where it is part of another, as none is here.
+    static GUID: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
+    let mut options = Options::with_guid_and_client_id(GUID.clone(), ClientID::new(client_id));
     options.offset_kind = OffsetKind::Utf16;
     options.cleanup_formatting = false; // the server deletes nothing of its own
     Doc::with_options(options)

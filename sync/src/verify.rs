@@ -81,8 +81,7 @@ async fn document<E: Engine>(
 ) -> Result<Vec<String>, LoadFailure> {
     let mut state = load::state::<E>(store, &heavy.of(record.owner), record.id).await?;
     let seq = state.seq();
-    let content =
-        projection::read(record.kind, E::view(&mut state), &mut projection::Kept::default());
+    let content = projection::read(record.kind, E::view(&mut state), &mut None);
     let verified = projection::verify(store, record, seq, content, rebuild).await;
     verified.map_err(|fault| match fault {
         SyncFault::Unavailable => LoadFailure::Unavailable,

@@ -199,20 +199,24 @@ fn shared(played: &Played, measures: [Measure; 4]) -> Vec<Figure> {
     ]
 }
 
+/// From then on whoever says nothing is idle.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Memory a socket with its document: each has one of one edit, loaded, and says nothing more. The server was
-/// started again since they were made, so that none is open before it is counted; a tenth as many sockets on
-/// documents of their own stay, so that what is loaded once, for all, is not counted.
+/// started again since they were made, so that none is open before it is counted; as many sockets on documents of
+/// their own stay, so that what is loaded once, for all, and caches that fill, are not counted. They are idle: half
+/// a minute passes before it is looked.
 async fn idle(server: &mut Running, load: &Load, warm_up: &Load) -> Result<Vec<Figure>> {
     let sockets = load.documents.len();
-    let doors = server.documents(sockets + sockets / 10).await?;
+    let doors = server.documents(2 * sockets).await?;
     let (doors, first) = doors.split_at(sockets);
     server.kill_and_restart().await?;
     warm_up.play(server).await?;
     let first = rest(first, load).await?;
-    sleep(Duration::from_millis(500)).await;
+    sleep(IDLE).await;
     let before = server.process().resident_kib()?;
     let seats = rest(doors, load).await?;
-    sleep(Duration::from_secs(2)).await;
+    sleep(IDLE).await;
     let each = (server.process().resident_kib()? - before) / float(sockets);
     drop((first, seats));
     Ok(vec![Measure::IdleMemory.is(each)])

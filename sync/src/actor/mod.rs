@@ -3,16 +3,20 @@
 //! It takes everything that waits before the next await. Nothing here decides about content, and
 //! nothing in the core waits.
 
+mod asked;
 mod deliver;
 mod mail;
 mod mailbox;
 mod reading;
+mod taking;
 mod upkeep;
 mod way;
 mod whole;
+mod work;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,8 +25,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use foldhash::{HashMap, HashMapExt, HashSet};
+use futures_util::{FutureExt, future::BoxFuture};
 use studyhall_schema::{
     Timestamp,
     document::{DocumentRecord, Engine as Library},
@@ -31,21 +35,22 @@ use studyhall_store::{
     bus::{Lagged, Subscription},
     log::Outcome,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep},
+};
 
 use crate::{
     SyncFault,
     document::{
-        Applied, Automerge, Document, EditFailure, EditId, Effect, Engine, Input, Limits, PeerId,
-        Yjs,
+        Applied, Automerge, Document, EditFailure, EditId, Effect, Engine, Input, PeerId, Yjs,
     },
-    heavy::{LARGE, LONG, Turn, Turns, aside},
+    heavy::{LARGE, Turns, aside},
     load::{self, LoadFailure, Missed},
     node::{Node, Opened},
     outbox::Close,
     projection::Written,
 };
-use deliver::Told;
 pub(crate) use deliver::{Outlet, Wire};
 pub(crate) use mail::{Edit, Frames, Join, Mail, RowReply};
 use mailbox::Closes;
@@ -55,6 +60,7 @@ use upkeep::Upkeep;
 use way::Way;
 pub(crate) use whole::LargeFrames;
 use whole::Whole;
+use work::Work;
 
 /// What an open document takes before it has content, about.
 const EMPTY_BYTES: usize = 8 << 10;
@@ -113,10 +119,10 @@ struct Actor<E: Engine> {
     /// Boxed: a map of one has room for four.
     outlets: HashMap<PeerId, Box<Outlet>>,
     /// Who is to be told everybody's awareness once it is known that they may see it.
-    unaware: HashSet<PeerId>,
-    edits: HashMap<EditId, oneshot::Sender<Result<u64, SyncFault>>>,
+    unaware: Option<Box<HashSet<PeerId>>>,
+    edits: Vec<(EditId, oneshot::Sender<Result<u64, SyncFault>>)>,
     next_edit: u64,
-    work: FuturesUnordered<BoxFuture<'static, Done<E>>>,
+    work: Work<Done<E>>,
     effects: Vec<Effect>,
     upkeep: Upkeep,
     me: Arc<Opened>,
@@ -208,9 +214,8 @@ impl<E: Engine> Actor<E> {
     ) -> Self {
         let seed = node.clock.random_u64();
         let upkeep = Upkeep::new(record, state.seq(), &node.config);
-        let limits = Limits { alone: node.config.poll.is_none(), ..node.config.limits };
         metrics::gauge!("studyhall_documents_open").increment(1.0);
-        let mut document = Document::new(me.id, state, limits, seed);
+        let mut document = Document::new(me.id, state, node.limits.clone(), seed);
         document.keeps_in(node.asides.clone());
         let mut actor = Self {
             document,
@@ -219,10 +224,10 @@ impl<E: Engine> Actor<E> {
             turns: node.heavy.of(record.owner),
             node,
             outlets: HashMap::new(),
-            unaware: HashSet::new(),
-            edits: HashMap::new(),
+            unaware: None,
+            edits: Vec::new(),
             next_edit: 0,
-            work: FuturesUnordered::new(),
+            work: Work::default(),
             effects: Vec::new(),
             upkeep,
             me,
@@ -245,20 +250,18 @@ impl<E: Engine> Actor<E> {
         let mut mails = Vec::new();
         let mut sleep = Box::pin(tokio::time::sleep(Duration::from_hours(1)));
         let end = loop {
-            let is_heavy = self.document.work_before_append() > SLOW;
-            let turns = self.turns.clone();
-            turns.run(is_heavy, || self.settle()).await;
+            {
+                let is_heavy = self.document.work_before_append() > SLOW;
+                let turns = self.turns.clone();
+                turns.run(is_heavy, || self.settle()).await;
+            }
             if let Some(end) = self.ended.take() {
                 break end;
             }
-            let look = self.way.as_ref().and_then(|way| way.due());
-            let due = look.into_iter().fold(self.upkeep.due(), Instant::min);
-            if sleep.deadline() != due {
-                sleep.as_mut().reset(due);
-            }
+            self.sleep_until_due(sleep.as_mut());
             let woken = tokio::select! {
                 biased;
-                Some(done) = self.work.next(), if !self.work.is_empty() => Woken::Done(done),
+                done = self.work.next() => Woken::Done(done),
                 () = self.me.mailbox.take(&mut mails, AT_ONCE) => Woken::Mail,
                 heard = hear(&mut self.news) => Woken::News(heard),
                 () = tokio::task::yield_now(), if self.document.has_next_edit() => Woken::Again,
@@ -282,6 +285,15 @@ impl<E: Engine> Actor<E> {
             }
         };
         Box::pin(self.end(end)).await;
+    }
+
+    /// Sets the clock for what is due next.
+    fn sleep_until_due(&self, sleep: Pin<&mut Sleep>) {
+        let look = self.way.as_ref().and_then(|way| way.due());
+        let due = look.into_iter().fold(self.upkeep.due(), Instant::min);
+        if sleep.deadline() != due {
+            sleep.reset(due);
+        }
     }
 
     /// After everything that waited was handled: the next append, and what the core says.
@@ -315,77 +327,6 @@ impl<E: Engine> Actor<E> {
             let all = self.node.unsaved.load(Ordering::Relaxed);
             #[expect(clippy::cast_precision_loss, reason = "bytes of one node")]
             metrics::gauge!("studyhall_sync_unsaved_bytes").set(all as f64);
-        }
-    }
-
-    /// Takes mail; when that takes long, others come in between.
-    async fn take(&mut self, mails: &mut Vec<Mail>) {
-        let mut turn = Turn::new(memory(self.document.state()) > LARGE);
-        for mail in mails.drain(..) {
-            if self.ended.is_some() {
-                return;
-            }
-            if let Mail::Frames(read) = mail {
-                let Frames { peer, messages, room: _room } = *read;
-                for message in messages {
-                    if self.ended.is_some() {
-                        return;
-                    }
-                    let size = message.size();
-                    match E::input(peer, message) {
-                        Some(input) if size > LONG => {
-                            let turns = self.turns.clone();
-                            Box::pin(turns.run(true, || self.feed(input))).await;
-                        }
-                        Some(input) => self.feed(input),
-                        None => {}
-                    }
-                    turn.pass(size).await;
-                }
-            } else {
-                self.mail(mail);
-                turn.pass(0).await;
-            }
-        }
-    }
-
-    fn mail(&mut self, mail: Mail) {
-        match mail {
-            Mail::Join(join) => {
-                let Join { peer, permission, outlet } = *join;
-                if !outlet.wire.speaks(E::ENGINE) {
-                    return outlet.end(Close::OtherEngine);
-                }
-                let user = outlet.user;
-                self.outlets.insert(peer, Box::new(outlet));
-                self.upkeep.touched(false);
-                self.feed(Input::Join { peer, user, permission });
-                if self.document.is_paused() {
-                    self.tell(peer, &Told::Paused(true));
-                }
-            }
-            Mail::Leave(peer) => {
-                self.outlets.remove(&peer);
-                self.unaware.remove(&peer);
-                self.feed(Input::Leave { peer });
-                self.upkeep.touched(self.outlets.is_empty());
-            }
-            Mail::Permission(peer, permission) => self.feed(Input::Permission { peer, permission }),
-            Mail::Frames(..) => {} // taken one by one
-            Mail::Drained(peer) => self.drained(peer),
-            Mail::Edit(edit) => {
-                let id = self.next_edit();
-                self.upkeep.touched(self.outlets.is_empty());
-                let Edit { by, change, reply } = *edit;
-                self.edits.insert(id, reply);
-                self.feed(Input::Edit { edit: id, by, change });
-            }
-            Mail::Project(reply) => self.project_for(reply),
-            Mail::Show(reply) => self.show(reply),
-            Mail::CatchUp(reply) => self.catch_up_for(reply),
-            Mail::Evict => self.make_room(),
-            Mail::End(why) => self.ended = Some(End::Close(why)),
-            Mail::Stop(why, done) => self.stopping = Some((why, done)),
         }
     }
 
@@ -455,7 +396,7 @@ impl<E: Engine> Actor<E> {
             (None, End::Idle) => Close::Restart,
         };
         self.leave(why);
-        for (_, reply) in self.edits.drain() {
+        for (_, reply) in self.edits.drain(..) {
             let _ = reply.send(Err(why.fault()));
         }
         self.no_row(why.fault());
@@ -480,7 +421,8 @@ impl<E: Engine> Actor<E> {
     }
 
     fn edit_done(&mut self, edit: EditId, result: Result<u64, EditFailure>) {
-        if let Some(reply) = self.edits.remove(&edit) {
+        if let Some(at) = self.edits.iter().position(|(id, _)| *id == edit) {
+            let (_, reply) = self.edits.remove(at);
             let _ = reply.send(result.map_err(SyncFault::from)); // the request may have gone
         }
     }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use studyhall_schema::document::{DocumentKind, DocumentRecord, NEARLY_FULL};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Actor, Done, End, RowReply, memory};
+use super::{Actor, Done, End, RowReply, asked::Asked, memory};
 use crate::{
     Config, Documents, SyncFault, compact,
     contents::Late,
@@ -60,10 +60,10 @@ pub(super) struct Upkeep {
     is_last: bool,
     /// What the row shows; `None` when it was not looked at yet.
     projected_seq: Option<u64>,
-    /// What the rows show, as far as it is known.
-    kept: Kept,
-    rows: Queue,
-    logs: Queue,
+    /// What the rows of a list show, as far as it is known.
+    kept: Option<Box<Kept>>,
+    rows: Asked,
+    logs: Asked,
     compacting: bool,
     compact_again: Option<Instant>,
     /// How often it failed in a row.
@@ -97,24 +97,6 @@ enum Carrying {
     AndAgain,
 }
 
-/// Who waits for a row to be written, or the log to be read: what begins after they have asked is for
-/// them, however many ask meanwhile.
-#[derive(Default)]
-struct Queue {
-    next: Vec<RowReply>,
-    under_way: Vec<RowReply>,
-}
-
-impl Queue {
-    fn begin(&mut self) {
-        self.under_way.append(&mut self.next);
-    }
-
-    fn end(&mut self) -> Vec<RowReply> {
-        std::mem::take(&mut self.under_way)
-    }
-}
-
 impl Upkeep {
     pub(super) fn new(record: &DocumentRecord, seq: u64, config: &Config) -> Self {
         let now = Instant::now();
@@ -134,9 +116,9 @@ impl Upkeep {
             compare: Compare::No,
             is_last: false,
             projected_seq: None,
-            kept: Kept::default(),
-            rows: Queue::default(),
-            logs: Queue::default(),
+            kept: None,
+            rows: Asked::default(),
+            logs: Asked::default(),
             compacting: false,
             compact_again: None,
             not_compacted: 0,
@@ -210,7 +192,9 @@ impl<E: Engine> Actor<E> {
             self.project();
         }
         if !self.upkeep.projecting && self.upkeep.compare.due().is_some_and(|due| due <= now) {
-            self.upkeep.kept.forget_written();
+            if let Some(kept) = &mut self.upkeep.kept {
+                kept.forget_written();
+            }
             self.upkeep.compare = Compare::Now;
             self.project();
         }
@@ -229,7 +213,8 @@ impl<E: Engine> Actor<E> {
 
     /// What it takes now, for the node's books.
     pub(super) fn recount_memory(&mut self) {
-        let bytes = memory(self.document.state()) + self.upkeep.kept.bytes();
+        let kept = self.upkeep.kept.as_ref().map_or(0, |kept| kept.bytes());
+        let bytes = memory(self.document.state()) + kept;
         self.me.set_bytes(&self.node.registry, bytes);
     }
 
@@ -340,7 +325,7 @@ impl<E: Engine> Actor<E> {
             return self.project_for(reply);
         }
         self.upkeep.touched(self.outlets.is_empty());
-        self.upkeep.logs.next.push(reply);
+        self.upkeep.logs.push(reply);
         self.read_log(Duration::ZERO);
     }
 
@@ -373,7 +358,7 @@ impl<E: Engine> Actor<E> {
             let _ = reply.send(Ok(())); // the request may have gone
             return;
         }
-        self.upkeep.rows.next.push(reply);
+        self.upkeep.rows.push(reply);
         self.upkeep.project = Some(Instant::now());
         self.project();
     }
@@ -381,15 +366,15 @@ impl<E: Engine> Actor<E> {
     /// What the document says now.
     pub(super) fn show(&mut self, reply: oneshot::Sender<Result<Option<Content>, SyncFault>>) {
         let view = E::view(self.document.state_mut());
-        let content = projection::read(self.upkeep.kind, view, &mut Kept::default());
+        let content = projection::read(self.upkeep.kind, view, &mut None);
         let _ = reply.send(Ok(content)); // the request may have gone
     }
 
     /// Nobody gets a row of this document any more.
     pub(super) fn no_row(&mut self, fault: SyncFault) {
-        for queue in [&mut self.upkeep.rows, &mut self.upkeep.logs] {
-            queue.begin();
-            for reply in queue.end() {
+        for asked in [&mut self.upkeep.rows, &mut self.upkeep.logs] {
+            asked.begin();
+            for reply in asked.end() {
                 let _ = reply.send(Err(fault)); // the request may have gone
             }
         }
@@ -404,7 +389,9 @@ impl<E: Engine> Actor<E> {
         match result {
             Ok(Written { seq, overtaken: false }) => {
                 self.upkeep.projected_seq = Some(seq);
-                self.upkeep.kept.written(seq);
+                if let Some(kept) = &mut self.upkeep.kept {
+                    kept.written(seq);
+                }
                 let poll = self.upkeep.poll.filter(|_| self.upkeep.kind == DocumentKind::Todos);
                 if let Some(poll) =
                     poll.filter(|_| !has_compared && self.upkeep.compare == Compare::No)
@@ -471,30 +458,5 @@ impl<E: Engine> Actor<E> {
                 self.upkeep.compact_again = Some(Instant::now() + wait);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_asks_in_the_middle_waits_for_the_next_and_nobody_waits_for_who_comes_later() {
-        let mut queue = Queue::default();
-        let ask = |queue: &mut Queue| {
-            let (reply, answered) = oneshot::channel();
-            queue.next.push(reply);
-            answered
-        };
-        let mut first = ask(&mut queue);
-        queue.begin();
-        let mut second = ask(&mut queue);
-        for reply in queue.end() {
-            reply.send(Ok(())).unwrap();
-        }
-        assert_eq!(first.try_recv(), Ok(Ok(())));
-        assert!(second.try_recv().is_err(), "what was under way may not show what it asks for");
-        queue.begin();
-        assert_eq!(queue.end().len(), 1);
     }
 }

@@ -139,7 +139,7 @@ impl<E: Engine> Actor<E> {
     pub(super) fn has_room(&mut self, peer: PeerId) -> bool {
         let Some(outlet) = self.outlets.get(&peer) else { return false };
         let room = outlet.outbox.room_for((&self.me, peer));
-        if room == Room::Held && self.unaware.insert(peer) {
+        if room == Room::Held && self.unaware.get_or_insert_default().insert(peer) {
             outlet.outbox.tells((&self.me, peer));
         }
         room == Room::Free
@@ -148,9 +148,14 @@ impl<E: Engine> Actor<E> {
     /// A connection has room again, or its person may see the document after all.
     pub(super) fn drained(&mut self, peer: PeerId) {
         self.feed(Input::Drained { peer });
-        if self.unaware.remove(&peer) {
+        if self.is_told(peer) {
             self.feed(Input::QueryAwareness { peer });
         }
+    }
+
+    /// Nobody has to tell a connection everybody's awareness any more. Whether somebody had to.
+    pub(super) fn is_told(&mut self, peer: PeerId) -> bool {
+        self.unaware.as_mut().is_some_and(|unaware| unaware.remove(&peer))
     }
 
     fn send_later(&mut self, peer: PeerId, lost: Lost) {

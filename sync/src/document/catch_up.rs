@@ -55,7 +55,7 @@ impl<E: Engine> Document<E> {
         let is_known = |flight: &Flight<E>| flight.append.seq <= self.state.seq();
         match self.lost {
             Standing::Kept => false,
-            Standing::Taken { .. } if self.flight.as_ref().is_some_and(is_known) => true,
+            Standing::Taken { .. } if self.flight.as_deref().is_some_and(is_known) => true,
             Standing::Taken { asked } | Standing::Fenced { asked } => {
                 read.is_some_and(|read| read >= asked)
             }

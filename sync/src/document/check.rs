@@ -164,7 +164,7 @@ impl<E: Engine> Document<E> {
 
     /// Whoever would fit now is asked, as far as they do.
     fn ask_who_fits(&mut self) {
-        let limits = self.limits;
+        let limits = *self.limits;
         let mut all = self.state.bytes_above(limits.soft_bytes) + self.waiting_bytes;
         for known in self.peers.values_mut().filter(|known| known.unfit > 0) {
             if all + known.unfit <= limits.hard_bytes {
@@ -332,7 +332,7 @@ impl<E: Engine> Document<E> {
             false => FOR_PUTS,
         };
         if !is_full {
-            self.above.clear();
+            self.above = None;
         } else if !E::takes_away(&mut self.state, scan, decoded)
             || self.is_above(WITH_DELETIONS, bytes, memory)
             || !self.may_take_above(by, adds, part)
@@ -361,19 +361,20 @@ impl<E: Engine> Document<E> {
         (bytes, memory): (usize, u64),
         part: (usize, u64),
     ) -> bool {
-        let limits = self.limits;
-        let (all, all_memory) = self.above.get(&by).copied().unwrap_or_default();
+        let limits = *self.limits;
+        let above = self.above.get_or_insert_default();
+        let (all, all_memory) = above.get(&by).copied().unwrap_or_default();
         let taken = (all + bytes, all_memory + memory);
         let may = taken.0 <= limits.hard_bytes / part.0 && taken.1 <= limits.hard_memory / part.1;
         if may {
-            self.above.insert(by, taken);
+            above.insert(by, taken);
         }
         may
     }
 
     /// Whether the document with so many bytes more, and so many in memory, is larger than so much of its limits.
     fn is_above(&mut self, of: (usize, usize), bytes: usize, memory: u64) -> bool {
-        let limits = self.limits;
+        let limits = *self.limits;
         let hard_memory = limits.hard_memory / of.1 as u64 * of.0 as u64;
         let most = hard_memory.saturating_sub(memory);
         let size = self.state.bytes_above(limits.soft_bytes) + bytes;

@@ -118,7 +118,7 @@ impl<E: Engine> Document<E> {
             updates: updates.iter().map(Waiting::logged).collect(),
         };
         effects.push(Effect::Append(append.clone()));
-        self.flight = Some(Flight { append, updates, through: self.ordinal });
+        self.flight = Some(Box::new(Flight { append, updates, through: self.ordinal }));
     }
 
     pub(super) fn outcome(&mut self, outcome: &Outcome, effects: &mut Vec<Effect>) {
@@ -171,7 +171,7 @@ impl<E: Engine> Document<E> {
 
     /// What was in flight is durable: apply it, acknowledge it, show it.
     fn stored(&mut self, effects: &mut Vec<Effect>) {
-        let Some(flight) = self.flight.take() else { return };
+        let Some(flight) = self.flight.take().map(|flight| *flight) else { return };
         self.behind = false;
         if std::mem::replace(&mut self.paused, false) {
             effects.push(Effect::Paused(false));

@@ -12,6 +12,7 @@ mod commit;
 mod edit;
 mod engine;
 mod inbound;
+mod limits;
 mod peer;
 mod walks;
 mod yjs;
@@ -21,12 +22,7 @@ use std::{collections::VecDeque, ops::Range, sync::Arc};
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
 use rand::{SeedableRng, rngs::SmallRng};
-use studyhall_schema::{
-    Timestamp,
-    access::Permission,
-    document::{DocumentId, NEARLY_FULL},
-    ids::UserId,
-};
+use studyhall_schema::{Timestamp, access::Permission, document::DocumentId, ids::UserId};
 use studyhall_store::log::{Append, Entry, Outcome, Snapshot};
 
 pub use automerge::{Automerge, Behind};
@@ -35,6 +31,7 @@ pub use commit::Waiting;
 pub use edit::{Author, Change, EditFailure, EditId};
 pub use engine::{Applied, Engine, Unreadable, View};
 pub use inbound::Inbound;
+pub use limits::Limits;
 pub use peer::Aside;
 pub use yjs::{Missed, State, Yjs};
 
@@ -42,6 +39,7 @@ use crate::{awareness::Presence, people::Shares, wire::automerge::SyncMessage};
 use catch_up::{Reads, Standing};
 use commit::{Flight, PendingAck};
 use edit::Edits;
+use limits::HARD_MEMORY;
 use peer::Peer;
 
 /// A connection to a document, unique on this node.
@@ -196,54 +194,11 @@ pub enum Effect {
     Audit { user: UserId, client: u64 },
 }
 
-/// The memory that a document may take.
-const HARD_MEMORY: u64 = 128 << 20;
-
-/// Sizes that a document keeps to.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// People are told above this size, in bytes of encoded state.
-    pub soft_bytes: usize,
-    /// Edits are refused above this size.
-    pub hard_bytes: usize,
-    /// Edits are refused when the document would take more memory than this: many small blocks take
-    /// thirty times their encoded size.
-    pub hard_memory: u64,
-    /// What may wait for the store.
-    pub waiting_bytes: usize,
-    /// What a person may keep above holes.
-    pub aside_bytes: usize,
-    /// Updates that a person may keep above holes: each is looked at again with every change.
-    pub aside_updates: usize,
-    /// Acknowledgements that may wait for a commit, of messages that need none of their own.
-    pub promises: usize,
-    /// REST edits that may wait.
-    pub edits: usize,
-    /// Nobody else writes to the document's log: what is applied here is all there is.
-    pub alone: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            soft_bytes: NEARLY_FULL,
-            hard_bytes: 16 << 20,
-            hard_memory: HARD_MEMORY,
-            waiting_bytes: 4 << 20,
-            aside_bytes: 1 << 20,
-            aside_updates: 256,
-            promises: 16_384,
-            edits: 256,
-            alone: true,
-        }
-    }
-}
-
 /// An open document.
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of one another")]
 pub struct Document<E: Engine = Yjs> {
     id: DocumentId,
-    limits: Limits,
+    limits: Arc<Limits>,
     state: E::State,
     engine: E,
     /// Boxed: a map of one has room for four.
@@ -251,7 +206,8 @@ pub struct Document<E: Engine = Yjs> {
     waiting: Vec<Waiting<E>>,
     waiting_bytes: usize,
     waiting_memory: u64,
-    flight: Option<Flight<E>>,
+    /// Boxed, like what follows: most documents idle.
+    flight: Option<Box<Flight<E>>>,
     /// The ordinal of the last update that was accepted here, and of the last that is durable.
     ordinal: u64,
     durable: u64,
@@ -277,7 +233,7 @@ pub struct Document<E: Engine = Yjs> {
     has_unfit: bool,
     measured_at: Timestamp,
     /// What people's deletions have taken above the limits, in bytes and in memory.
-    above: HashMap<UserId, (usize, u64)>,
+    above: Option<Box<HashMap<UserId, (usize, u64)>>>,
     /// Something is kept aside until its author may have it looked at.
     has_put_off: bool,
     /// Room for what is kept aside, in KiB.
@@ -287,8 +243,15 @@ pub struct Document<E: Engine = Yjs> {
 
 impl<E: Engine> Document<E> {
     /// Opens a document over its loaded state.
-    pub fn new(id: DocumentId, mut state: E::State, limits: Limits, seed: u64) -> Self {
+    pub fn new(
+        id: DocumentId,
+        mut state: E::State,
+        limits: impl Into<Arc<Limits>>,
+        seed: u64,
+    ) -> Self {
         state.shown();
+        let limits = limits.into();
+        let aside = limits.aside_bytes;
         Self {
             id,
             limits,
@@ -315,9 +278,9 @@ impl<E: Engine> Document<E> {
             owes: false,
             has_unfit: false,
             measured_at: Timestamp::default(),
-            above: HashMap::new(),
+            above: None,
             has_put_off: false,
-            asides: Arc::new(Shares::new(limits.aside_bytes, limits.aside_bytes)),
+            asides: Arc::new(Shares::new(aside, aside)),
             random: SmallRng::seed_from_u64(seed),
         }
     }
@@ -414,7 +377,7 @@ impl<E: Engine> Document<E> {
 
     /// About how many bytes are moved to apply what is in flight.
     pub fn work(&self) -> u64 {
-        let flying = self.flight.iter().flat_map(Flight::updates);
+        let flying = self.flight.iter().flat_map(|flight| flight.updates());
         flying.map(|waiting| E::work(&self.state, &waiting.scan)).sum()
     }
 

@@ -46,13 +46,17 @@ impl Content {
 
 /// Reads a document's content; `None` for documents that have no row. Of what is kept from the last time
 /// only what changed is read again.
-pub(crate) fn read(kind: DocumentKind, mut view: View<'_>, kept: &mut Kept) -> Option<Content> {
+pub(crate) fn read(
+    kind: DocumentKind,
+    mut view: View<'_>,
+    kept: &mut Option<Box<Kept>>,
+) -> Option<Content> {
     match kind {
         DocumentKind::PlainNote | DocumentKind::RichNote => {
             Some(Content::Note(note::read(format_of(kind)?, view)))
         }
         DocumentKind::Todos => {
-            let touched = view.touched();
+            let (touched, kept) = (view.touched(), kept.get_or_insert_default());
             Some(Content::Todos(contents::read(view, |maps| {
                 kept.read(&TodoList::of(maps), touched)
             })))

@@ -101,8 +101,7 @@ pub(crate) struct Batch {
 impl Reader {
     /// What the client has sent, all that waits of it; `None` when it is gone or to go.
     async fn batch(&mut self, batch: &mut Batch) -> Option<()> {
-        batch.bytes = 0;
-        batch.room.clear();
+        *batch = Batch::default(); // whoever says nothing keeps no room
         self.outbox.room().await;
         while batch.frames.is_empty() {
             let until = self.ends.map_or(self.silence.until, |ends| ends.min(self.silence.until));

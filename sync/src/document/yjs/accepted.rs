@@ -73,6 +73,9 @@ impl Accepted {
             for insert in &scan.inserts {
                 self.authors.remove(&insert.client);
             }
+            if self.authors.is_empty() {
+                self.authors = HashMap::default(); // whoever idles keeps no room
+            }
         }
         for id in types {
             self.types.remove(id);

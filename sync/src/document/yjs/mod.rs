@@ -19,7 +19,6 @@ pub use state::State;
 
 use super::{
     Aside, Document, Effect, Inbound, Input, Lost, PeerId, Refusal, Verdict, View, Waiting,
-    commit::Flight,
     engine::{Applied, Engine},
     walks::Walks,
 };
@@ -37,7 +36,8 @@ const WORTH_CUTTING: usize = 16 << 10;
 pub struct Yjs {
     accepted: Accepted,
     nesting: Nesting,
-    awareness: Awareness,
+    /// Boxed: where nobody says that they are here there is none.
+    awareness: Option<Box<Awareness>>,
     compared: Walks,
     told: Walks,
 }
@@ -60,7 +60,7 @@ impl Engine for Yjs {
         Self {
             accepted: Accepted::from_state(state),
             nesting: Nesting::of(&state.full()).unwrap_or_default(),
-            awareness: Awareness::default(),
+            awareness: None,
             compared: Walks::comparisons(),
             told: Walks::differences(),
         }
@@ -95,10 +95,12 @@ impl Engine for Yjs {
             Input::Awareness { peer, update } => document.hear(now, peer, &update),
             Input::QueryAwareness { peer } => document.tell_awareness(peer, effects),
             Input::Elsewhere(presence) => {
-                let _ = document.engine.awareness.merge(now, &presence); // what is none says nothing
+                let awareness = document.engine.awareness.get_or_insert_default();
+                let _ = awareness.merge(now, &presence); // what is none says nothing
             }
             Input::WhoIsHere => {
-                effects.extend(document.engine.awareness.own_full().map(Effect::Here));
+                let own = document.engine.awareness.as_mut().and_then(|known| known.own_full());
+                effects.extend(own.map(Effect::Here));
             }
             _ => {}
         }
@@ -110,7 +112,8 @@ impl Engine for Yjs {
         peer: PeerId,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(gone) = document.engine.awareness.leave(now, peer.0) else { return };
+        let awareness = document.engine.awareness.as_mut();
+        let Some(gone) = awareness.and_then(|known| known.leave(now, peer.0)) else { return };
         effects.push(Effect::Awareness { to: None, update: gone.update.clone() });
         if !document.limits.alone {
             effects.push(Effect::Here(gone));
@@ -125,7 +128,7 @@ impl Engine for Yjs {
     }
 
     fn tick(document: &mut Document<Self>, now: Timestamp, effects: &mut Vec<Effect>) {
-        let awareness = &mut document.engine.awareness;
+        let Some(awareness) = &mut document.engine.awareness else { return };
         awareness.expire(now);
         awareness.put_off(now);
         if !document.limits.alone {
@@ -137,7 +140,8 @@ impl Engine for Yjs {
     }
 
     fn wants_tick(&self, _: &State) -> (bool, bool) {
-        (self.awareness.has_changed(), !self.awareness.is_empty())
+        let awareness = self.awareness.as_ref();
+        awareness.map_or((false, false), |known| (known.has_changed(), !known.is_empty()))
     }
 
     fn is_empty(scan: &Scan) -> bool {
@@ -320,7 +324,8 @@ impl Document<Yjs> {
         };
         let unwritten = scan.inserts.iter().filter(|run| !written(run.client));
         let another = |client: u64| {
-            self.engine.awareness.person(client).is_some_and(|who| who.writes && who.user != by)
+            let known = self.engine.awareness.as_ref().and_then(|known| known.person(client));
+            known.is_some_and(|who| who.writes && who.user != by)
         };
         unwritten.map(|run| run.client).find(|client| another(*client))
     }
@@ -344,7 +349,7 @@ impl Document<Yjs> {
     fn is_shallow(&mut self, scan: &Scan, update: &Bytes) -> bool {
         let Self { state, waiting, flight, engine: Yjs { nesting, .. }, .. } = self;
         let everything = || {
-            let flying = flight.iter().flat_map(Flight::updates);
+            let flying = flight.iter().flat_map(|flight| flight.updates());
             let ahead = flying.chain(waiting.iter()).map(|waiting| waiting.data.clone());
             std::iter::once(state.full()).chain(ahead).collect::<Vec<_>>()
         };
@@ -353,21 +358,21 @@ impl Document<Yjs> {
 
     fn hear(&mut self, now: Timestamp, peer: PeerId, update: &Bytes) {
         if let Some(known) = self.peers.get_mut(&peer) {
+            let awareness = self.engine.awareness.get_or_insert_default();
             // A client begins with itself alone; ids that it repeats are somebody's already.
             if !std::mem::replace(&mut known.link.introduced, true) {
                 let own = awareness::sole(update);
-                known.link.own = own.filter(|id| {
-                    self.engine.awareness.person(*id).is_none_or(|who| who.user == known.user)
-                });
+                known.link.own =
+                    own.filter(|id| awareness.person(*id).is_none_or(|who| who.user == known.user));
             }
             let who = Who { user: known.user, writes: known.permission == Permission::Write };
             // What is no awareness update is dropped like what is not the connection's own.
-            let _ = self.engine.awareness.receive(now, peer.0, who, update);
+            let _ = awareness.receive(now, peer.0, who, update);
         }
     }
 
     fn tell_awareness(&mut self, peer: PeerId, effects: &mut Vec<Effect>) {
-        if let Some(update) = self.engine.awareness.full() {
+        if let Some(update) = self.engine.awareness.as_mut().and_then(|known| known.full()) {
             effects.push(Effect::Awareness { to: Some(peer), update });
         }
     }
