@@ -1,6 +1,5 @@
 // An operator's mistakes: what is wrong is said in words, where people look for it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,12 +42,9 @@ test("a Redis that wants a password, or another one, is told of in words", async
 
 test("what was never a store is not verified, and not made", async (t) => {
   const server = await mongo(t);
-  const verify = (name) => {
-    const at = ["verify", "--store", databaseOf(server, name)];
-    return execFileSync(process.env.STUDYHALL_BIN, at, { encoding: "utf8", stdio: "pipe" });
-  };
   const hall = await Hall.open(t, ["--store", databaseOf(server, "hall")]);
   assert.equal(await hall.stop(), 0);
-  assert.match(verify("hall"), /0 documents/);
-  for (const again of [1, 2]) assert.throws(() => verify("hal"), /there is no store to verify/, `${again}`);
+  assert.match(hall.verify(), /0 documents/);
+  hall.flags = ["--store", databaseOf(server, "hal")];
+  for (const again of [1, 2]) assert.throws(() => hall.verify(), /there is no store to verify/, `${again}`);
 });
