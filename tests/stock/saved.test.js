@@ -158,3 +158,21 @@ test("who runs it sees how much is not saved, and how long saving took", async (
   await until(async () => (await counted("unsaved_bytes")) === 0, "all is saved");
   assert.ok((await slow()) > before);
 });
+
+for (const { name, sit } of clients) {
+  test(`${name}: what somebody types just before they leave is kept`, async (t) => {
+    const { ada, ben } = await cast(t, ["ada", "ben"]);
+    const note = await ada.noteWith([ben]);
+    const said = [];
+    for (let time = 0; time < 10; time += 1) {
+      const desk = await sit(t, ada, note);
+      await desk.synced();
+      said.push(`word-${time}.`);
+      desk.write(said.at(-1));
+      desk.close();
+    }
+    const reader = await sit(t, ben, note);
+    await reader.synced();
+    await until(() => said.every((word) => reader.words.includes(word)), () => `all is there: ${reader.words}`);
+  });
+}

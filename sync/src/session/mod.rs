@@ -74,6 +74,8 @@ pub(crate) struct Reader {
     ends: Option<Instant>,
     /// Nothing more can be made of what comes.
     is_broken: bool,
+    /// The client has said goodbye: what it said before counts, and nothing else will come.
+    is_over: bool,
 }
 
 /// How long the client may say nothing more. Whoever waits for a batch may stop and wait again.
@@ -102,6 +104,9 @@ impl Reader {
     /// What the client has sent, all that waits of it; `None` when it is gone or to go.
     async fn batch(&mut self, batch: &mut Batch) -> Option<()> {
         *batch = Batch::default(); // whoever says nothing keeps no room
+        if self.is_over {
+            return None;
+        }
         self.outbox.room().await;
         while batch.frames.is_empty() {
             let until = self.ends.map_or(self.silence.until, |ends| ends.min(self.silence.until));
@@ -113,7 +118,10 @@ impl Reader {
             match next {
                 Ok(Some(Ok(message))) => {
                     self.silence = Silence::new(self.gate.progress());
-                    self.take(message, batch)?;
+                    self.take(message, batch);
+                    if self.is_over {
+                        return None;
+                    }
                 }
                 Ok(Some(Err(error))) => {
                     self.is_broken = true;
@@ -130,16 +138,18 @@ impl Reader {
         }
         while batch.frames.len() < AT_ONCE
             && batch.bytes < AT_ONCE_BYTES
+            && !self.is_over
             && let Some(Some(Ok(message))) = self.stream.next().now_or_never()
         {
-            self.take(message, batch)?;
+            self.take(message, batch);
         }
         // While a large frame is held, the library lets go of the buffer that it came in; else that is kept
         // for as long as the socket lives.
         if batch.bytes >= AT_ONCE_BYTES
+            && !self.is_over
             && let Some(Some(Ok(message))) = self.stream.next().now_or_never()
         {
-            self.take(message, batch)?;
+            self.take(message, batch);
         }
         if self.has_ended() {
             self.outbox.close(Close::TokenExpired);
@@ -166,7 +176,7 @@ impl Reader {
         Some(())
     }
 
-    fn take(&self, message: Message, batch: &mut Batch) -> Option<()> {
+    fn take(&mut self, message: Message, batch: &mut Batch) {
         match message {
             Message::Binary(frame) => {
                 batch.room.extend(self.gate.delivered());
@@ -175,15 +185,14 @@ impl Reader {
             }
             Message::Text(_) => {
                 self.outbox.close(Close::Protocol);
-                return None;
+                self.is_over = true;
             }
-            Message::Close(_) => return None,
+            Message::Close(_) => self.is_over = true,
             Message::Ping(bytes) | Message::Pong(bytes) => {
                 self.gate.control(bytes.len() + CONTROL_HEADER);
             }
             Message::Frame(_) => {} // never read
         }
-        Some(())
     }
 
     /// Waits until the client has closed: what it still sends is no longer listened to.
@@ -274,6 +283,7 @@ async fn run<R>(
             silence,
             ends: None,
             is_broken: false,
+            is_over: false,
         }));
         tokio::pin!(reading, writing);
         tokio::select! {
