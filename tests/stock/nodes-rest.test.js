@@ -238,6 +238,31 @@ test("a put with its base whose answer was lost is sent again at the other node:
   }
 });
 
+test("a put that also takes out, or moves, is sent again at the node where its writer had opened the note: it is there once", async (t) => {
+  const { bus, there, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  const text = "one\ntwo\nthree\nend.";
+  const puts = [
+    ["one\neggs\nthree\nend.", "one\nben 1\neggs\nben 2\nthree\nend."],
+    ["one\neggs\ntwo\nthree\nend", "one\nben 1\neggs\nben 2\ntwo\nthree\nend"],
+    ["one\nthree\ntwo\nend.", "one\nben 1\nthree\nben 2\ntwo\nend."],
+  ];
+  for (const kind of ["notes", "todos"]) {
+    for (const [put, wanted] of puts) {
+      const { id } = await ada.send("POST", `/${kind}`, { text, room_id: room, is_shared: true });
+      const path = `/${kind}/${id}`;
+      await ada.at(there).send("GET", path);
+      await ada.send("PUT", path, { text: put, base: text });
+      await bus.flush();
+      const { text: base } = await ben.send("GET", path);
+      const line = put.split("\n")[1];
+      await ben.send("PUT", path, { text: base.replace(line, `ben 1\n${line}\nben 2`), base });
+      const again = await ada.at(there).send("PUT", path, { text: put, base: text });
+      assert.equal(again.text, wanted, `${kind}: ${put}`);
+    }
+  }
+});
+
 test("a node dies under a put with its base of a note in which others write: sent again at the other it is there once", async (t) => {
   const { here, there, ada, ben, note } = await installation(t);
   const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);

@@ -302,20 +302,18 @@ impl Held {
         }
     }
 
-    /// Before all that is held this was put.
+    /// This was put, elsewhere, after all that is held: what it was made from is, and it is there now, so nobody was shown
+    /// the note without it since.
     pub(super) fn had_put(&mut self, hash: String, of: String, outcome: Outcome) {
-        self.0.insert(
-            0,
-            Entry {
-                text: Text::Put(hash),
-                how: How::Put(outcome),
-                bytes: 0,
-                of: Some(of),
-                is_as_put: false,
-                is_old: true,
-                is_after_loss: false,
-            },
-        );
+        self.0.push(Entry {
+            text: Text::Put(hash),
+            how: How::Put(outcome),
+            bytes: 0,
+            of: Some(of),
+            is_as_put: false,
+            is_old: true,
+            is_after_loss: false,
+        });
     }
 
     /// The newest put, when it was made from the same text, and this may be a retry of it: its answer was not heard, or
