@@ -120,11 +120,25 @@ impl<E: Engine> Document<E> {
                     return self.turn_away(peer, bytes, reason, effects);
                 }
                 if let Some(reason) = E::misplaced(self, user, &message) {
-                    return effects.push(Effect::Refuse { peer, reason });
+                    return self.sent_too_early(peer, message, reason, effects);
                 }
                 self.accept(user, Some(peer), message.update, message.scan, decoded);
                 self.promise(Some(peer), None, effects);
             }
+        }
+    }
+
+    /// Refuses what is misplaced, unless what it was written beside may not have come yet.
+    fn sent_too_early(
+        &mut self,
+        peer: PeerId,
+        message: Aside<E>,
+        reason: Refusal,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_read = message.read.is_some_and(|read| read <= self.reads.ended);
+        if !(self.limits.alone || is_read) || !E::comes_again(self, peer, &message.scan) {
+            self.after_reading(peer, message, reason, effects);
         }
     }
 

@@ -248,6 +248,12 @@ pub trait Engine: Sized + Send + 'static {
         message: &Aside<Self>,
     ) -> Option<Refusal>;
 
+    /// Whether what is misplaced is left out for now: its client may have left out what it was written beside, and is
+    /// asked for all of it again.
+    fn comes_again(_: &mut Document<Self>, _: PeerId, _: &Self::Scan) -> bool {
+        false
+    }
+
     /// Whether all is still accepted that an update refers to without standing on it.
     fn still_fits(_: &Document<Self>, _: &Self::Scan) -> bool {
         true

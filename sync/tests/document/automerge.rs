@@ -3,6 +3,7 @@
 use automerge::{
     Change, ExpandedChange,
     legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
+    sync::State as SyncState,
 };
 use bytes::Bytes;
 use studyhall_schema::{access::Permission, note::Format};
@@ -419,5 +420,45 @@ fn the_guard_reads_what_the_library_writes() {
                 assert_eq!(ours.object.is_none(), theirs.obj == ObjectId::Root);
             }
         }
+    }
+}
+
+/// A client leaves out what it takes us to have by our Bloom filter, which is wrong once in a hundred. What stands on
+/// that is a hole and is asked for; an undo does not stand on it, and is numbered beyond all that we know.
+#[test]
+fn an_undo_that_comes_before_what_it_undoes_is_asked_for_again_and_saved() {
+    let (mut stage, mut ada) = (Stage::<Automerge>::with_limits(Limits::default()), Phone::new(1));
+    stage.joins(&mut ada, Permission::Write);
+    let before = ada.doc.get_heads();
+    ada.types("pasted, and long enough that its letters have numbers of their own");
+    let pasted = ada.doc.get_heads();
+    ada.writes_at(&before, "instead of it");
+    let undo: Vec<_> = ada.doc.get_heads().into_iter().filter(|head| *head != pasted[0]).collect();
+    ada.types(" typed on");
+    let last = ada.doc.get_heads();
+    let heads: Vec<_> = last.iter().map(|head| head.0).collect();
+    let changes = [undo[0], last[0]].map(|hash| {
+        let change = ada.doc.get_change_by_hash(&hash).expect("it was made");
+        change.raw_bytes().to_vec()
+    });
+
+    for sent in [&changes[..], &changes[..1]] {
+        let mut stage = Stage::<Automerge>::with_limits(Limits::default());
+        let mut phone = Phone { doc: ada.doc.clone(), state: SyncState::new(), ..Phone::new(1) };
+        let (peer, user) = (phone.peer, phone.user);
+        stage.input(Input::Join { peer, user, permission: Permission::Write });
+        // What it has said before, as far as its library knows.
+        phone.says();
+        let told = stage.takes(&phone, &encode(&heads, &[], sent.iter().map(Vec::as_slice)));
+        assert_eq!(refusal(&told), None);
+        stage.tells(&mut phone, &told);
+        for _ in 0..10 {
+            let mut told = stage.hears(&mut phone);
+            told.extend(stage.stored());
+            assert_eq!(refusal(&told), None);
+            stage.tells(&mut phone, &told);
+        }
+        assert!(phone.is_saved());
+        assert_eq!(stage.core.state().heads(), heads);
     }
 }

@@ -36,6 +36,8 @@ pub struct Automerge {
     compared: Walks,
     /// Who is to hear that what they sent is durable.
     owed: Vec<PeerId>,
+    /// What is misplaced and was left out, until all that waited was handled.
+    left_out: Vec<(PeerId, crate::guard::automerge::Hash)>,
     /// Counts the times that the heads moved.
     moves: u64,
 }
@@ -69,7 +71,7 @@ impl Engine for Automerge {
 
     fn open(_: &mut State) -> Self {
         let (answered, compared) = (Walks::differences(), Walks::comparisons());
-        Self { answered, compared, owed: Vec::new(), moves: 0 }
+        Self { answered, compared, owed: Vec::new(), left_out: Vec::new(), moves: 0 }
     }
 
     fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
@@ -206,6 +208,11 @@ impl Engine for Automerge {
         (!fits).then_some(Refusal::NoParent)
     }
 
+    fn comes_again(document: &mut Document<Self>, peer: PeerId, scan: &Scan) -> bool {
+        document.engine.left_out.push((peer, scan.hash));
+        true
+    }
+
     fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, _: &Change) {
         state.graph.push(by, scan);
     }
@@ -252,6 +259,7 @@ impl Engine for Automerge {
 
     fn flush(document: &mut Document<Self>, effects: &mut Vec<Effect>) {
         document.acknowledge_all(effects);
+        document.look_at_left_out(effects);
     }
 
     fn caught_up(document: &mut Document<Self>, effects: &mut Vec<Effect>) {

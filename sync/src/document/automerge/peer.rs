@@ -9,13 +9,16 @@ use studyhall_schema::access::Permission;
 
 use super::{Automerge, size};
 use crate::{
-    document::{Document, Effect, Lost, PeerId},
+    document::{Document, Effect, Lost, PeerId, Refusal},
     guard::automerge::Hash,
     wire::automerge::{SyncMessage, encode, encode_again},
 };
 
 /// The largest message that is passed on and not kept.
 const EPHEMERAL: usize = 64 << 10;
+
+/// So many misplaced changes of a connection are asked for again.
+const SECOND_CHANCES: usize = 64;
 
 /// What a connection has missed.
 #[derive(Debug, Clone)]
@@ -41,6 +44,10 @@ pub struct Link {
     pub(super) told: u64,
     /// It is to send again what was refused, and has not heard that.
     again: bool,
+    /// It has said that it has what is not known here.
+    has_more: bool,
+    /// Misplaced changes that it was asked for again.
+    second: Vec<Hash>,
 }
 
 impl Link {
@@ -71,12 +78,17 @@ impl Document<Automerge> {
         if brings {
             self.reconsider(effects);
         }
+        let left_out = &self.engine.left_out;
+        let is_news =
+            |hash: &Hash| !self.state.graph.knows(hash) && !left_out.contains(&(peer, *hash));
+        let has_more = message.heads.iter().any(is_news);
         let begins_anew = !brings
             && message.shared.is_empty()
             && !message.has_filter
             && !self.state.heads().is_empty();
         let lacks = !message.need.is_empty() || begins_anew;
         let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.link.has_more = has_more;
         if known.link.in_step && !lacks {
             return;
         }
@@ -138,6 +150,29 @@ impl Document<Automerge> {
                 let message = encode(heads, &[], [].into_iter());
                 effects.push(Effect::Sync { peer, message, missed: Behind::After(heads.to_vec()) });
             }
+        }
+    }
+
+    /// What was misplaced is refused, once all that came with it was handled. But a client leaves out what it takes us
+    /// to have, now and then wrongly (its guess is a Bloom filter), and a change that it made beside that, as an undo
+    /// is, does not stand on it: as long as it has more than is known here, all is asked for again, once a change.
+    pub(super) fn look_at_left_out(&mut self, effects: &mut Vec<Effect>) {
+        let mut asked = Vec::new();
+        for (peer, hash) in std::mem::take(&mut self.engine.left_out) {
+            let Some(known) = self.peers.get_mut(&peer) else { continue };
+            let may_be_beside = known.link.has_more || !known.aside.is_empty();
+            let second = &mut known.link.second;
+            if may_be_beside && second.len() < SECOND_CHANCES && !second.contains(&hash) {
+                second.push(hash);
+                if !asked.contains(&peer) {
+                    asked.push(peer);
+                }
+            } else {
+                effects.push(Effect::Refuse { peer, reason: Refusal::NoParent });
+            }
+        }
+        for peer in asked {
+            self.ask_again(peer, effects);
         }
     }
 
