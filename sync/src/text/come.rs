@@ -1,6 +1,6 @@
 //! Whether what somebody has made of a text is in another one. Must not know documents.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use super::words::{Change, changes};
 
@@ -12,7 +12,7 @@ const BESIDE: usize = 8;
 /// Whether what `put` changes of `base` is found in what there is `now`, beside what it stood at. What was written
 /// tells; where nothing was, what was taken out.
 pub fn has_come(base: &str, put: &str, now: &str) -> bool {
-    let texts = Texts { base, put, now };
+    let texts = Texts { base, put, now, places: OnceCell::new() };
     let changes = changes(base, put);
     let (writes, takes_out): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| !change.inserted.trim().is_empty());
@@ -28,7 +28,12 @@ struct Texts<'a> {
     base: &'a str,
     put: &'a str,
     now: &'a str,
+    /// Where their lines are, found when a line was moved.
+    places: OnceCell<[Places<'a>; 3]>,
 }
+
+/// Where the lines of a text are; `None` of those that are there more than once.
+type Places<'a> = HashMap<&'a str, Option<usize>>;
 
 impl Texts<'_> {
     /// Whether a change is there now; `None` when nothing tells.
@@ -66,22 +71,22 @@ impl Texts<'_> {
 
     /// Whether a line that was moved stands where it was put, by the lines that it was moved past.
     fn has_moved(&self, line: &str) -> Option<bool> {
-        let [base, put, now] = [self.base, self.put, self.now].map(places);
-        let place = |text: &HashMap<&str, Option<usize>>, line| text.get(line).copied().flatten();
-        let (from, to) = (place(&base, line)?, place(&put, line)?);
-        let Some(at) = place(&now, line) else { return Some(false) };
+        let texts = || [self.base, self.put, self.now].map(places);
+        let [base, put, now] = self.places.get_or_init(texts);
+        let place = |text: &Places<'_>, line| text.get(line).copied().flatten();
+        let (from, to) = (place(base, line)?, place(put, line)?);
+        let Some(at) = place(now, line) else { return Some(false) };
         let passed = self.put.lines().map(str::trim).filter_map(|other| {
-            let is_behind = place(&put, other)? > to;
-            let is_passed = (place(&base, other)? > from) != is_behind && other != line;
-            is_passed.then(|| Some((place(&now, other)? > at) == is_behind)).flatten()
+            let is_behind = place(put, other)? > to;
+            let is_passed = (place(base, other)? > from) != is_behind && other != line;
+            is_passed.then(|| Some((place(now, other)? > at) == is_behind)).flatten()
         });
         let mut passed = passed.take(LOOKED_FOR).peekable();
         passed.peek().is_some().then(|| passed.all(|is_there| is_there))
     }
 }
 
-/// Where the lines of a text are; `None` of those that are there more than once.
-fn places(text: &str) -> HashMap<&str, Option<usize>> {
+fn places(text: &str) -> Places<'_> {
     let mut places = HashMap::new();
     for (at, line) in text.lines().map(str::trim).enumerate() {
         places.entry(line).and_modify(|known| *known = None).or_insert(Some(at));
