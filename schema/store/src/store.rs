@@ -164,7 +164,7 @@ pub(crate) async fn soon_enough(
     asked: impl Future<Output = Result<(), StoreError>>,
 ) -> Result<(), StoreError> {
     let answer = tokio::time::timeout(HEALTHY_WITHIN, asked).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered".into())))
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered in time".into())))
 }
 
 /// Collections by name, so that all handles to one share what is known of it.
