@@ -13,6 +13,8 @@ use axum::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
+use studyhall_store::HEALTHY_WITHIN;
+use tokio::time::timeout;
 
 use crate::hall::Hall;
 
@@ -80,10 +82,12 @@ struct Wanted {
 async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl IntoResponse {
     let is_draining = hall.is_draining();
     let others = async {
-        match &wanted.verbose {
-            Some(_) => tokio::join!(hall.store().files().healthy(), hall.store().cache().healthy()),
-            None => (Ok(()), Ok(())),
+        if wanted.verbose.is_none() {
+            return (true, true);
         }
+        let files = timeout(HEALTHY_WITHIN, hall.store().files().healthy());
+        let (files, cache) = tokio::join!(files, hall.store().cache().healthy());
+        (files.is_ok_and(|files| files.is_ok()), cache.is_ok())
     };
     let (store, (files, cache)) = tokio::join!(hall.store().healthy(), others);
     let status = match &store {
@@ -103,8 +107,8 @@ async fn ready(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> impl I
     let lines = [
         line("store", store.is_ok()),
         line("bus", bus.is_ok()),
-        line("cache", cache.is_ok()),
-        line("files", files.is_ok()),
+        line("cache", cache),
+        line("files", files),
     ];
     (status, format!("{}{draining}", lines.concat()))
 }

@@ -21,7 +21,7 @@ use studyhall_schema::{Timestamp, clock::Clock};
 use thiserror::Error;
 use tokio::io::AsyncRead;
 
-use crate::{StoreError, store::soon_enough};
+use crate::StoreError;
 
 pub use self::{
     disposition::Disposition,
@@ -209,12 +209,11 @@ impl Files {
         }
     }
 
-    /// Whether files can be put and read, for `/readyz`: without them all else works. Answers within
-    /// [`crate::HEALTHY_WITHIN`].
+    /// Whether files can be put and read, for `/readyz`: without them all else works.
     pub async fn healthy(&self) -> Result<(), StoreError> {
         match &self.place {
             Place::Local(_) => Ok(()),
-            Place::S3(s3) => soon_enough(s3.healthy()).await,
+            Place::S3(s3) => s3.healthy().await,
         }
     }
 }

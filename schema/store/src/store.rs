@@ -155,16 +155,9 @@ impl Store {
 
     /// Makes a tiny durable write, for `/readyz`. Answers within [`HEALTHY_WITHIN`].
     pub async fn healthy(&self) -> Result<(), StoreError> {
-        soon_enough(self.open.backend.healthy()).await
+        let answer = tokio::time::timeout(HEALTHY_WITHIN, self.open.backend.healthy()).await;
+        answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered".into())))
     }
-}
-
-/// Within [`HEALTHY_WITHIN`], or no.
-pub(crate) async fn soon_enough(
-    asked: impl Future<Output = Result<(), StoreError>>,
-) -> Result<(), StoreError> {
-    let answer = tokio::time::timeout(HEALTHY_WITHIN, asked).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it has not answered in time".into())))
 }
 
 /// Collections by name, so that all handles to one share what is known of it.
