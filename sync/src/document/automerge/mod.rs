@@ -15,6 +15,7 @@ use ::automerge::Change;
 use bytes::Bytes;
 use studyhall_schema::{Timestamp, document::DocumentKind, ids::UserId};
 
+use peer::SECOND_CHANCES;
 pub use peer::{Behind, Link};
 pub use state::State;
 pub(crate) use state::{Writers, new_doc};
@@ -209,8 +210,12 @@ impl Engine for Automerge {
     }
 
     fn comes_again(document: &mut Document<Self>, peer: PeerId, scan: &Scan) -> bool {
-        document.engine.left_out.push((peer, scan.hash));
-        true
+        let left_out = &mut document.engine.left_out;
+        let may = left_out.len() < SECOND_CHANCES; // each is looked for among a client's heads
+        if may {
+            left_out.push((peer, scan.hash));
+        }
+        may
     }
 
     fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, _: &Change) {

@@ -18,7 +18,7 @@ use crate::{
 const EPHEMERAL: usize = 64 << 10;
 
 /// So many misplaced changes of a connection are asked for again.
-const SECOND_CHANCES: usize = 64;
+pub(super) const SECOND_CHANCES: usize = 64;
 
 /// What a connection has missed.
 #[derive(Debug, Clone)]
