@@ -46,22 +46,3 @@ test("a login that is ended elsewhere asks to sign in again, and keeps what was 
   await ada.seesState("Saved");
   assert.deepEqual(ada.errors, []);
 });
-
-test("who is invited and has no account comes to the room after they have made one", async () => {
-  const ada = await somebody(hall, "Ada");
-  await ada.makeRoom("Geometry");
-  const ben = await somebody(hall, "Ben", { account: false });
-  await ben.page.goto(`/join/${await ada.inviteCode()}`);
-  await ben.page.getByRole("link", { name: "Create an account" }).click();
-  await ben.fillsSignUp();
-  await ben.page.getByRole("button", { name: "Join the room" }).click();
-  await ben.page.getByRole("heading", { name: "Geometry", level: 1 }).waitFor();
-  // Whoever clicks twice means one note.
-  await ben.page.getByRole("button", { name: "New note" }).dblclick();
-  await ben.seesState("Saved");
-  await ben.openRoom("Geometry");
-  await ben.page.getByText("Untitled").first().waitFor();
-  const made = await ben.asks(`/rooms/${ben.page.url().split("/").at(-1)}/notes`);
-  assert.equal(made.items?.length, 1, JSON.stringify(made));
-  assert.deepEqual([...ada.errors, ...ben.errors], []);
-});

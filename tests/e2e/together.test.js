@@ -1,4 +1,4 @@
-/** Two people write one note: at the same time, and while one of them is offline. */
+/** People come together: invited, writing one note at the same time, and while one of them is offline. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually, openHall, somebody } from "./people.js";
@@ -21,6 +21,25 @@ async function adaAndBen() {
   await ben.seesState("Saved");
   return { ada, ben };
 }
+
+test("who is invited and has no account comes to the room after they have made one", async () => {
+  const ada = await somebody(hall, "Ada");
+  await ada.makeRoom("Geometry");
+  const ben = await somebody(hall, "Ben", { account: false });
+  await ben.page.goto(`/join/${await ada.inviteCode()}`);
+  await ben.page.getByRole("link", { name: "Create an account" }).click();
+  await ben.fillsSignUp();
+  await ben.page.getByRole("button", { name: "Join the room" }).click();
+  await ben.page.getByRole("heading", { name: "Geometry", level: 1 }).waitFor();
+  // Whoever clicks twice means one note.
+  await ben.page.getByRole("button", { name: "New note" }).dblclick();
+  await ben.seesState("Saved");
+  await ben.openRoom("Geometry");
+  await ben.page.getByText("Untitled").first().waitFor();
+  const made = await ben.asks(`/rooms/${ben.page.url().split("/").at(-1)}/notes`);
+  assert.equal(made.items?.length, 1, JSON.stringify(made));
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
 
 test("two people write one note and see each other's carets and names", async () => {
   const { ada, ben } = await adaAndBen();
