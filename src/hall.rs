@@ -75,6 +75,9 @@ impl Hall {
         let accounts = Accounts::new(config.clone(), store.clone())?;
         let door = Arc::new(Doors(config.clone()));
         let mut sync = studyhall_sync::Config::new(door);
+        if settings.rate_limit == Switch::Off {
+            sync.sockets = usize::MAX;
+        }
         if settings.has_other_nodes() {
             sync.poll = Some(POLL);
             accounts.join_nodes();

@@ -46,6 +46,8 @@ pub struct Config {
     pub poll: Option<Duration>,
     /// Documents that one socket may attach.
     pub attached: usize,
+    /// Sockets that one person may have on a node.
+    pub sockets: usize,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
             unauthenticated_bytes: 24 << 20,
             poll: None,
             attached: 10_000,
+            sockets: 1000,
         }
     }
 }

@@ -137,7 +137,7 @@ impl Node {
             clock: store.clock().clone(),
             began: store.clock().now(),
             connections: TaskTracker::new(),
-            large_messages: Arc::new(Room::new(config.large_messages)),
+            large_messages: Arc::new(Room::new(config.large_messages, config.sockets)),
             large_frames: LargeFrames::new(config.large_frames),
             heavy: Heavy::default(),
             large_puts: std::array::from_fn(|_| Shares::new(1, 1)),

@@ -34,6 +34,8 @@ pub(crate) enum Close {
     Restart,
     /// Come again later (1013): the store is down, or too much waits.
     TryLater,
+    /// Come again when others of the person's sockets are gone (1013).
+    TooManySockets,
     /// The client broke the protocol (1002).
     Protocol,
     /// A frame was too large (1009).
@@ -63,6 +65,7 @@ impl Close {
             Self::TokenExpired => (1012, "token-expired"),
             Self::Restart => (1012, "restart"),
             Self::TryLater => (1013, "try-again-later"),
+            Self::TooManySockets => (1013, "too-many-sockets"),
             Self::Protocol => (1002, "protocol-error"),
             Self::TooLarge => (1009, "too-large"),
             Self::Silent => (1001, "silent"),

@@ -48,6 +48,9 @@ pub struct Service {
 impl Service {
     /// Starts the journal and begins to listen to changes of access.
     pub fn new(config: Config, store: Store, access: SharedAccess) -> Self {
+        // What says whether "saved" comes in time is there before the first word is.
+        metrics::gauge!("studyhall_sync_unsaved_bytes").set(0.0);
+        drop(metrics::histogram!("studyhall_sync_save_seconds"));
         let changes = access.changes();
         let (journal, gate) = Journal::start(&store);
         let node = Node::new(config, store, access, journal);
@@ -154,6 +157,11 @@ async fn yjs(
             }
             Some(_) => {
                 problem(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
+            }
+            None if node.large_messages.is_taken_by(caller.user) => {
+                let detail =
+                    "Close some of your sockets, or open many documents on one: /sync/hocuspocus.";
+                problem(StatusCode::TOO_MANY_REQUESTS, "too-many-sockets", detail)
             }
             None => upgrade(&service, request, move |connection| {
                 session::yjs::serve(node, connection, caller, name)

@@ -1,10 +1,10 @@
 //! A WebSocket whose large messages are read only while the node has room for them.
 //!
 //! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
-//! [`FREE`] is read only with room from the node: first one of the [`AT_ONCE`] places of its person,
-//! then a piece for most large messages, then all that a message may have, and none at all from a
-//! client that nobody has let in yet. Who has the last waits for nothing more, so that nobody waits in
-//! a circle. Must not know what a message says.
+//! [`FREE`] is read only with room: first some of its person's own, then one of the [`AT_ONCE`] places of
+//! theirs for a larger one, then a piece of the node's for most large messages, then all that a message may
+//! have, and none at all from a client that nobody has let in yet. Who has the last waits for nothing more, so
+//! that nobody waits in a circle. Must not know what a message says.
 
 mod cut;
 
@@ -49,19 +49,21 @@ use tokio_tungstenite::{
 use tokio_util::{sync::PollSemaphore, task::TaskTracker};
 
 use self::cut::Cut;
-use crate::people::People;
+use crate::{outbox::Close, people::People};
 
 /// The largest message, with its envelope.
 pub(crate) const MESSAGE_BYTES: usize = (16 << 20) + 1024;
-/// So much of a message is read from anybody.
-const FREE_BEFORE: usize = 64 << 10;
-/// And so much from whom somebody has let in.
-const FREE: usize = 256 << 10;
+/// So much of a message is read from anybody, on each socket.
+const FREE: usize = 64 << 10;
+/// And so much with room of its person's own.
+const OWN: usize = 256 << 10;
+/// So many of a person's messages have that at once.
+const OWN_AT_ONCE: usize = 32;
 /// So much more is read with a piece of the node's room.
 const PIECE: usize = 1 << 20;
 /// A message of many frames has their headers beside what it says: no more than this.
 const MOST: usize = MESSAGE_BYTES + PIECE;
-const BEYOND_PIECE: usize = FREE + PIECE;
+const BEYOND_PIECE: usize = OWN + PIECE;
 /// So many large messages of a person are read at once, on all of their sockets together.
 const AT_ONCE: usize = 2;
 /// While others wait for room, so much has to come within so long.
@@ -87,19 +89,47 @@ pub(crate) struct Connection {
 pub(crate) struct Room {
     pieces: Arc<Semaphore>,
     wholes: Arc<Semaphore>,
-    senders: People<Semaphore>,
+    senders: People<Sender>,
+    /// A person may have so many sockets.
+    sockets: usize,
+}
+
+/// A person's room for what they send.
+struct Sender {
+    sockets: Arc<Semaphore>,
+    own: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Sender {
+    fn new(sockets: usize) -> Self {
+        let [sockets, own, places] = [sockets.min(Semaphore::MAX_PERMITS), OWN_AT_ONCE, AT_ONCE]
+            .map(Semaphore::new)
+            .map(Arc::new);
+        Self { sockets, own, places }
+    }
 }
 
 impl Room {
-    /// Room for about so many bytes: half of it in pieces.
-    pub(crate) fn new(bytes: usize) -> Self {
+    /// Room for about so many bytes, half of it in pieces, and for so many sockets of a person.
+    pub(crate) fn new(bytes: usize, sockets: usize) -> Self {
         let wholes = (bytes / 2 / MESSAGE_BYTES).max(1);
         let pieces = (bytes / 2 / PIECE).max(1);
         Self {
             pieces: Arc::new(Semaphore::new(pieces)),
             wholes: Arc::new(Semaphore::new(wholes)),
             senders: People::default(),
+            sockets,
         }
+    }
+
+    fn of(&self, person: UserId) -> Arc<Sender> {
+        self.senders.of(person, || Sender::new(self.sockets))
+    }
+
+    /// Whether this person has all the sockets that they may have.
+    pub(crate) fn is_taken_by(&self, person: UserId) -> bool {
+        self.of(person).sockets.available_permits() == 0
     }
 }
 
@@ -115,10 +145,12 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// The places of who was let in: large messages are read.
-    places: Option<Arc<Semaphore>>,
+    /// Who was let in: large messages are read.
+    sender: Option<Arc<Sender>>,
+    /// Their place for this socket.
+    _place: Option<OwnedSemaphorePermit>,
     waiting: Option<Waker>,
-    /// A place, then a piece, then a whole.
+    /// Of their own, then a place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
 }
 
@@ -127,14 +159,19 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A person is let in through this socket. Its large messages are the first one's.
-    pub(crate) fn open(&self, person: UserId) {
+    /// A person is let in through this socket, unless they have too many. Its large messages are the first one's.
+    pub(crate) fn open(&self, person: UserId) -> Result<(), Close> {
         let mut state = self.state();
-        let places = || self.node.senders.of(person, || Semaphore::new(AT_ONCE));
-        state.places.get_or_insert_with(places);
+        if state.sender.is_none() {
+            let sender = self.node.of(person);
+            let place = sender.sockets.clone().try_acquire_owned();
+            state._place = Some(place.map_err(|_| Close::TooManySockets)?);
+            state.sender = Some(sender);
+        }
         if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
+        Ok(())
     }
 
     /// Changes while bytes come, or room is waited for.
@@ -170,6 +207,7 @@ pub(crate) struct Intake {
 
 /// How a large message waits for room.
 struct Waits {
+    own: PollSemaphore,
     places: PollSemaphore,
     pieces: PollSemaphore,
     wholes: PollSemaphore,
@@ -186,7 +224,7 @@ impl Intake {
     fn poll_room(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
         let gate = self.gate.clone();
         let mut state = gate.state();
-        let Some(places) = state.places.clone() else {
+        let Some(sender) = state.sender.clone() else {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
         };
@@ -195,15 +233,17 @@ impl Intake {
         }
         let held = state.room.len();
         let waits = self.waits.get_or_insert_with(|| {
-            let [pieces, wholes] = [&gate.node.pieces, &gate.node.wholes].map(Arc::clone);
-            let [places, pieces, wholes] = [places, pieces, wholes].map(PollSemaphore::new);
-            Box::new(Waits { places, pieces, wholes })
+            let Room { pieces, wholes, .. } = &*gate.node;
+            let room = [&sender.own, &sender.places, pieces, wholes].map(Arc::clone);
+            let [own, places, pieces, wholes] = room.map(PollSemaphore::new);
+            Box::new(Waits { own, places, pieces, wholes })
         });
         loop {
             let next = match (state.room.len(), read) {
-                (0, FREE..) => &mut waits.places,
-                (1, _) => &mut waits.pieces,
-                (2, BEYOND_PIECE..) => &mut waits.wholes,
+                (0, _) => &mut waits.own,
+                (1, OWN..) => &mut waits.places,
+                (2, _) => &mut waits.pieces,
+                (3, BEYOND_PIECE..) => &mut waits.wholes,
                 _ => break,
             };
             let Poll::Ready(room) = next.poll_acquire(context) else {
@@ -212,7 +252,8 @@ impl Intake {
             };
             state.room.push(room.ok_or(io::ErrorKind::Interrupted)?);
         }
-        let has_more = state.room.len() > held;
+        // Who has only their own keeps nobody waiting.
+        let has_more = state.room.len() > held.max(1);
         drop(state);
         if has_more {
             let sleep = Box::pin(tokio::time::sleep(WITHIN));
@@ -279,7 +320,7 @@ impl AsyncRead for Intake {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = self.gate.read.load(Ordering::Relaxed);
-        if read >= FREE_BEFORE {
+        if read >= FREE {
             ready!(self.poll_room(context, read))?;
         } else if self.waits.is_some() {
             (self.waits, self.deadline) = (None, None);

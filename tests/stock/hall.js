@@ -74,7 +74,8 @@ export class Hall {
   /** Starts the program, on the same ports and folder each time. */
   async start() {
     const log = openSync(this.logFile, "a");
-    const args = ["serve", "--rate-limit", "off", "--data", this.data, ...this.flags];
+    const limits = this.flags.includes("--rate-limit") ? [] : ["--rate-limit", "off"];
+    const args = ["serve", ...limits, "--data", this.data, ...this.flags];
     const [port, adminPort] = this.ports;
     args.push("--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${adminPort}`);
     this.program = spawn(binary, args, { stdio: ["ignore", log, log], env: { ...process.env, ...this.env } });

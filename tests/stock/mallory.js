@@ -89,8 +89,8 @@ export function watched(t, hall) {
 }
 
 /** Ada and Ben write in a note; Mallory is a member of the room and attacks it. */
-export async function scene(t) {
-  const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"]);
+export async function scene(t, ...flags) {
+  const { hall, ada, ben, mallory } = await cast(t, ["ada", "ben", "mallory"], ...flags);
   const note = await ada.noteWith([ben, mallory]);
   const [here, there] = [await clients[0].sit(t, ada, note), await clients[2].sit(t, ben, note)];
   let words = 0;

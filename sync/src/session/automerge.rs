@@ -58,10 +58,10 @@ pub(crate) fn serve(
         let outbox = outbox.clone();
         move |mut reader: Box<Reader>| async move {
             match caller {
-                Ok(caller) => {
-                    reader.let_in(&node, caller);
-                    return Session::new(node, outbox, caller).read(reader).await;
-                }
+                Ok(caller) => match reader.let_in(&node, caller) {
+                    Ok(()) => return Session::new(node, outbox, caller).read(reader).await,
+                    Err(why) => outbox.close(why),
+                },
                 Err(AccessError::Invalid) => outbox.close(Close::LoginRevoked),
                 Err(AccessError::Unavailable) => outbox.close(Close::TryLater),
             }

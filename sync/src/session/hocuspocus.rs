@@ -318,7 +318,9 @@ impl Session {
     ) -> Option<()> {
         self.refused.remove(address.0);
         self.closed.remove(address.0);
-        self.gate.open(caller.user);
+        if let Err(why) = self.gate.open(caller.user) {
+            return self.close(why);
+        }
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
         if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)

@@ -211,9 +211,9 @@ impl Reader {
     }
 
     /// Somebody is let in, for as long as what they showed is good: from now on large messages are read.
-    fn let_in(&mut self, node: &Node, caller: Caller) {
+    fn let_in(&mut self, node: &Node, caller: Caller) -> Result<(), Close> {
         self.ends = ends(node, caller);
-        self.gate.open(caller.user);
+        self.gate.open(caller.user)
     }
 }
 

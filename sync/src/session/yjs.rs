@@ -34,9 +34,9 @@ pub(crate) fn serve(
     let reading = {
         let outbox = outbox.clone();
         move |mut reader: Box<Reader>| async move {
-            match Box::pin(admit(&node, &outbox, caller, &name)).await {
+            let admitted = Box::pin(admit(&node, &outbox, caller, &name)).await;
+            match admitted.and_then(|attached| reader.let_in(&node, caller).map(|()| attached)) {
                 Ok(attached) => {
-                    reader.let_in(&node, caller);
                     let reader = attached.read(reader).await;
                     if outbox.closes_with() == Some(Close::OtherEngine) {
                         node.turned_away.insert(place(caller, &name), Close::OtherEngine);
