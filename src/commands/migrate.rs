@@ -11,13 +11,22 @@ use crate::config::Migrate;
 /// Migrates. Other nodes may run meanwhile.
 pub fn run(settings: &Migrate) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let migrating = Store::migrate(&settings.store, Arc::new(SystemClock));
-    let steps = runtime.block_on(migrating).context("the store cannot be migrated")?;
+    let migrating = async {
+        let was_there = Store::is_there(&settings.store).await?;
+        Store::migrate(&settings.store, Arc::new(SystemClock)).await.map(|steps| (was_there, steps))
+    };
+    let (was_there, steps) = runtime.block_on(migrating).context("the store cannot be migrated")?;
     let mut out = std::io::stdout();
+    if !was_there {
+        writeln!(
+            out,
+            "made: there was no store here yet; if there should have been, look at its name"
+        )?;
+    }
     for step in &steps {
         writeln!(out, "done: {step}")?;
     }
-    if steps.is_empty() {
+    if was_there && steps.is_empty() {
         writeln!(out, "nothing to do: the store has this version's layout")?;
     }
     Ok(())

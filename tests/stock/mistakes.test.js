@@ -1,5 +1,6 @@
 // An operator's mistakes: what is wrong is said in words, where people look for it.
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,4 +48,27 @@ test("what was never a store is not verified, and not made", async (t) => {
   assert.match(hall.verify(), /0 documents/);
   hall.flags = ["--store", databaseOf(server, "hal")];
   for (const again of [1, 2]) assert.throws(() => hall.verify(), /there is no store to verify/, `${again}`);
+});
+
+test("a store that is migrated under a name that never was is made, and that is said", async (t) => {
+  const store = databaseOf(await mongo(t), "hall");
+  const migrate = () => execFileSync(process.env.STUDYHALL_BIN, ["migrate", "--store", store], { encoding: "utf8" });
+  assert.match(migrate(), /^made: there was no store here yet/);
+  assert.match(migrate(), /^nothing to do/);
+});
+
+test("a server that is stopped is not well, and so is none at all; both are said in words", async (t) => {
+  const hall = await Hall.open(t, []);
+  const health = () => {
+    const admin = `127.0.0.1:${hall.ports[1]}`;
+    const { status, stderr } = spawnSync(process.env.STUDYHALL_BIN, ["healthcheck", "--admin", admin], { encoding: "utf8" });
+    return `${status} ${stderr}`;
+  };
+  assert.equal(health(), "0 ");
+  hall.program.kill("SIGSTOP");
+  assert.match(health(), /^1 .*has not answered within 5 s/s);
+  hall.program.kill("SIGCONT");
+  assert.equal(health(), "0 ");
+  await hall.kill();
+  assert.match(health(), /^1 .*nothing listens.*is the server running/s);
 });

@@ -139,8 +139,9 @@ test("who runs it sees how much is not saved, and how long saving took", async (
   const { hall, ada } = await cast(t, ["ada"], "--debug-doors");
   const counted = async (line) => {
     const text = await (await hall.admin("GET", "/metrics")).text();
-    return Number(new RegExp(`^studyhall_sync_${line} (\\S+)$`, "m").exec(text)?.[1] ?? 0);
+    return Number(new RegExp(`^studyhall_sync_${line} (\\S+)$`, "m").exec(text)?.[1]);
   };
+  assert.equal(await counted("save_seconds_count"), 0, "said before anything is saved");
   const slow = async () => (await counted("save_seconds_count")) - (await counted('save_seconds_bucket{le="0.25"}'));
   const desk = await clients[0].sit(t, ada, await ada.note());
   await desk.synced();
