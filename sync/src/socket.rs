@@ -145,10 +145,8 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// Who was let in: large messages are read.
-    sender: Option<Arc<Sender>>,
-    /// Their place for this socket.
-    _place: Option<OwnedSemaphorePermit>,
+    /// Who was let in, with their place for this socket: large messages are read.
+    sender: Option<(Arc<Sender>, OwnedSemaphorePermit)>,
     waiting: Option<Waker>,
     /// Of their own, then a place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
@@ -165,8 +163,8 @@ impl Gate {
         if state.sender.is_none() {
             let sender = self.node.of(person);
             let place = sender.sockets.clone().try_acquire_owned();
-            state._place = Some(place.map_err(|_| Close::TooManySockets)?);
-            state.sender = Some(sender);
+            let place = place.map_err(|_| Close::TooManySockets)?;
+            state.sender = Some((sender, place));
         }
         if let Some(waker) = state.waiting.take() {
             waker.wake();
@@ -224,7 +222,7 @@ impl Intake {
     fn poll_room(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
         let gate = self.gate.clone();
         let mut state = gate.state();
-        let Some(sender) = state.sender.clone() else {
+        let Some((sender, _)) = &state.sender else {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
         };
