@@ -8,5 +8,6 @@ pub mod commands;
 pub mod config;
 mod doors;
 pub mod hall;
+pub mod listener;
 mod moved_clock;
 mod web;

@@ -6,7 +6,9 @@ use studyhall_store::Store;
 
 use studyhall_sync::{Documents, Shares};
 
-use crate::{accounts::Accounts, config::Config, history, rooms, shown::ShownTexts};
+use crate::{
+    accounts::Accounts, config::Config, history, layers::Bodies, rooms, shown::ShownTexts,
+};
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub(crate) struct Inside {
     pub(crate) histories: Shares,
     /// Who opens rooms.
     pub(crate) openings: Shares,
+    /// Who sends something long.
+    pub(crate) bodies: Bodies,
 }
 
 impl Api {
@@ -33,7 +37,9 @@ impl Api {
     ) -> Self {
         let shown = ShownTexts::new(&store);
         let (histories, openings) = (history::shares(), rooms::openings());
-        let inside = Inside { config, store, accounts, documents, shown, histories, openings };
+        let bodies = Bodies::new(&config);
+        let inside =
+            Inside { config, store, accounts, documents, shown, histories, openings, bodies };
         Self(Arc::new(inside))
     }
 }

@@ -2,13 +2,16 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use anyhow::Context;
-use axum::{Router, serve::ListenerExt};
 use studyhall_schema::clock::SystemClock;
-use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio::signal::unix::SignalKind;
 use tracing_subscriber::EnvFilter;
 
-use crate::{admin::Metrics, config::Serve, hall::Hall};
+use crate::{
+    admin::Metrics,
+    config::Serve,
+    hall::Hall,
+    listener::{answer, listen, raise_descriptors},
+};
 
 /// Requests under way have so long to be answered at the end.
 const REQUESTS: Duration = Duration::from_secs(5);
@@ -23,6 +26,7 @@ const LEFT: Duration = Duration::from_secs(1);
 pub fn run(settings: &Serve) -> anyhow::Result<()> {
     subscribe();
     settings.check()?;
+    raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(settings));
     runtime.shutdown_timeout(LEFT);
@@ -80,29 +84,6 @@ async fn serve(settings: &Serve) -> anyhow::Result<()> {
         tracing::warn!("the store was left open");
     }
     Ok(())
-}
-
-async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("{address} cannot be listened on; is another server running?"))
-}
-
-/// Serves a router. Without `TCP_NODELAY` an acknowledgement waits 40 ms for the next packet.
-async fn answer(
-    listener: TcpListener,
-    router: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) {
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the listener failed");
-    }
 }
 
 async fn told_to_stop() -> anyhow::Result<()> {

@@ -36,6 +36,8 @@ pub(crate) enum Close {
     TryLater,
     /// Come again when others of the person's sockets are gone (1013).
     TooManySockets,
+    /// Nobody said in time who they are (1008).
+    NotSignedIn,
     /// The client broke the protocol (1002).
     Protocol,
     /// A frame was too large (1009).
@@ -66,6 +68,7 @@ impl Close {
             Self::Restart => (1012, "restart"),
             Self::TryLater => (1013, "try-again-later"),
             Self::TooManySockets => (1013, "too-many-sockets"),
+            Self::NotSignedIn => (1008, "not-signed-in"),
             Self::Protocol => (1002, "protocol-error"),
             Self::TooLarge => (1009, "too-large"),
             Self::Silent => (1001, "silent"),

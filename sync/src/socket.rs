@@ -3,7 +3,7 @@
 //! A message comes into memory as its bytes arrive, before anybody can look at it. So what is beyond
 //! [`FREE`] is read only with room: first some of its person's own, then one of the [`AT_ONCE`] places of
 //! theirs for a larger one, then a piece of the node's for most large messages, then all that a message may
-//! have, and none at all from a client that nobody has let in yet. Who has the last waits for nothing more, so
+//! have, and none at all from a client that has not said who they are. Who has the last waits for nothing more, so
 //! that nobody waits in a circle. Must not know what a message says.
 
 mod cut;
@@ -14,7 +14,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -55,6 +55,9 @@ use crate::{outbox::Close, people::People};
 pub(crate) const MESSAGE_BYTES: usize = (16 << 20) + 1024;
 /// So much of a message is read from anybody, on each socket.
 const FREE: usize = 64 << 10;
+/// And so much of it from somebody who has not said who they are, but for so many of all of them.
+const STRANGERS_FREE: usize = 4 << 10;
+const STRANGERS_AT_ONCE: usize = 384;
 /// And so much with room of its person's own.
 const OWN: usize = 256 << 10;
 /// So many of a person's messages have that at once.
@@ -89,6 +92,7 @@ pub(crate) struct Connection {
 pub(crate) struct Room {
     pieces: Arc<Semaphore>,
     wholes: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     senders: People<Sender>,
     /// A person may have so many sockets.
     sockets: usize,
@@ -108,6 +112,11 @@ impl Sender {
             .map(Arc::new);
         Self { sockets, own, places }
     }
+
+    /// Whether others of their messages may wait for one that has some of their room, or a place as well.
+    fn is_short(&self, has_place: bool) -> bool {
+        self.own.available_permits() == 0 || has_place && self.places.available_permits() == 0
+    }
 }
 
 impl Room {
@@ -118,6 +127,7 @@ impl Room {
         Self {
             pieces: Arc::new(Semaphore::new(pieces)),
             wholes: Arc::new(Semaphore::new(wholes)),
+            strangers: Arc::new(Semaphore::new(STRANGERS_AT_ONCE)),
             senders: People::default(),
             sockets,
         }
@@ -125,6 +135,11 @@ impl Room {
 
     fn of(&self, person: UserId) -> Arc<Sender> {
         self.senders.of(person, || Sender::new(self.sockets))
+    }
+
+    /// Whether others may wait for the room of a large message.
+    fn is_short(&self) -> bool {
+        self.pieces.available_permits() == 0 || self.wholes.available_permits() == 0
     }
 
     /// Whether this person has all the sockets that they may have.
@@ -140,6 +155,8 @@ pub(crate) struct Gate {
     read: AtomicUsize,
     /// Bytes read in all, or more while it waits for room: so that it is not taken for silent.
     progress: AtomicUsize,
+    /// Somebody has said who they are.
+    is_known: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -148,6 +165,8 @@ struct State {
     /// Who was let in, with their place for this socket: large messages are read.
     sender: Option<(Arc<Sender>, OwnedSemaphorePermit)>,
     waiting: Option<Waker>,
+    /// The place of somebody who has not said who they are.
+    stranger: Option<OwnedSemaphorePermit>,
     /// Of their own, then a place, then a piece, then a whole.
     room: Vec<OwnedSemaphorePermit>,
 }
@@ -165,11 +184,18 @@ impl Gate {
             let place = sender.sockets.clone().try_acquire_owned();
             let place = place.map_err(|_| Close::TooManySockets)?;
             state.sender = Some((sender, place));
+            state.stranger = None;
+            self.is_known.store(true, Ordering::Relaxed);
         }
         if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
         Ok(())
+    }
+
+    /// Whether somebody has said who they are.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
     }
 
     /// Changes while bytes come, or room is waited for.
@@ -185,10 +211,12 @@ impl Gate {
 
     /// A whole message was read. What comes back is to be held for as long as it is looked at.
     pub(crate) fn delivered(&self) -> Vec<OwnedSemaphorePermit> {
-        if self.read.swap(0, Ordering::Relaxed) < FREE {
+        if self.read.swap(0, Ordering::Relaxed) < STRANGERS_FREE {
             return Vec::new();
         }
-        std::mem::take(&mut self.state().room)
+        let mut state = self.state();
+        state.stranger = None;
+        std::mem::take(&mut state.room)
     }
 }
 
@@ -197,6 +225,7 @@ pub(crate) struct Intake {
     io: TokioIo<Upgraded>,
     gate: Arc<Gate>,
     waits: Option<Box<Waits>>,
+    stranger: Option<Box<PollSemaphore>>,
     deadline: Option<Deadline>,
     cut: Cut,
     /// What was read and not passed on yet.
@@ -218,11 +247,25 @@ struct Deadline {
 }
 
 impl Intake {
+    /// Waits until somebody says who they are, or there is a place for one who has not.
+    fn poll_stranger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let gate = self.gate.clone();
+        let mut state = gate.state();
+        if state.sender.is_none() && state.stranger.is_none() {
+            state.waiting = Some(context.waker().clone());
+            let places = || Box::new(PollSemaphore::new(gate.node.strangers.clone()));
+            let place = ready!(self.stranger.get_or_insert_with(places).poll_acquire(context));
+            state.stranger = Some(place.ok_or(io::ErrorKind::Interrupted)?);
+        }
+        self.stranger = None;
+        Poll::Ready(Ok(()))
+    }
+
     /// Waits until the message may be read on.
     fn poll_room(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
         let gate = self.gate.clone();
         let mut state = gate.state();
-        let Some((sender, _)) = &state.sender else {
+        let Some(sender) = state.sender.as_ref().map(|(sender, _)| sender.clone()) else {
             state.waiting = Some(context.waker().clone());
             return Poll::Pending;
         };
@@ -250,23 +293,30 @@ impl Intake {
             };
             state.room.push(room.ok_or(io::ErrorKind::Interrupted)?);
         }
-        // Who has only their own keeps nobody waiting.
-        let has_more = state.room.len() > held.max(1);
+        let (has, has_more) = (state.room.len(), state.room.len() > held);
         drop(state);
         if has_more {
             let sleep = Box::pin(tokio::time::sleep(WITHIN));
             self.deadline = Some(Deadline { sleep, read });
         }
-        self.poll_in_time(context, read)
+        let least = if has > 2 && gate.node.is_short() {
+            PIECE
+        } else {
+            usize::from(sender.is_short(has > 1)) // their other devices wait: it may be on a line that is dead
+        };
+        self.poll_in_time(context, read, least)
     }
 
-    /// Fails when too little has come though others wait; the deadline wakes the task.
-    fn poll_in_time(&mut self, context: &mut Context<'_>, read: usize) -> Poll<io::Result<()>> {
-        let Room { pieces, wholes, .. } = &*self.gate.node;
-        let has_room = pieces.available_permits() > 0 && wholes.available_permits() > 0;
+    /// Fails when less than this has come; the deadline wakes the task.
+    fn poll_in_time(
+        &mut self,
+        context: &mut Context<'_>,
+        read: usize,
+        least: usize,
+    ) -> Poll<io::Result<()>> {
         let Some(deadline) = &mut self.deadline else { return Poll::Ready(Ok(())) };
         while deadline.sleep.as_mut().poll(context).is_ready() {
-            if !has_room && read < deadline.read + PIECE {
+            if read < deadline.read + least {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             deadline.read = read;
@@ -288,8 +338,9 @@ impl Intake {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
+        let most = if self.gate.is_known() { AHEAD_BYTES } else { STRANGERS_FREE };
         AHEAD.with_borrow_mut(|room| {
-            let mut came = ReadBuf::new(room);
+            let mut came = ReadBuf::new(&mut room[..most]);
             ready!(Pin::new(&mut self.io).poll_read(context, &mut came))?;
             let more = self.pass(came.filled(), buffer);
             self.held = Bytes::copy_from_slice(&came.filled()[more..]);
@@ -318,6 +369,9 @@ impl AsyncRead for Intake {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = self.gate.read.load(Ordering::Relaxed);
+        if read >= STRANGERS_FREE && !self.gate.is_known() {
+            ready!(self.poll_stranger(context))?;
+        }
         if read >= FREE {
             ready!(self.poll_room(context, read))?;
         } else if self.waits.is_some() {
@@ -390,12 +444,14 @@ where
             node,
             read: AtomicUsize::new(0),
             progress: AtomicUsize::new(0),
+            is_known: AtomicBool::new(false),
             state: Mutex::default(),
         });
         let intake = Intake {
             io: TokioIo::new(upgraded),
             gate: gate.clone(),
             waits: None,
+            stranger: None,
             deadline: None,
             cut: Cut::default(),
             held: Bytes::new(),

@@ -62,6 +62,22 @@ export class Attack {
   }
 }
 
+/** Sockets at these addresses, open. */
+export async function opened(t, urls) {
+  const sockets = urls.map((url) => new WebSocket(url).on("error", () => {}));
+  t.after(() => sockets.forEach((socket) => socket.terminate()));
+  await until(() => sockets.every((socket) => socket.readyState === WebSocket.OPEN), "all of them are open");
+  return sockets;
+}
+
+/** Sends on each the first bytes of a message, of which the rest never comes. */
+export function halfSends(sockets, bytes) {
+  const half = Buffer.alloc(bytes, 1);
+  half.set([0x82, 0xff]);
+  half.writeBigUInt64BE(BigInt(bytes + 10_000), 2);
+  for (const socket of sockets) socket._socket.write(half);
+}
+
 const status = (hall, field) =>
   Number(readFileSync(`/proc/${hall.program.pid}/status`, "utf8").match(new RegExp(`${field}:\\s+(\\d+)`))[1]) * 1024;
 

@@ -39,7 +39,7 @@ where
 }
 
 /// Only notes are long.
-fn limit(api: &Api, path: &str) -> usize {
+pub(crate) fn limit(api: &Api, path: &str) -> usize {
     let is_note = path.starts_with("/api/v1/notes");
     if is_note { api.config.body_limit } else { api.config.body_limit.min(SHORT) }
 }

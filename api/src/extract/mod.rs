@@ -9,7 +9,7 @@ mod fresh;
 mod parameters;
 
 pub(crate) use self::{
-    body::{Json, read as read_body},
+    body::{Json, limit as body_limit, read as read_body},
     caller::{Caller, Identity},
     client::{Client, Delivery},
     conditions::{IfMatch, IfNoneMatch},

@@ -7,7 +7,7 @@ mod idempotency;
 mod identity;
 mod origin;
 mod rates;
-mod through;
+mod whole;
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode};
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, timeout::TimeoutLayer};
 
+pub(crate) use self::whole::Bodies;
 pub(crate) use self::{envelope::RequestId, identity::address};
 pub use self::{headers::harden, origin::origin_allowed};
 use crate::{api::Api, config::Config};
@@ -27,14 +28,14 @@ use crate::{api::Api, config::Config};
 /// How long a request may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Puts all layers around the routes. The first one listed meets a request first.
+/// Puts all layers around the routes. The last one listed meets a request first.
 pub(crate) fn around(api: &Api, routes: Router) -> Router {
     let inner = routes
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::answer_once))
+        .layer(middleware::from_fn_with_state(api.clone(), whole::carry))
         .layer(middleware::from_fn_with_state(api.clone(), rates::limit))
         .layer(middleware::from_fn_with_state(api.clone(), origin::refuse_foreign))
         .layer(middleware::from_fn_with_state(api.clone(), identity::find_out))
-        .layer(middleware::from_fn(through::carry))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(cors(&api.config))

@@ -282,7 +282,7 @@ impl Session {
                 self.say(address.0, &Message::PermissionDenied(reason));
                 Some(())
             }
-            Err(Refused::Unavailable) => self.close(Close::TryLater),
+            Err(Refused::Closed(why)) => self.close(why),
         }
     }
 
@@ -292,6 +292,7 @@ impl Session {
         token: &str,
     ) -> Result<(Caller, DocumentId, Permission), Refused> {
         let caller = self.node.access.authenticate(Credential::of_socket(token)).await?;
+        self.gate.open(caller.user).map_err(Refused::Closed)?;
         if !self.registered.speaks_for(caller) {
             return Err(Refused::Denied("too-many-logins"));
         }
@@ -318,9 +319,6 @@ impl Session {
     ) -> Option<()> {
         self.refused.remove(address.0);
         self.closed.remove(address.0);
-        if let Err(why) = self.gate.open(caller.user) {
-            return self.close(why);
-        }
         self.say(address.0, &Message::Authenticated(scope(permission)));
         let (ask, ends) = self.deadlines(caller);
         if let Some(Place::Attached(attached)) = self.places.get_mut(address.0)
@@ -468,14 +466,14 @@ fn scope(permission: Permission) -> Scope {
 /// Why somebody is not let into a document.
 enum Refused {
     Denied(&'static str),
-    Unavailable,
+    Closed(Close),
 }
 
 impl From<AccessError> for Refused {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Invalid => Self::Denied("not-authenticated"),
-            AccessError::Unavailable => Self::Unavailable,
+            AccessError::Unavailable => Self::Closed(Close::TryLater),
         }
     }
 }

@@ -61,6 +61,8 @@ const AFTER_PING: Duration = Duration::from_secs(45);
 /// Of a large frame so many bytes are written at once, and have to go out within so long.
 const FRAGMENT: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(20);
+/// Who has not said who they are after so long is closed: what waits for a token waits no longer either.
+const UNKNOWN_FOR: Duration = Duration::from_mins(1);
 /// What is queued when a socket is closed has so long to go out.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -72,6 +74,8 @@ pub(crate) struct Reader {
     silence: Silence,
     /// When the token ends that the socket was opened with.
     ends: Option<Instant>,
+    /// When somebody must have said who they are.
+    known_by: Option<Instant>,
     /// Nothing more can be made of what comes.
     is_broken: bool,
     /// The client has said goodbye: what it said before counts, and nothing else will come.
@@ -109,7 +113,8 @@ impl Reader {
         }
         self.outbox.room().await;
         while batch.frames.is_empty() {
-            let until = self.ends.map_or(self.silence.until, |ends| ends.min(self.silence.until));
+            let ends = [self.ends, self.known_by].into_iter().flatten().min();
+            let until = ends.map_or(self.silence.until, |ends| ends.min(self.silence.until));
             let next = tokio::time::timeout_at(until, self.stream.next());
             let next = tokio::select! {
                 next = next => next,
@@ -129,11 +134,13 @@ impl Reader {
                     return None;
                 }
                 Ok(None) => return None,
-                Err(_) if self.has_ended() => {
-                    self.outbox.close(Close::TokenExpired);
-                    return None;
-                }
-                Err(_) => self.is_silent()?,
+                Err(_) => match self.has_ended() {
+                    Some(why) => {
+                        self.outbox.close(why);
+                        return None;
+                    }
+                    None => self.is_silent()?,
+                },
             }
         }
         while batch.frames.len() < AT_ONCE
@@ -151,14 +158,18 @@ impl Reader {
         {
             self.take(message, batch);
         }
-        if self.has_ended() {
-            self.outbox.close(Close::TokenExpired);
+        if let Some(why) = self.has_ended() {
+            self.outbox.close(why);
         }
         if self.outbox.is_closing() { None } else { Some(()) }
     }
 
-    fn has_ended(&self) -> bool {
-        self.ends.is_some_and(|ends| ends <= Instant::now())
+    /// Why its time is up.
+    fn has_ended(&mut self) -> Option<Close> {
+        self.known_by.take_if(|_| self.gate.is_known());
+        let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+        let expired = is_past(self.ends).then_some(Close::TokenExpired);
+        expired.or_else(|| is_past(self.known_by).then_some(Close::NotSignedIn))
     }
 
     /// Nothing was said for long: it is asked whether it is there, then given up.
@@ -282,6 +293,7 @@ async fn run<R>(
             outbox: outbox.clone(),
             silence,
             ends: None,
+            known_by: Some(Instant::now() + UNKNOWN_FOR),
             is_broken: false,
             is_over: false,
         }));

@@ -1,0 +1,87 @@
+// What is half sent, and never ends: by a person on many sockets, by strangers, in bodies of REST, on a line that is
+// dead. It keeps little memory, not for long, and nobody else waits. Together, since each of them waits for its end.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, test } from "node:test";
+import { clients } from "./clients.js";
+import { MiB, halfSends, memory, opened, scene } from "./mallory.js";
+import { until } from "./until.js";
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Others go on meanwhile, and memory has not grown by more than this. */
+async function stays({ hall, goesOn }, before, most) {
+  for (let time = 0; time < 20; time += 1) await goesOn();
+  assert.ok(memory(hall) - before <= most, `memory grew by ${memory(hall) - before}`);
+}
+
+describe("half sent", { concurrency: true }, () => {
+  test("messages of one person take that person's room, on however many sockets", async (t) => {
+    const { hall, mallory, note, ...at } = await scene(t);
+    const url = `${hall.sockets}/yjs/${note}?ticket=${await mallory.ticket()}`;
+    const sockets = await opened(t, Array.from({ length: 200 }, () => url));
+    await Promise.all(sockets.map((socket) => once(socket, "message")));
+    const before = memory(hall);
+    halfSends(sockets, 250_000);
+    await stays({ hall, ...at }, before, 32 * MiB);
+  });
+
+  test("messages of strangers take a room of their own, and after a minute they are closed", async (t) => {
+    const at = await scene(t, "--rate-limit", "on");
+    const sockets = await opened(t, Array.from({ length: 1_000 }, () => `${at.hall.sockets}/hocuspocus`));
+    const closed = sockets.map((socket) => once(socket, "close"));
+    const [before, since] = [memory(at.hall), performance.now()];
+    halfSends(sockets, 60_000);
+    await stays(at, before, 40 * MiB);
+    for (const [code, reason] of await Promise.all(closed)) assert.equal(`${code} ${reason}`, "1008 not-signed-in");
+    assert.ok(performance.now() - since > 45_000, "a token may take a while");
+    await at.goesOn();
+  });
+
+  test("bodies of one person take that person's room, on however many connections, until they are given up", async (t) => {
+    const at = await scene(t, "--rate-limit", "on");
+    const { hall, mallory, ada } = at;
+    const head = ["POST /api/v1/notes HTTP/1.1", "host: hall", "content-type: application/json", `authorization: Bearer ${mallory.access}`];
+    const half = `${head.join("\r\n")}\r\ncontent-length: 901000\r\n\r\n{"text":"${"x".repeat(900_000)}`;
+    const before = memory(hall);
+    const lines = Array.from({ length: 200 }, () => connect(hall.ports[0], "127.0.0.1").on("error", () => {}));
+    t.after(() => lines.forEach((line) => line.destroy()));
+    const answers = lines.map((line) => once(line, "data").then(([said]) => String(said).split("\r\n")[0]));
+    for (const line of lines) line.write(half);
+    await stays(at, before, 32 * MiB);
+    await ada.send("POST", "/notes", { text: "y".repeat(900_000) });
+    for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 (503|429) /);
+    await until(() => memory(hall) - before <= 32 * MiB, "what was half sent is let go of");
+    await mallory.send("POST", "/notes", { text: "z".repeat(900_000) });
+  });
+
+  test("large messages on lines that are dead keep their person's other devices waiting for seconds, not minutes", async (t) => {
+    const { hall, ada, note } = await scene(t);
+    const url = `${hall.sockets}/yjs/${note}?ticket=${await ada.ticket()}`;
+    const dead = await opened(t, [url, url]);
+    await Promise.all(dead.map((socket) => once(socket, "message")));
+    for (const socket of dead) socket.pause(); // no pong comes either
+    halfSends(dead, 400_000);
+    await sleep(500);
+    const desk = await clients[0].sit(t, ada, await ada.note());
+    await desk.synced();
+    desk.write("x".repeat(400_000));
+    await until(() => desk.provider.unsyncedChanges === 0, "it is saved", 50);
+  });
+
+  test("a request of which only half the head comes is not waited for, and one that comes in time is answered", async (t) => {
+    const { hall } = await scene(t);
+    const line = connect(hall.ports[0], "127.0.0.1");
+    t.after(() => line.destroy());
+    line.write("GET /api/v1/openapi.json HTTP/1.1\r\nhost: hall\r\n");
+    await sleep(20_000);
+    line.write("\r\n");
+    const [said] = await once(line, "data");
+    assert.match(String(said), /^HTTP\/1\.1 200 /);
+    line.resume();
+    const ended = once(line, "end");
+    line.write("GET /api/v1/openapi.json HTTP/1.1\r\nhost: ");
+    await ended;
+  });
+});
