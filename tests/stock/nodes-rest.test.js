@@ -263,6 +263,33 @@ test("a put that also takes out, or moves, is sent again at the node where its w
   }
 });
 
+test("a put of several lines is sent again after Redis forgot, others wrote between and corrected: each is there once", async (t) => {
+  const { bus, there, ada, ben, note } = await installation(t);
+  const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);
+  const text = "[ ] eggs\nwater energy Monday with chapter\nrice read";
+  const adds = (lines) => text.replace("\nrice", `\n${lines.join("\n")}\nrice`);
+  const many = Array.from({ length: 20 }, (_, n) => `line ${n} of the lecture`);
+  const puts = [
+    [adds(["milk", "tea"]), (now) => now.replace("tea", "ben\ntea")],
+    [adds(many), (now) => now.replace("line 7 of", "line seven of")],
+    [text.replace("water ", "water\n"), (now) => now.split("\n").map((line, n) => `ben ${n}\n${line}`).join("\n")],
+  ];
+  for (const kind of ["notes", "todos"]) {
+    for (const [put, change] of puts) {
+      const { id } = await ada.send("POST", `/${kind}`, { text, room_id: room, is_shared: true });
+      const path = `/${kind}/${id}`;
+      await ada.at(there).send("GET", path);
+      await ada.send("PUT", path, { text: put, base: text });
+      await bus.flush();
+      const { text: base } = await ben.send("GET", path);
+      const { text: wanted } = await ben.send("PUT", path, { text: change(base), base });
+      assert.equal(wanted, change(put));
+      const again = await ada.at(there).send("PUT", path, { text: put, base: text });
+      assert.equal(again.text, wanted, `${kind}: ${put}`);
+    }
+  }
+});
+
 test("a node dies under a put with its base of a note in which others write: sent again at the other it is there once", async (t) => {
   const { here, there, ada, ben, note } = await installation(t);
   const { room_id: room } = await ada.send("GET", `/notes/${note.slice("note:".length)}`);

@@ -441,5 +441,10 @@ pub(super) fn words(text: &str) -> Vec<&str> {
     Tokens::words(text).texts
 }
 
+/// Where the words of a text are.
+pub(super) fn word_places(text: &str) -> Vec<Range<usize>> {
+    Tokens::words(text).places
+}
+
 #[cfg(test)]
 mod tests;
