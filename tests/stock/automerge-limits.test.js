@@ -141,3 +141,58 @@ test("what is undone where the text was formatted since is saved, and all that c
   await goesOn();
   assert.equal((await ada.send("GET", `/notes/${note.id}`)).text, "UHello wide world and on");
 });
+
+/** Whether a change is in a filter, which guesses right 99 times in a hundred. */
+function isIn(bloom, hash) {
+  let at = 0;
+  const number = () => {
+    for (let value = 0, shift = 0; ; shift += 7) {
+      const byte = bloom[at++];
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  };
+  if (!bloom.length) return false;
+  const [, , probes] = [number(), number(), number()];
+  const bits = bloom.subarray(at);
+  const size = 8 * bits.length;
+  let [x, y, z] = [0, 4, 8].map((from) => Buffer.from(hash, "hex").readUInt32LE(from) % size);
+  for (let probe = 0; probe < probes; probe++) {
+    if (!(bits[x >> 3] & (1 << (x & 7)))) return false;
+    [x, y] = [(x + y) % size, (y + z) % size];
+  }
+  return true;
+}
+
+/** What whoever has a document says to have, to a phone that shared nothing with it yet. */
+const filterOf = (doc) => A.decodeSyncMessage(A.generateSyncMessage(doc, A.initSyncState())[1]).have[0].bloom;
+
+test("a phone that typed 300 letters offline, the first of which is taken for ours, is saved, and all that comes after", async (t) => {
+  const { ada, ben } = await cast(t, ["ada", "ben"]);
+  const room = await ada.roomWith([ben]);
+  const note = await automergeNote(ada, { room_id: room, is_shared: true, text: "Hello" });
+  const [hers, his] = [await phone(ada), await phone(ben)];
+  const [sheet, other] = [await hers.open(note.document_url), await his.open(note.document_url)];
+  sheet.write(" wide");
+  await sheet.saved();
+  await other.reads("Hello wide");
+  await hers.leave();
+  for (let word = 0; word < 5; word++) other.write(` ${word}`);
+  await other.saved();
+  const bloom = filterOf(other.handle.doc());
+  const first = (doc) => updateText(doc, ["content"], `${doc.content} off`);
+  const actor = A.getActorId(sheet.handle.doc());
+  const isTaken = (time) => isIn(bloom, A.getHeads(A.change(A.clone(sheet.handle.doc(), { actor }), { time }, first))[0]);
+  const time = Array.from({ length: 20_000 }, (_, at) => at + 1).find(isTaken);
+  sheet.handle.change(first, { time });
+  for (let letter = 0; letter < 300; letter++) sheet.handle.change((doc) => A.splice(doc, ["content"], doc.content.length, 0, "q"));
+  const told = [];
+  sheet.handle.on("ephemeral-message", ({ message }) => told.push(message.code));
+  await hers.comeBack();
+  await sheet.saved();
+  sheet.write(" and on");
+  await sheet.saved();
+  await other.reads(sheet.words);
+  assert.equal((await ada.send("GET", `/notes/${note.id}`)).text, sheet.words);
+  assert.deepEqual(told, []);
+});

@@ -244,10 +244,10 @@ impl<E: Engine> Document<E> {
         }
     }
 
-    /// Keeps an update until it can be judged.
+    /// Keeps an update until it can be judged. What there is no room for is refused, unless it is asked for later.
     fn keep_aside(&mut self, peer: PeerId, message: Aside<E>, effects: &mut Vec<Effect>) -> bool {
         let is_kept = !self.peers.contains_key(&peer) || self.keep(peer, message);
-        if !is_kept {
+        if !is_kept && !E::comes_later(self, peer) {
             effects.push(Effect::Refuse { peer, reason: Refusal::HoleTooLarge });
         }
         is_kept
@@ -255,7 +255,11 @@ impl<E: Engine> Document<E> {
 
     /// The same, while a person has room.
     fn keep(&mut self, peer: PeerId, mut message: Aside<E>) -> bool {
-        let Some(user) = self.peers.get(&peer).map(|known| known.user) else { return false };
+        let Some(known) = self.peers.get(&peer) else { return false };
+        let user = known.user;
+        if known.aside.iter().any(|kept| E::is_same(&kept.scan, &message.scan)) {
+            return true; // who is asked for all sends that again, too
+        }
         message.kept = E::keep(&mut message.update, &mut message.scan);
         // One person may come through many connections.
         let (mut bytes, mut updates) = (message.kept, 0);
@@ -405,6 +409,9 @@ impl<E: Engine> Document<E> {
     ) {
         self.engine.take(&mut self.state, by, &scan, &decoded);
         self.ordinal += 1;
+        if let Some(known) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
+            known.accepted += 1;
+        }
         self.waiting_bytes += update.len();
         self.waiting_memory += E::memory(&scan);
         let (ordinal, asked) = (self.ordinal, self.reads.asked);

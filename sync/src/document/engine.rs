@@ -254,6 +254,16 @@ pub trait Engine: Sized + Send + 'static {
         false
     }
 
+    /// Whether what is not kept above a hole is asked for when there is room again: then it is not refused now.
+    fn comes_later(_: &mut Document<Self>, _: PeerId) -> bool {
+        false
+    }
+
+    /// Whether two updates are the same, where that can be told.
+    fn is_same(_: &Self::Scan, _: &Self::Scan) -> bool {
+        false
+    }
+
     /// Whether all is still accepted that an update refers to without standing on it.
     fn still_fits(_: &Document<Self>, _: &Self::Scan) -> bool {
         true

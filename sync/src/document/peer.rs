@@ -19,6 +19,8 @@ pub(super) struct Peer<E: Engine> {
     pub(super) owed: usize,
     /// Bytes that were refused since the document is full, and are to be asked for when it is smaller.
     pub(super) unfit: usize,
+    /// So many updates of it were accepted.
+    pub(super) accepted: u64,
 }
 
 /// An update that is looked at, or kept aside until it can be judged.
@@ -38,7 +40,8 @@ pub struct Aside<E: Engine> {
 impl<E: Engine> Peer<E> {
     pub(super) fn new(user: UserId, permission: Permission) -> Self {
         let link = E::Link::default();
-        Self { user, permission, link, aside: Vec::new(), aside_bytes: 0, owed: 0, unfit: 0 }
+        let (aside, aside_bytes, owed, unfit, accepted) = (Vec::new(), 0, 0, 0, 0);
+        Self { user, permission, link, aside, aside_bytes, owed, unfit, accepted }
     }
 }
 

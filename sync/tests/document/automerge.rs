@@ -150,14 +150,11 @@ fn a_change_above_a_hole_is_kept_aside_until_the_hole_fills_and_bounded_for_ever
     assert!(ada.is_saved());
     // A hole that never fills.
     ada.types("the lost one");
-    let refusals: Vec<_> = (0..6)
-        .map(|number| {
-            ada.types(&number.to_string().repeat(3 << 10));
-            let change = forged(&mut ada, |_| {});
-            refusal(&sends(&mut stage, &ada, &[change]))
-        })
-        .collect();
-    assert_eq!((refusals[0], refusals[5]), (None, Some(Refusal::HoleTooLarge)));
+    for number in 0..6 {
+        ada.types(&number.to_string().repeat(3 << 10));
+        let change = forged(&mut ada, |_| {});
+        assert_eq!(refusal(&sends(&mut stage, &ada, &[change])), None);
+    }
     assert!(stage.core.aside_bytes() <= 10 << 10 && stage.core.unsaved_bytes() == 0);
 }
 

@@ -6,6 +6,7 @@ mod cast;
 mod core;
 mod edits;
 mod full;
+mod holes;
 mod marks;
 mod phone;
 mod readers;

@@ -79,6 +79,16 @@ impl Phone {
         Some(message.encode().into())
     }
 
+    /// Has its library believe that it has sent all that it made after these heads, but for one change.
+    pub(crate) fn believes_sent(
+        &mut self,
+        before: &[automerge::ChangeHash],
+        but: automerge::ChangeHash,
+    ) {
+        let made = self.doc.get_changes(before).into_iter().map(|change| change.hash());
+        self.state.sent_hashes.extend(made.filter(|hash| *hash != but));
+    }
+
     pub(crate) fn hears(&mut self, message: &[u8]) {
         let message = Message::decode(message).expect("the server sends messages");
         self.doc.sync().receive_sync_message(&mut self.state, message).expect("it is received");

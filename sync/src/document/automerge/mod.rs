@@ -5,6 +5,7 @@
 
 mod chains;
 mod graph;
+mod later;
 mod marks;
 mod peer;
 mod shape;
@@ -39,6 +40,8 @@ pub struct Automerge {
     owed: Vec<PeerId>,
     /// What is misplaced and was left out, until all that waited was handled.
     left_out: Vec<(PeerId, crate::guard::automerge::Hash)>,
+    /// Whose changes above a hole found no room.
+    short: Vec<PeerId>,
     /// Counts the times that the heads moved.
     moves: u64,
 }
@@ -72,7 +75,8 @@ impl Engine for Automerge {
 
     fn open(_: &mut State) -> Self {
         let (answered, compared) = (Walks::differences(), Walks::comparisons());
-        Self { answered, compared, owed: Vec::new(), left_out: Vec::new(), moves: 0 }
+        let (owed, left_out, short) = (Vec::new(), Vec::new(), Vec::new());
+        Self { answered, compared, owed, left_out, short, moves: 0 }
     }
 
     fn input(peer: PeerId, said: Inbound) -> Option<Input<Self>> {
@@ -115,7 +119,7 @@ impl Engine for Automerge {
     }
 
     fn wants_tick(&self, state: &State) -> (bool, bool) {
-        (state.is_far_behind(), false)
+        (state.is_far_behind(), !self.short.is_empty())
     }
 
     fn is_empty(_: &Scan) -> bool {
@@ -218,6 +222,14 @@ impl Engine for Automerge {
         may
     }
 
+    fn comes_later(document: &mut Document<Self>, peer: PeerId) -> bool {
+        document.leaves_above_hole(peer)
+    }
+
+    fn is_same(one: &Scan, other: &Scan) -> bool {
+        one.hash == other.hash
+    }
+
     fn take(&mut self, state: &mut State, by: UserId, scan: &Scan, _: &Change) {
         state.graph.push(by, scan);
     }
@@ -265,6 +277,7 @@ impl Engine for Automerge {
     fn flush(document: &mut Document<Self>, effects: &mut Vec<Effect>) {
         document.acknowledge_all(effects);
         document.look_at_left_out(effects);
+        document.look_at_short(effects);
     }
 
     fn caught_up(document: &mut Document<Self>, effects: &mut Vec<Effect>) {

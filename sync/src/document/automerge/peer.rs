@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use studyhall_schema::access::Permission;
 
-use super::{Automerge, size};
+use super::{Automerge, later::Later, size};
 use crate::{
     document::{Document, Effect, Lost, PeerId, Refusal},
     guard::automerge::Hash,
@@ -48,6 +48,8 @@ pub struct Link {
     has_more: bool,
     /// Misplaced changes that it was asked for again.
     second: Vec<Hash>,
+    /// What of it found no room above a hole.
+    pub(super) later: Later,
 }
 
 impl Link {
