@@ -56,7 +56,7 @@ impl Turns {
 }
 
 /// Computes on a thread that nobody waits for, where the runtime has others.
-pub(crate) fn aside<R>(compute: impl FnOnce() -> R) -> R {
+pub fn aside<R>(compute: impl FnOnce() -> R) -> R {
     let runtime = Handle::try_current();
     if runtime.is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread) {
         task::block_in_place(compute)

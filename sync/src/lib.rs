@@ -32,6 +32,7 @@ pub mod wire;
 pub use config::{Config, Door};
 pub use documents::{Base, Documents, Kept, Known, Made, PutText};
 pub use fault::SyncFault;
+pub use heavy::aside;
 pub use journal::Gate;
 pub use people::Shares;
 pub use service::Service;

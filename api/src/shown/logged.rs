@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 use studyhall_store::{cache::Found, log::PutId};
-use studyhall_sync::text::has_come;
+use studyhall_sync::{aside, text::has_come};
 
 use super::{
     IN_DOUBT, Reader, ShownTexts, Written,
@@ -44,7 +44,7 @@ impl ShownTexts {
         }
         let mut held = held.clone();
         // The same may have been put before, and taken back.
-        let is_there = || has_come(base, text, note.text);
+        let is_there = || aside(|| has_come(base, text, note.text));
         if let Some((put, of)) = held.newest_unknown() {
             let id = put_id(reader, put, Some(of));
             if (put != hash || is_there()) && self.is_last_logged(note, id).await {
