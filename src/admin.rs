@@ -1,62 +1,19 @@
-//! What only the operator reaches: health, readiness, metrics.
+//! What only the operator reaches: health and readiness.
 //!
 //! A node is ready when it can save. Without Redis or files it serves on, which `?verbose` says.
-
-use std::time::Duration;
 
 use axum::{
     Router,
     extract::{Path, Query, State},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::StatusCode,
     response::IntoResponse,
     routing::{get, post},
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
 use studyhall_store::HEALTHY_WITHIN;
 use tokio::time::timeout;
 
 use crate::hall::Hall;
-
-/// Durations of requests and waits, in seconds.
-const BUCKETS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-
-/// How often measurements are put into their buckets.
-const UPKEEP: Duration = Duration::from_secs(5);
-
-/// Where this process counts.
-pub struct Metrics(PrometheusHandle);
-
-impl Metrics {
-    /// Counts from now on; once a process.
-    pub fn install() -> anyhow::Result<Self> {
-        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
-        Ok(Self(builder.install_recorder()?))
-    }
-
-    /// Puts into buckets what was measured, for as long as the server runs: each measurement is kept
-    /// whole until then, and nobody may ever ask for `/metrics`.
-    pub fn keep_up(&self) -> impl Future<Output = ()> + use<> {
-        let handle = self.0.clone();
-        async move {
-            let mut ticks = tokio::time::interval(UPKEEP);
-            loop {
-                ticks.tick().await;
-                handle.run_upkeep();
-            }
-        }
-    }
-
-    /// `/metrics`, in the text format of Prometheus.
-    pub fn router(self) -> Router {
-        let show = move || async move {
-            self.0.run_upkeep();
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], self.0.render())
-        };
-        Router::new().route("/metrics", get(show))
-    }
-}
 
 /// Health and, with `--debug-doors`, what tests need.
 pub(crate) fn router(hall: &Hall, debug_doors: bool) -> Router {

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod commands;
 pub mod config;
 mod doors;
+pub mod exposition;
 pub mod hall;
 pub mod listener;
 mod moved_clock;

@@ -7,8 +7,8 @@ use tokio::signal::unix::SignalKind;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    admin::Metrics,
     config::Serve,
+    exposition::Metrics,
     hall::Hall,
     listener::{answer, listen, raise_descriptors},
 };
