@@ -53,6 +53,11 @@ impl<'a> Texts<'a> {
     fn told(&self, change: &Change) -> Vec<bool> {
         let inserted = change.inserted.trim_matches('\n');
         if inserted.trim().is_empty() {
+            let gone = self.base[change.start..change.end].split('\n').filter(|line| says(line));
+            let fewer: Vec<_> = gone.filter_map(|line| self.has_fewer(line.trim())).collect();
+            if !fewer.is_empty() {
+                return fewer;
+            }
             let is_break = change.inserted.contains('\n');
             let told = if is_break { self.has_break(change) } else { self.has_space(change) };
             return told.into_iter().collect();
@@ -144,9 +149,18 @@ impl<'a> Texts<'a> {
     }
 
     fn has_line(&self, line: &str) -> Option<bool> {
-        let [base, put, now] =
-            self.lines().each_ref().map(|lines| lines.get(line).map_or(0, |(count, _)| *count));
+        let [base, put, now] = self.counts(line);
         (put > base).then_some(now > base)
+    }
+
+    /// Whether a line is there less often, as often as was put at most.
+    fn has_fewer(&self, line: &str) -> Option<bool> {
+        let [base, put, now] = self.counts(line);
+        (put < base).then_some(now <= put)
+    }
+
+    fn counts(&self, line: &str) -> [usize; 3] {
+        self.lines().each_ref().map(|lines| lines.get(line).map_or(0, |(count, _)| *count))
     }
 
     /// Whether a part that is not there as it was put is there as others have corrected it: most of the words that
@@ -308,6 +322,21 @@ mod tests {
         let (base, put) = ("buy milk soon", "buy tea\nrice\nplums soon");
         assert!(has_come(base, put, "buy tea\nben 1\nrice\nben 2\nplums soon"));
         assert!(!has_come(base, put, "buy milk soon\nben 1"));
+    }
+
+    #[test]
+    fn lines_that_were_taken_out_are_there_less_often() {
+        let base = "[x] call Cleo\nmilk\nread chapter two\nmilk\nTuesday tea";
+        let put = "[x] call Cleo\nmilk\nTuesday tea";
+        assert!(has_come(base, put, "[ ] ben\n[x] call Cleo\nmilk\nTuesday tea"));
+        assert!(!has_come(base, put, base));
+        assert!(!has_come(
+            base,
+            put,
+            "ben\n[x] call Cleo\nmilk\nread chapter two\nmilk\nTuesday tea"
+        ));
+        let (base, put) = ("One.\n\nTwo.\n\nThree.", "One.\n\nThree.");
+        assert!(has_come(base, put, "One.\n\nBen.\n\nThree."));
     }
 
     #[test]

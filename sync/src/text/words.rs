@@ -1,45 +1,17 @@
 //! What a text has in place of parts of another, by whole words: what people see as one change. Letters
 //! that two words share by chance are none that was kept. Must not know documents.
 
+mod change;
+
 use std::{collections::HashSet, ops::Range};
 
 use unicode_segmentation::UnicodeSegmentation;
 
+pub(super) use self::change::Change;
 use super::{
     diff::{self, Hunk},
     lines::alike,
 };
-
-/// A part of the old text, in bytes, and what stands in its place. It cuts no word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) inserted: String,
-    /// Where in the new text that is.
-    pub(super) at: usize,
-}
-
-impl Change {
-    /// Whether nothing is deleted.
-    pub(super) fn only_adds(&self) -> bool {
-        self.start == self.end
-    }
-
-    /// Whether nothing is inserted.
-    pub(super) fn only_deletes(&self) -> bool {
-        self.inserted.is_empty()
-    }
-
-    /// Of the line breaks before a line and behind it the one behind it is deleted, so that two who delete
-    /// the same line delete the same.
-    fn slide(&mut self, old: &str, next: usize) {
-        let is_break = |at: usize| old[at..].starts_with('\n');
-        while self.only_deletes() && self.end < next && is_break(self.start) && is_break(self.end) {
-            (self.start, self.end, self.at) = (self.start + 1, self.end + 1, self.at + 1);
-        }
-    }
-}
 
 /// The changes that make `new` of `old`, in order; one may begin where the one before it ends.
 pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
@@ -50,12 +22,7 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
         let compare = if is_lines { lines_within } else { within };
         compare((old, o), (new, n), &mut found);
     }
-    let mut next = old.len() + 1;
-    for change in found.iter_mut().rev() {
-        change.slide(old, next);
-        next = change.start;
-    }
-    found
+    change::settled(found, old, new)
 }
 
 /// The changes within two parts that differ: words, with the space around them, and space alone.

@@ -71,3 +71,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_what_is_there_twice_two_who_take_out_one_take_out_the_same() {
+    let block = "a b c\nd e f\ng h i";
+    for (base, mine, theirs) in [
+        ("shop\nmilk\nmilk\nend", "shop\nmilk\nend", "ben\nshop\nmilk\nend"),
+        ("shop\nmilk\nmilk\nend", "shop\nmilk\nend", "shop\nben\nmilk\nend"),
+        ("shop\nmilk\nmilk\nend", "shop\nmilk\nend", "shop today\nmilk\nend"),
+        ("x\nmilk\nmilk\nmilk\nend", "x\nmilk\nend", "ben\nx\nmilk\nend"),
+        ("it is very very good\nend", "it is very good\nend", "Ben: it is very good\nend"),
+        ("One.\n\n\nTwo.", "One.\n\nTwo.", "Ben\nOne.\n\nTwo."),
+        ("a b c\nd e f\na b c\nd e f", "a b c\nd e f", "Title\na b c\nd e f"),
+        ("a b c\nd e f\na b c\nd e f", "a b c\nd e f", "a b c\nd e f\nben"),
+    ] {
+        assert_eq!(crate::text::merged(base, mine, theirs), theirs, "{base:?}");
+        assert_eq!(crate::text::merged(base, theirs, mine), theirs, "{base:?}, the other way");
+    }
+    let base = format!("Intro\n{block}\n{block}\nOutro");
+    let mine = format!("Intro\n{block}\nOutro");
+    for theirs in ["Introduction\nB\nOutro", "Intro\nben\nB\nOutro", "Intro\nB\nOutro\nben"] {
+        let theirs = theirs.replace('B', block);
+        assert_eq!(crate::text::merged(&base, &mine, &theirs), theirs);
+    }
+}
