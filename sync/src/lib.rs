@@ -34,6 +34,6 @@ pub use documents::{Base, Documents, Kept, Known, Made, PutText};
 pub use fault::SyncFault;
 pub use heavy::aside;
 pub use journal::Gate;
-pub use people::Shares;
+pub use people::{Share, Shares};
 pub use service::Service;
 pub use verify::{Verified, verify};

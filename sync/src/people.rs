@@ -80,6 +80,11 @@ impl Share {
         Some([own, self.all.clone().acquire_many_owned(permits).await.ok()?])
     }
 
+    /// Whether others wait for some, or may.
+    pub fn is_taken(&self) -> bool {
+        self.own.available_permits() == 0 || self.all.available_permits() == 0
+    }
+
     /// Takes so many if there are.
     pub(crate) fn try_take(&self, permits: u32) -> Option<Taken> {
         let own = self.own.clone().try_acquire_many_owned(permits).ok()?;

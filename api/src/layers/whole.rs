@@ -2,57 +2,89 @@
 //! for no longer than a request may take. A write that has begun is then carried to its end, though its client
 //! hangs up: what it has stored is announced, or sockets would keep rights that are gone.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{
-    body::{Body, HttpBody},
+    body::{Body, Bytes, HttpBody},
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
 use http::request::Parts;
-use studyhall_sync::Shares;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use studyhall_sync::{Share, Shares};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tracing::Instrument;
 
 use crate::{
     api::Api,
     config::Config,
-    extract::{Identity, body_limit, read_body},
+    extract::{Identity, body_limit},
     fault::Fault,
 };
 
-/// A body that is no longer, in bytes, needs no room.
+/// So much of a body needs no room, in bytes.
 const FREE: usize = 8 << 10;
-/// All people's room, in KiB, and one person's, who may send one of the largest at least.
-const ROOM: usize = 128 << 10;
-const OF_ONE: usize = 8 << 10;
-/// That of all who have not said who they are.
-const OF_STRANGERS: usize = 16 << 10;
+/// Room is taken as bytes come, so many at once.
+const PIECE: usize = 64 << 10;
+/// All people's room, in pieces, and one person's, who may send one of the largest at least.
+const ROOM: usize = 2_048;
+const OF_ONE: usize = 256;
+/// Where others wait for room, a piece has to come within so long.
+const WITHIN: Duration = Duration::from_secs(5);
 
-/// Room for bodies, in KiB.
-pub(crate) struct Bodies {
-    people: Shares,
-    strangers: Arc<Semaphore>,
-}
+/// Room for bodies.
+pub(crate) struct Bodies(Shares);
 
 impl Bodies {
     pub(crate) fn new(config: &Config) -> Self {
-        let of_one = OF_ONE.max(config.body_limit.div_ceil(1 << 10));
-        let strangers = Arc::new(Semaphore::new(OF_STRANGERS));
-        Self { people: Shares::new(ROOM.max(of_one), of_one), strangers }
+        let of_one = OF_ONE.max(config.body_limit.div_ceil(PIECE));
+        Self(Shares::new(ROOM.max(of_one), of_one))
+    }
+}
+
+/// A body while it comes.
+struct Coming {
+    share: Option<Share>,
+    room: Vec<[OwnedSemaphorePermit; 2]>,
+    bytes: Vec<u8>,
+}
+
+impl Coming {
+    /// Reads all of it, no faster than there is room.
+    async fn read(&mut self, body: Body, limit: usize) -> Result<(), Fault> {
+        let mut body = body.into_data_stream();
+        let mut looked_at = 0;
+        loop {
+            let more = match timeout(WITHIN, body.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(more)) => more.map_err(|_| Fault::invalid("", "the body is cut short"))?,
+                Err(_) if self.keeps_others_waiting() && self.bytes.len() < looked_at + PIECE => {
+                    return Err(Fault::Unavailable);
+                }
+                Err(_) => {
+                    looked_at = self.bytes.len();
+                    continue;
+                }
+            };
+            if self.bytes.len() + more.len() > limit {
+                return Err(Fault::TooLarge);
+            }
+            self.take(more).await;
+        }
     }
 
-    /// Waits for room for so many bytes.
-    async fn take(&self, identity: Identity, bytes: usize) -> Vec<OwnedSemaphorePermit> {
-        let permits = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        match identity.caller() {
-            _ if bytes <= FREE => Vec::new(),
-            Some(caller) => {
-                self.people.of(caller.user).take(permits).await.map(Vec::from).unwrap_or_default()
-            }
-            None => self.strangers.clone().acquire_many_owned(permits).await.into_iter().collect(),
+    async fn take(&mut self, more: Bytes) {
+        let with_more = (self.bytes.len() + more.len()).saturating_sub(FREE);
+        while let Some(share) = self.share.as_ref().filter(|_| self.room.len() * PIECE < with_more)
+        {
+            self.room.extend(share.take(1).await);
         }
+        self.bytes.extend_from_slice(&more);
+    }
+
+    fn keeps_others_waiting(&self) -> bool {
+        !self.room.is_empty() && self.share.as_ref().is_some_and(Share::is_taken)
     }
 }
 
@@ -82,19 +114,20 @@ async fn whole(
     api: &Api,
     parts: &Parts,
     body: Body,
-) -> Result<(Body, Vec<OwnedSemaphorePermit>), Fault> {
+) -> Result<(Body, Vec<[OwnedSemaphorePermit; 2]>), Fault> {
     let path = parts.uri.path();
     let identity = parts.extensions.get::<Identity>().copied().unwrap_or(Identity::Nobody);
-    if identity.caller().is_none() && !path.starts_with("/api/v1/auth/") {
-        return Ok((Body::empty(), Vec::new()));
-    }
-    let limit = body_limit(api, path);
-    let says = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    if says(body.size_hint().lower()) > limit {
+    let limit = match identity.caller() {
+        Some(_) => body_limit(api, path),
+        // Nobody signs in with more.
+        None if path.starts_with("/api/v1/auth/") => FREE,
+        None => return Ok((Body::empty(), Vec::new())),
+    };
+    if body.size_hint().lower() > limit as u64 {
         return Err(Fault::TooLarge);
     }
-    let most = body.size_hint().upper().map_or(limit, says).min(limit);
-    let room = api.bodies.take(identity, most).await;
-    let bytes = read_body(body, limit).await?;
-    Ok((Body::from(bytes), room))
+    let share = identity.caller().map(|caller| api.bodies.0.of(caller.user));
+    let mut coming = Coming { share, room: Vec::new(), bytes: Vec::new() };
+    coming.read(body, limit).await?;
+    Ok((Body::from(coming.bytes), coming.room))
 }

@@ -277,8 +277,12 @@ impl Session {
         match self.admit(address, token).await {
             Ok((caller, id, permission)) => self.attach(address, caller, id, permission).await,
             Err(Refused::Denied(reason)) => {
-                self.leave(address.0);
-                remember(&mut self.refused, address.0);
+                // A better token may come: what waits for it goes on waiting.
+                let is_in = matches!(self.places.get(address.0), Some(Place::Attached(_)));
+                if reason != NOT_AUTHENTICATED || is_in {
+                    self.leave(address.0);
+                    remember(&mut self.refused, address.0);
+                }
                 self.say(address.0, &Message::PermissionDenied(reason));
                 Some(())
             }
@@ -463,6 +467,9 @@ fn scope(permission: Permission) -> Scope {
     if permission == Permission::Write { Scope::ReadWrite } else { Scope::ReadOnly }
 }
 
+/// A token that is not good.
+const NOT_AUTHENTICATED: &str = "not-authenticated";
+
 /// Why somebody is not let into a document.
 enum Refused {
     Denied(&'static str),
@@ -472,7 +479,7 @@ enum Refused {
 impl From<AccessError> for Refused {
     fn from(error: AccessError) -> Self {
         match error {
-            AccessError::Invalid => Self::Denied("not-authenticated"),
+            AccessError::Invalid => Self::Denied(NOT_AUTHENTICATED),
             AccessError::Unavailable => Self::Closed(Close::TryLater),
         }
     }

@@ -29,8 +29,9 @@ pub(super) struct Later {
 /// That something was left out.
 struct Left {
     since: Timestamp,
-    /// So many of its changes were kept when it was.
+    /// So many of its changes were kept when the last one was, and had been accepted.
     kept: usize,
+    accepted: u64,
     /// There is room, and all is asked for when this ordinal is durable: no sooner, since a client sends all that
     /// is not.
     through: Option<u64>,
@@ -52,11 +53,11 @@ impl Document<Automerge> {
         if known.permission != Permission::Write {
             return false;
         }
-        let kept = known.aside.len();
+        let (kept, accepted) = (known.aside.len(), known.accepted);
         match &mut known.link.later.left {
-            Some(left) => (left.kept, left.through) = (left.kept.max(kept), None),
+            Some(left) => (left.kept, left.accepted, left.through) = (kept, accepted, None),
             left => {
-                *left = Some(Left { since: now, kept, through: None, is_told: false });
+                *left = Some(Left { since: now, kept, accepted, through: None, is_told: false });
                 self.engine.short.push(peer);
             }
         }
@@ -76,7 +77,9 @@ impl Document<Automerge> {
             let later = &mut known.link.later;
             let may_ask = later.may_ask(known.accepted);
             let Some(left) = &mut later.left else { return false };
-            let has_room = 2 * known.aside.len() <= left.kept;
+            // What is kept behind what was left out goes on being kept.
+            let taken = known.accepted.saturating_sub(left.accepted);
+            let has_room = 2 * taken >= left.kept as u64;
             if has_room && may_ask {
                 if *left.through.get_or_insert(ordinal) <= durable {
                     asked.push(*peer);
