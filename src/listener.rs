@@ -15,6 +15,8 @@ use tower::ServiceExt;
 /// A connection may be without a whole request head for so long. More than proxies keep theirs open: who closes
 /// first must not be here.
 const WITHOUT_REQUEST: Duration = Duration::from_secs(75);
+/// So much of a request is read ahead, in bytes; its head is no longer.
+const AHEAD: usize = 32 << 10;
 /// Where no connection could be taken, it is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -70,7 +72,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
         async move { Ok::<_, Infallible>(answering.await.unwrap_or_else(|never| match never {})) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(WITHOUT_REQUEST);
+    http.timer(TokioTimer::new()).header_read_timeout(WITHOUT_REQUEST).max_buf_size(AHEAD);
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -7,6 +7,19 @@ import { cast } from "./hall.js";
 import { until } from "./until.js";
 
 for (const { name, sit } of hocuspocusClients) {
+  test(`${name}: what was written waits for a better token after a wrong one, on the same socket`, async (t) => {
+    const { ada } = await cast(t, ["ada"]);
+    let asked = 0;
+    const desk = sit(t, ada, await ada.note(), {
+      token: () => (asked++ === 0 ? "wrong" : ada.access),
+      onAuthenticationFailed: () => desk.provider.sendToken(),
+    });
+    desk.write("in spite of it");
+    await desk.saved();
+    assert.equal(desk.provider.synced, true);
+    assert.ok(asked > 1);
+  });
+
   test(`${name}: when the token ends it is asked for a fresh one, on the same socket`, async (t) => {
     const { ada } = await cast(t, ["ada"], "--access-ttl", "5s");
     const note = await ada.note();

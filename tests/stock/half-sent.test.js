@@ -56,6 +56,31 @@ describe("half sent", { concurrency: true }, () => {
     await mallory.send("POST", "/notes", { text: "z".repeat(900_000) });
   });
 
+  test("who announces much and sends little takes no room: others' bodies do not wait, nor their own", async (t) => {
+    const { hall, ada, mallory } = await scene(t);
+    const people = await Promise.all(Array.from({ length: 20 }, (_, n) => hall.register(`greedy${n}`)));
+    const pending = [];
+    const sends = (path, person, size) => {
+      const head = [`POST /api/v1${path} HTTP/1.1`, "host: hall", "content-type: application/json", size];
+      if (person) head.push(`authorization: Bearer ${person.access}`);
+      const line = connect(hall.ports[0], "127.0.0.1").on("error", () => {});
+      t.after(() => line.destroy());
+      line.on("data", (said) => pending.push(String(said)));
+      line.write(`${head.join("\r\n")}\r\n\r\n${size.startsWith("content") ? '{"text":"x' : '5\r\n{"tex\r\n'}`);
+    };
+    for (const person of [...people, ...people, mallory]) sends("/notes", person, "content-length: 8380000");
+    sends("/notes", mallory, "transfer-encoding: chunked");
+    for (let n = 0; n < 280; n += 1) sends("/auth/refresh", null, "transfer-encoding: chunked");
+    await sleep(1_000);
+    for (const person of [ada, mallory]) await person.send("POST", "/notes", { text: "y".repeat(900_000) });
+    const signIn = { email: "ben@example.org", password: "seven geese over the ben lake" };
+    const streamed = new Blob([JSON.stringify(signIn)]).stream();
+    const asJson = { method: "POST", headers: { "content-type": "application/json" }, duplex: "half" };
+    const login = await fetch(`http://127.0.0.1:${hall.ports[0]}/api/v1/auth/login`, { ...asJson, body: streamed });
+    assert.equal(login.status, 200);
+    assert.deepEqual(pending, [], "all of that while they are waited for");
+  });
+
   test("large messages on lines that are dead keep their person's other devices waiting for seconds, not minutes", async (t) => {
     const { hall, ada, note } = await scene(t);
     const url = `${hall.sockets}/yjs/${note}?ticket=${await ada.ticket()}`;

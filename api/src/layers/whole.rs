@@ -29,7 +29,7 @@ const FREE: usize = 8 << 10;
 const PIECE: usize = 64 << 10;
 /// All people's room, in pieces, and one person's, who may send one of the largest at least.
 const ROOM: usize = 2_048;
-const OF_ONE: usize = 256;
+const OF_ONE: usize = 192;
 /// Where others wait for room, a piece has to come within so long.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -79,6 +79,9 @@ impl Coming {
         while let Some(share) = self.share.as_ref().filter(|_| self.room.len() * PIECE < with_more)
         {
             self.room.extend(share.take(1).await);
+        }
+        if self.bytes.capacity() < self.bytes.len() + more.len() {
+            self.bytes.reserve_exact(more.len().max(PIECE)); // or it would take twice the room that it has
         }
         self.bytes.extend_from_slice(&more);
     }

@@ -85,10 +85,27 @@ fn pages_that_found_no_room_above_a_hole_are_asked_for_again_when_that_fills() {
     assert!(told <= 10, "{told}");
 }
 
+#[test]
+fn letters_that_found_room_behind_pages_that_did_not_keep_those_from_being_asked_for_no_longer() {
+    for (pages, letters) in [(4, 300_000), (12, 100_000), (1, 1_100_000)] {
+        let told = comes_back(|phone| {
+            for page in 0..pages {
+                phone
+                    .doc
+                    .put(ROOT, format!("page {page}"), noise(letters))
+                    .expect("a value is set");
+                phone.doc.commit();
+            }
+            (0..50).for_each(|_| phone.types("q"));
+        });
+        assert!(told <= 10, "{told}");
+    }
+}
+
 /// Letters that do not compress to much less.
 fn noise(letters: usize) -> String {
     (0..letters)
-        .flat_map(|at| (at * at * 2_654_435_761 % 1_000_003).to_string().into_bytes())
+        .flat_map(|at| (at % 4_096 * at * 2_654_435 % 1_000_003).to_string().into_bytes())
         .map(char::from)
         .take(letters)
         .collect()
