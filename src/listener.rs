@@ -1,7 +1,7 @@
 //! How HTTP/1.1 is listened to: a client that does not say what it wants is not waited for, and there are as many
 //! descriptors as the system grants.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use axum::{Router, body::Body, extract::ConnectInfo};
@@ -49,6 +49,7 @@ pub async fn answer(listener: TcpListener, router: Router, stopped: impl Future<
             Ok((stream, peer)) => {
                 connections.spawn(connection(stream, peer, router.clone(), stop.clone()));
             }
+            Err(error) if is_of_client(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be taken");
                 tokio::time::sleep(AGAIN).await;
@@ -59,6 +60,12 @@ pub async fn answer(listener: TcpListener, router: Router, stopped: impl Future<
     stop.cancel();
     connections.close();
     connections.wait().await;
+}
+
+/// Whether a client has gone before it was taken: the next is there.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
