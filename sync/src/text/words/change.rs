@@ -38,14 +38,15 @@ impl Change {
 
     /// A line in place of one that stands behind it once more is a new line, and one of two equal ones is gone: whoever
     /// takes out the other would take out both.
-    fn apart(self, old: &str, new: &str) -> Vec<Self> {
+    fn apart(self, (old, new): (&str, &str), next: usize) -> Vec<Self> {
         let (gone, behind) = (&old[self.start..self.end], &old[self.end..]);
         let begins = self.start == 0 || old[..self.start].ends_with('\n');
         let is_line = begins && !gone.is_empty() && !self.inserted.is_empty();
         let again = behind.strip_prefix('\n').and_then(|line| line.strip_prefix(gone));
         let is_again = again.is_some_and(|rest| rest.is_empty() || rest.starts_with('\n'));
         let at = self.at + self.inserted.len() + 1;
-        if !(is_line && is_again && new[..at.min(new.len())].ends_with('\n')) {
+        let ends_line = self.end < next && new.as_bytes().get(at - 1) == Some(&b'\n');
+        if !(is_line && is_again && ends_line) {
             return vec![self];
         }
         let inserted = new[self.at..at].to_owned();
@@ -96,7 +97,8 @@ impl Change {
 
 /// Changes so that two who have done the same have the same ones.
 pub(super) fn settled(found: Vec<Change>, old: &str, new: &str) -> Vec<Change> {
-    let apart = found.into_iter().flat_map(|one| one.apart(old, new));
+    let starts: Vec<_> = found.iter().skip(1).map(|one| one.start).chain([old.len()]).collect();
+    let apart = found.into_iter().zip(starts).flat_map(|(one, next)| one.apart((old, new), next));
     let mut found: Vec<_> = apart.flat_map(|one| one.without_copy(old)).collect();
     let mut next = old.len() + 1;
     for change in found.iter_mut().rev() {

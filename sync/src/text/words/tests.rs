@@ -95,3 +95,30 @@ fn of_what_is_there_twice_two_who_take_out_one_take_out_the_same() {
         assert_eq!(crate::text::merged(&base, &mine, &theirs), theirs);
     }
 }
+
+#[test]
+fn however_lines_repeat_the_changes_make_the_new_text_of_the_old() {
+    let mut texts = vec![String::new()];
+    let mut ends = texts.clone();
+    for _ in 0..3 {
+        let more = |text: &String| {
+            let lines = ["a", "b", "a\n", "b\n", "a\n\n", "a\u{3000}\n", "\u{2003}"];
+            lines.map(|line| format!("{text}{line}"))
+        };
+        ends = ends.iter().flat_map(more).collect();
+        texts.extend(ends.iter().step_by(3).cloned());
+    }
+    for old in &texts {
+        for new in &texts {
+            let (mut made, mut from) = (String::new(), 0);
+            for change in changes(old, new) {
+                assert!(change.start >= from, "{old:?} {new:?}: one begins within the one before");
+                made.extend([&old[from..change.start], &change.inserted]);
+                assert!(new.is_char_boundary(change.at), "{old:?} {new:?}");
+                from = change.end;
+            }
+            made.push_str(&old[from..]);
+            assert_eq!(&made, new, "of {old:?}");
+        }
+    }
+}
