@@ -5,7 +5,7 @@ use std::{mem, ops::Range};
 use super::{
     ends::put_back,
     seen::has_seen,
-    words::{Change, changes, is_glued, is_mark, pieces, stands_alone},
+    words::{Change, changes, choose, is_glued, is_mark, pieces, stands_alone},
 };
 
 /// `theirs` with what `mine` changed of `base`, by whole words. What both deleted is gone, what both
@@ -36,14 +36,16 @@ fn merged_so(is_again: bool, [base, mine, theirs]: [&str; 3]) -> String {
 
 /// The same of texts without blanks at their lines' ends.
 fn merged_lines(is_again: bool, [base, mine, theirs]: [&str; 3]) -> String {
-    let their = changes(base, theirs);
+    let mut their = changes(base, theirs);
     if their.is_empty() || has_seen((base, mine, theirs), &their) {
         return mine.to_owned();
     }
-    let my = changes(base, mine);
+    let mut my = changes(base, mine);
     if my.is_empty() {
         return theirs.to_owned();
     }
+    choose(base, &mut my, &their);
+    choose(base, &mut their, &my);
     let [their, my] = beside(base, [their, my]);
     let piece = |by| move |(change, is_line)| Piece { change, is_line, by };
     let their = their.into_iter().flat_map(|change| pieces(base, change)).map(piece(By::Them));

@@ -7,7 +7,7 @@ use std::{collections::HashSet, ops::Range};
 
 use unicode_segmentation::UnicodeSegmentation;
 
-pub(super) use self::change::Change;
+pub(super) use self::change::{Change, choose};
 use super::{
     diff::{self, Hunk},
     lines::alike,
@@ -22,7 +22,7 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
         let compare = if is_lines { lines_within } else { within };
         compare((old, o), (new, n), &mut found);
     }
-    change::settled(found, old, new)
+    change::settled(found, old)
 }
 
 /// The changes within two parts that differ: words, with the space around them, and space alone.

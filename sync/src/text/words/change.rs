@@ -3,6 +3,9 @@
 /// Of so many bytes that are deleted it is looked whether the last lines stand behind them once more.
 const LOOKED_AT: usize = 64 << 10;
 
+/// So many of equal lines are looked at.
+const PLACES: usize = 256;
+
 /// A part of the old text, in bytes, and what stands in its place. It cuts no word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::text) struct Change {
@@ -34,24 +37,6 @@ impl Change {
         {
             (self.start, self.end, self.at) = (self.start + same, self.end + same, self.at + same);
         }
-    }
-
-    /// A line in place of one that stands behind it once more is a new line, and one of two equal ones is gone: whoever
-    /// takes out the other would take out both.
-    fn apart(self, (old, new): (&str, &str), next: usize) -> Vec<Self> {
-        let (gone, behind) = (&old[self.start..self.end], &old[self.end..]);
-        let begins = self.start == 0 || old[..self.start].ends_with('\n');
-        let is_line = begins && !gone.is_empty() && !self.inserted.is_empty();
-        let again = behind.strip_prefix('\n').and_then(|line| line.strip_prefix(gone));
-        let is_again = again.is_some_and(|rest| rest.is_empty() || rest.starts_with('\n'));
-        let at = self.at + self.inserted.len() + 1;
-        let ends_line = self.end < next && new.as_bytes().get(at - 1) == Some(&b'\n');
-        if !(is_line && is_again && ends_line) {
-            return vec![self];
-        }
-        let inserted = new[self.at..at].to_owned();
-        let line = Self { start: self.start, end: self.start, inserted, at: self.at };
-        vec![line, Self { start: self.start, end: self.end + 1, inserted: String::new(), at }]
     }
 
     /// Lines that are deleted, apart from the last of them that stand behind them once more.
@@ -95,15 +80,100 @@ impl Change {
     }
 }
 
-/// Changes so that two who have done the same have the same ones.
-pub(super) fn settled(found: Vec<Change>, old: &str, new: &str) -> Vec<Change> {
-    let starts: Vec<_> = found.iter().skip(1).map(|one| one.start).chain([old.len()]).collect();
-    let apart = found.into_iter().zip(starts).flat_map(|(one, next)| one.apart((old, new), next));
-    let mut found: Vec<_> = apart.flat_map(|one| one.without_copy(old)).collect();
+/// Lines that one deletes of equal ones are those that the other has put something else in place of, or has deleted:
+/// else of two equal ones none would be left. And they are none that the other has changed.
+pub(in crate::text) fn choose(base: &str, mine: &mut [Change], theirs: &[Change]) {
+    let mut before = None;
+    for change in mine {
+        let places = change.places(base, before);
+        let best = places.into_iter().min_by_key(|place| place.fate(base, theirs));
+        if let Some(best) = best.filter(|best| best.start < change.start) {
+            *change = best;
+        }
+        before = Some(change.end);
+    }
+}
+
+/// What the other has done to lines.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Gone,
+    Untouched,
+    Changed,
+}
+
+impl Change {
+    /// Where else the lines could be that are deleted, the last first; nowhere where no lines are.
+    fn places(&self, base: &str, before: Option<usize>) -> Vec<Self> {
+        let mut places = Vec::new();
+        let mut next = Some(self.clone()).filter(|one| one.deletes_lines(base));
+        while let Some(place) = next.filter(|_| places.len() < PLACES) {
+            next =
+                place.one_before(base).filter(|one| before.is_none_or(|before| before < one.start));
+            places.push(place);
+        }
+        places
+    }
+
+    fn deletes_lines(&self, base: &str) -> bool {
+        let gone = &base[self.start..self.end];
+        let begins = self.start == 0 || base[..self.start].ends_with('\n');
+        let is_at_end = self.end == base.len() && gone.starts_with('\n');
+        self.only_deletes() && (begins && gone.ends_with('\n') || is_at_end)
+    }
+
+    /// The same a line earlier, where the line before is the last one that is deleted.
+    fn one_before(&self, base: &str) -> Option<Self> {
+        let (before, gone) = (&base[..self.start], &base[self.start..self.end]);
+        let last = match gone.strip_suffix('\n') {
+            Some(lines) => &gone[lines.rfind('\n').map_or(0, |at| at + 1)..],
+            None => gone.rsplit('\n').next()?,
+        };
+        let rest =
+            before.strip_suffix(last).filter(|rest| rest.is_empty() || rest.ends_with('\n'))?;
+        let (start, end) = (rest.len(), self.end - last.len());
+        (!last.is_empty()).then(|| Self {
+            start,
+            end,
+            at: self.at - last.len().min(self.at),
+            ..self.clone()
+        })
+    }
+
+    fn fate(&self, base: &str, theirs: &[Self]) -> Fate {
+        let gone = &base[self.start..self.end];
+        let start = self.start + (gone.len() - gone.trim_start_matches('\n').len());
+        let end = start + gone.trim_matches('\n').len();
+        let near = theirs.partition_point(|one| one.end < start);
+        let (mut left, mut is_changed) = (start, false);
+        for one in theirs[near..].iter().take_while(|one| one.start <= end) {
+            let is_line = one.start == start && one.inserted.ends_with('\n')
+                || one.start == end && one.inserted.starts_with('\n');
+            is_changed |=
+                if one.only_adds() { !is_line } else { one.start < end && start < one.end };
+            if one.start <= left {
+                left = left.max(one.end);
+            }
+        }
+        match () {
+            () if start < end && left >= end => Fate::Gone,
+            () if is_changed => Fate::Changed,
+            () => Fate::Untouched,
+        }
+    }
+}
+
+/// Changes so that two who have done the same have the same ones. What stands in place of something, as a line in
+/// place of a line, leaves the ones equal to that alone: somebody may be writing there.
+pub(super) fn settled(found: Vec<Change>, old: &str) -> Vec<Change> {
+    let mut found: Vec<_> = found.into_iter().flat_map(|one| one.without_copy(old)).collect();
     let mut next = old.len() + 1;
-    for change in found.iter_mut().rev() {
-        change.slide(old, next);
-        next = change.start;
+    for at in (0..found.len()).rev() {
+        let is_replaced = |before: &Change| before.only_adds() && before.end == found[at].start;
+        if !at.checked_sub(1).is_some_and(|before| is_replaced(&found[before])) {
+            found[at].slide(old, next);
+        }
+        next = found[at].start;
     }
     found
 }

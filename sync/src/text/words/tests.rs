@@ -97,6 +97,38 @@ fn of_what_is_there_twice_two_who_take_out_one_take_out_the_same() {
 }
 
 #[test]
+fn a_line_in_place_of_one_of_two_equal_ones_stands_in_its_place() {
+    for (base, mine, theirs, both) in [
+        (
+            "milk\nmilk\neggs",
+            "bread\nmilk\neggs",
+            "milk\nmilk 2 litres\neggs",
+            "bread\nmilk 2 litres\neggs",
+        ),
+        (
+            "milk\nmilk\neggs",
+            "tea\nbread\nmilk\neggs",
+            "milk\nmilk!\neggs",
+            "tea\nbread\nmilk!\neggs",
+        ),
+        ("0\n0\n0\n9", "7\n0\n0\n9", "0\n0\n05\n9", "7\n0\n05\n9"),
+        (
+            "milk\nmilk\neggs",
+            "milk\nbread\neggs",
+            "milk 2 litres\nmilk\neggs",
+            "milk 2 litres\nbread\neggs",
+        ),
+    ] {
+        assert_eq!(crate::text::merged(base, mine, theirs), both, "{base:?}");
+        assert_eq!(crate::text::merged(base, theirs, mine), both, "{base:?}, the other way");
+    }
+    let first = |old: &str, new: &str| changes(old, new)[0].start;
+    assert_eq!(first("milk\nmilk\neggs", "bread\nmilk\neggs"), 0);
+    assert_eq!(first("0\n0\n0\n9", "7\n0\n0\n9"), 0);
+    assert_eq!(first("milk\nmilk\neggs", "milk\nbread\neggs"), 5);
+}
+
+#[test]
 fn however_lines_repeat_the_changes_make_the_new_text_of_the_old() {
     let mut texts = vec![String::new()];
     let mut ends = texts.clone();

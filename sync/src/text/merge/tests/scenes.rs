@@ -130,7 +130,7 @@ pub(super) const EITHER_WAY: &[Scene] = &[
         "- kaa kac kad\n\nkaf kag\n\n* kai\n",
         "- kaa kac kad\nkaf kag\n\n* kai\n",
         "- kaa kac kad\n* zal zan\nzao zap\n\n* kai\n",
-        "- kaa kac kad\n* zal zan\nzao zap\n* kai\n",
+        "- kaa kac kad\n* zal zan\nzao zap\n\n* kai\n",
     ),
     (
         "- kaa kab\n\n- kad kae\n",
