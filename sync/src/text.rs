@@ -22,8 +22,9 @@ use std::sync::{Arc, LazyLock};
 use studyhall_schema::{ids::NoteId, note::Format};
 use thiserror::Error;
 use yrs::{
-    ClientID, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, Transact, TransactionMut,
-    Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
+    ClientID, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, TextRef, Transact,
+    TransactionMut, Update, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim,
+    updates::decoder::Decode,
 };
 
 pub use self::{
@@ -144,7 +145,10 @@ pub fn diff_update<'a>(
     fork.transact_mut().apply_update(update).map_err(|_| EditError::State)?;
     let mut txn = fork.transact_mut();
     match format {
-        Format::Plain => edit_plain(&mut txn, wanted.text)?,
+        Format::Plain => {
+            let content = txn.get_or_insert_text(CONTENT);
+            edit_text(&mut txn, &content, wanted.text)?;
+        }
         Format::Rich => {
             let blocks = Blocks::read(txn.get_or_insert_xml_fragment(FRAGMENT), &txn);
             if blocks.text() != wanted.text {
@@ -159,9 +163,13 @@ pub fn diff_update<'a>(
     Ok((update != Update::EMPTY_V1).then_some(update))
 }
 
-fn edit_plain(txn: &mut TransactionMut<'_>, new_text: &str) -> Result<(), EditError> {
-    let content = txn.get_or_insert_text(CONTENT);
-    let parts = rich::parts(&content, txn).ok_or(EditError::Content)?;
+/// Edits a text where it differs from what it is to be.
+pub(crate) fn edit_text(
+    txn: &mut TransactionMut<'_>,
+    content: &TextRef,
+    new_text: &str,
+) -> Result<(), EditError> {
+    let parts = rich::parts(content, txn).ok_or(EditError::Content)?;
     let old: String = parts.iter().map(|(_, text)| text.as_str()).collect();
     let parts: Vec<(u32, u32)> =
         parts.iter().map(|(index, text)| (*index, utf16_len(text))).collect();

@@ -55,6 +55,44 @@ test("two people reorder and complete one list, one of them offline, and in the 
   assert.deepEqual([...ada.errors, ...ben.errors], []);
 });
 
+test("who has a todo open keeps what somebody else saves into it meanwhile, whether they write in it or not", async () => {
+  const { ada, ben, room } = await adaAndBen("buy milk", "read", "rest");
+  const opens = async (person, todo) => {
+    await person.todos.getByRole("button", { name: `Change: ${todo}`, exact: true }).click();
+    const box = person.todos.getByRole("textbox", { name: "Todo", exact: true });
+    return { box, writes: async (words) => (await box.press("End"), await box.pressSequentially(words)) };
+  };
+  /** Ben's box is open while Ada's words are saved, and are on his page. */
+  const leaves = async (todo, leave) => {
+    const bens = await opens(ben, todo);
+    const adas = await opens(ada, todo);
+    await adas.writes(" today");
+    await adas.box.press("Enter");
+    await ada.seesListState("Saved");
+    await ben.seesListState("Saved");
+    await leave(bens);
+  };
+  const away = () => ben.page.getByRole("heading", { name: "Todos" }).first().click();
+  await leaves("buy milk", away);
+  await leaves("read", ({ box }) => box.press("Enter"));
+  await leaves("rest", async ({ box, writes }) => (await writes(" well"), await box.press("Enter")));
+  await ben.seesTodos("buy milk today, read today, rest today well");
+  await ben.seesListState("Saved");
+  assert.equal(await rest(ada, `/rooms/${room}/todos`), "buy milk today, read today, rest today well");
+
+  await ben.context.setOffline(true);
+  await ben.seesConnection("Offline");
+  for (const [person, words] of [[ben, " aloud"], [ada, " twice"]]) {
+    const { box, writes } = await opens(person, "read today");
+    await writes(words);
+    await box.press("Enter");
+  }
+  await ben.context.setOffline(false);
+  const both = (list) => list.includes("aloud") && list.includes("twice");
+  await eventually(() => ada.readsTodos(), both, "what both wrote into one todo is there");
+  assert.deepEqual([...ada.errors, ...ben.errors], []);
+});
+
 test("what is done to a list without a server survives a reload and is there for others afterwards", { skip: cannotRestart }, async () => {
   const { ada, ben, room } = await adaAndBen("read");
   await ada.keepsTheApp();

@@ -82,7 +82,26 @@ test("what a phone types offline into a todo that was moved is there once when t
   }
 });
 
-test("what is one value in a Yjs list merges with what was written where the todo went", async (t) => {
+test("what two type into one todo of a Yjs list offline, and what a third puts meanwhile, is all there", async (t) => {
+  const { ada, ben, cleo } = await cast(t, ["ada", "ben", "cleo"]);
+  const room = await ada.roomWith([ben, cleo]);
+  const { id } = await ada.send("POST", "/todos", { text: "buy milk", room_id: room });
+  const desks = [hocuspocus(t, ben, `todos:${room}`), hocuspocus(t, cleo, `todos:${room}`)];
+  for (const desk of desks) await desk.synced();
+  const text = (desk) => desk.doc.getMap("todos").get(id)?.get("text");
+  await until(() => desks.every(text), "the list is here");
+  for (const desk of desks) await desk.leave();
+  text(desks[0]).insert(8, " and honey");
+  text(desks[1]).insert(0, "Cleo: ");
+  await ada.send("PUT", `/todos/${id}`, { text: "please buy milk", base: "buy milk" });
+  for (const desk of desks) desk.comeBack();
+  for (const desk of desks) await desk.saved();
+  const shown = (await ada.send("GET", `/todos/${id}`)).text;
+  for (const words of ["please", "Cleo: ", "buy milk and honey"]) assert.ok(shown.includes(words), shown);
+  await until(() => desks.every((desk) => `${text(desk)}` === shown), "all see the same");
+});
+
+test("a text that a client writes as one value into a Yjs list merges with what was written where the todo went", async (t) => {
   const { ada, ben } = await cast(t, ["ada", "ben"]);
   const room = await ada.roomWith([ben]);
   const { id } = await ada.send("POST", "/todos", { text: "buy milk", room_id: room });

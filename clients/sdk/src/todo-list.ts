@@ -9,6 +9,7 @@ import type * as Y from "yjs";
 import { newId } from "./ids.js";
 import { fieldOf, isMap, ownMap } from "./maps.js";
 import { Value, type Observable } from "./observable.js";
+import { writeText } from "./texts.js";
 import { ListFull, LONGEST_TODO, MOST_TODOS } from "./todo-limits.js";
 import { asId, asTime, isFields, timeOf, type Fields } from "./values.js";
 
@@ -108,13 +109,17 @@ export class TodoList {
     return id;
   }
 
-  /** Changes what differs. */
-  revise(id: string, change: TodoChange): boolean {
-    const fields = sound(change);
+  /**
+   * Changes what differs. Of a text that somebody has been changing for a while, `was` is what they began with: what
+   * others have made of it since stays.
+   */
+  revise(id: string, change: TodoChange, was?: string): boolean {
+    const { text, ...fields } = sound(change);
     return this.act(id, (item) => {
       for (const [field, value] of Object.entries(fields)) {
         if (value !== undefined && value !== item[field as keyof NewTodo]) this.set(id, field, value);
       }
+      if (text !== undefined && text !== item.text) this.write(id, text, was ?? item.text);
     });
   }
 
@@ -170,7 +175,9 @@ export class TodoList {
       const was = fieldOf(this.marks.get(id), "was");
       for (const [field, value] of Object.entries({ text, assignee_id, due_date, completed })) {
         const stayed = isFields(was) && same(was[field], value);
-        if (!stayed && !same(is[field], value)) this.set(id, field, value);
+        if (stayed || same(is[field], value)) continue;
+        if (field === "text") this.write(id, text, isFields(was) ? textOf(was) : undefined);
+        else this.set(id, field, value);
       }
       this.set(id, "moved_to", null);
       this.marks.delete(id);
@@ -231,7 +238,12 @@ export class TodoList {
   }
 
   private set(id: string, field: string, value: unknown): void {
+    if (field === "text" && typeof value === "string") return this.write(id, value);
     ownMap(this.todos, id).set(field, value);
+  }
+
+  private write(id: string, text: string, was = textOf(this.todos.get(id))): void {
+    writeText(ownMap(this.todos, id), "text", text, was);
   }
 
   private read(): readonly Todo[] {

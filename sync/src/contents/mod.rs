@@ -60,10 +60,8 @@ pub trait MapsMut: Maps {
     /// Sets a field of an entry, which becomes a map when it is none.
     fn set_field(&mut self, root: &str, key: &str, field: &str, value: &Value);
 
-    /// The same of what people read and type, where the library lets them type into one at once.
-    fn set_text(&mut self, root: &str, key: &str, field: &str, text: &str) {
-        self.set_field(root, key, field, &text.into());
-    }
+    /// The same of what people read and type: a text, which is edited where it differs.
+    fn set_text(&mut self, root: &str, key: &str, field: &str, text: &str);
 
     /// Removes an entry.
     fn remove(&mut self, root: &str, key: &str);

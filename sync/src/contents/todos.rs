@@ -1,6 +1,7 @@
 //! A list of todos: `todos: id → {text, assignee_id, due_date, completed: null | {at, by}, created_at,
-//! position}`. Every writer may change every field. Completed is one value, so that a merge never
-//! mixes two people's halves; `position` is a number, and between any two there is room for another.
+//! position}`. Every writer may change every field. The text is one that several people type into; completed is
+//! one value, so that a merge never mixes two people's halves; `position` is a number, and between any two there is
+//! room for another.
 
 mod moves;
 

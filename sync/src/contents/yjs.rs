@@ -5,8 +5,8 @@ use foldhash::HashMap;
 use serde_json::Value;
 use studyhall_schema::ids::UserId;
 use yrs::{
-    Any, BranchID, Doc, Map, MapPrelim, MapRef, Out, ReadTxn, Transact, TransactionMut, Update,
-    WriteTxn, any::Number, types::ToJson, updates::decoder::Decode,
+    Any, BranchID, Doc, Map, MapPrelim, MapRef, Out, ReadTxn, TextPrelim, Transact, TransactionMut,
+    Update, WriteTxn, any::Number, types::ToJson, updates::decoder::Decode,
 };
 
 use super::{Maps, MapsMut};
@@ -106,6 +106,17 @@ impl MapsMut for YjsMaps<'_, TransactionMut<'_>> {
     fn set_field(&mut self, root: &str, key: &str, field: &str, value: &Value) {
         let map = self.map(root, key);
         map.insert(&mut self.transaction, field, any(value));
+    }
+
+    fn set_text(&mut self, root: &str, key: &str, field: &str, text: &str) {
+        let map = self.map(root, key);
+        let transaction = &mut self.transaction;
+        if let Some(Out::YText(known)) = map.get(transaction, field)
+            && text::edit_text(transaction, &known, text).is_ok()
+        {
+            return;
+        }
+        map.insert(transaction, field, TextPrelim::new(text));
     }
 
     fn remove(&mut self, root: &str, key: &str) {

@@ -47,7 +47,7 @@ export function TodoRow({ list, todo, room, writable, onDelete, onUp, onDown }: 
       />
       <div className="todo-words">
         {editing ? (
-          <Words todo={todo} done={() => setEditing(false)} write={(text) => list.revise(todo.id, { text })} />
+          <Words todo={todo} done={() => setEditing(false)} write={(text, was) => list.revise(todo.id, { text }, was)} />
         ) : (
           <UnstyledButton className="todo-text" disabled={!writable} onClick={() => setEditing(true)}>
             {writable && <VisuallyHidden>Change: </VisuallyHidden>}
@@ -79,12 +79,13 @@ export function TodoRow({ list, todo, room, writable, onDelete, onUp, onDown }: 
 }
 
 /** The words while they are changed: kept by Enter or by leaving them, left as they were by Escape. */
-function Words({ todo, write, done }: { todo: Todo; write: (text: string) => void; done: () => void }) {
-  const [text, setText] = useState(todo.text);
+function Words({ todo, write, done }: { todo: Todo; write: (text: string, was: string) => void; done: () => void }) {
+  const [was] = useState(todo.text); // others may write into it meanwhile
+  const [text, setText] = useState(was);
 
   function keep() {
     const said = text.trim();
-    if (said !== "" && said !== todo.text) write(said);
+    if (said !== "" && text !== was) write(said, was);
     done();
   }
 
