@@ -16,6 +16,16 @@ async function stays({ hall, goesOn }, before, most) {
   assert.ok(memory(hall) - before <= most, `memory grew by ${memory(hall) - before}`);
 }
 
+/** A million bytes announced, on so many connections of a person's, and most of them sent. */
+function bodies(t, person, many) {
+  const head = ["POST /api/v1/notes HTTP/1.1", "host: hall", "content-type: application/json", `authorization: Bearer ${person.access}`];
+  const half = `${head.join("\r\n")}\r\ncontent-length: 1000000\r\n\r\n{"text":"${"x".repeat(900_000)}`;
+  const lines = Array.from({ length: many }, () => connect(person.hall.ports[0], "127.0.0.1").on("error", () => {}));
+  t.after(() => lines.forEach((line) => line.destroy()));
+  for (const line of lines) line.write(half);
+  return lines;
+}
+
 describe("half sent", { concurrency: true }, () => {
   test("messages of one person take that person's room, on however many sockets", async (t) => {
     const { hall, mallory, note, ...at } = await scene(t);
@@ -42,18 +52,27 @@ describe("half sent", { concurrency: true }, () => {
   test("bodies of one person take that person's room, on however many connections, until they are given up", async (t) => {
     const at = await scene(t, "--rate-limit", "on");
     const { hall, mallory, ada } = at;
-    const head = ["POST /api/v1/notes HTTP/1.1", "host: hall", "content-type: application/json", `authorization: Bearer ${mallory.access}`];
-    const half = `${head.join("\r\n")}\r\ncontent-length: 901000\r\n\r\n{"text":"${"x".repeat(900_000)}`;
     const before = memory(hall);
-    const lines = Array.from({ length: 200 }, () => connect(hall.ports[0], "127.0.0.1").on("error", () => {}));
-    t.after(() => lines.forEach((line) => line.destroy()));
+    const lines = bodies(t, mallory, 200);
     const answers = lines.map((line) => once(line, "data").then(([said]) => String(said).split("\r\n")[0]));
-    for (const line of lines) line.write(half);
     await stays(at, before, 64 * MiB); // 12 MiB, and what 200 connections read ahead; all of it would be 172
     await ada.send("POST", "/notes", { text: "y".repeat(900_000) });
     for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 (503|429) /);
     await until(() => memory(hall) - before <= 48 * MiB, "what was half sent is let go of");
     await mallory.send("POST", "/notes", { text: "z".repeat(900_000) });
+  });
+
+  test("a body that comes byte by byte keeps its person's others waiting no longer than one that stands still", async (t) => {
+    const { hall, mallory } = await scene(t);
+    const lines = bodies(t, mallory, 20);
+    const drip = setInterval(() => lines.forEach((line) => line.destroyed || line.write("x")), 500);
+    t.after(() => clearInterval(drip));
+    await sleep(1_000);
+    const headers = { "content-type": "application/json", authorization: `Bearer ${mallory.access}` };
+    const note = { method: "POST", headers, body: JSON.stringify({ text: "y".repeat(100_000) }) };
+    const signal = AbortSignal.timeout(20_000); // a request may take 30 s
+    const { status } = await fetch(`http://127.0.0.1:${hall.ports[0]}/api/v1/notes`, { ...note, signal });
+    assert.equal(status, 201);
   });
 
   test("who announces much and sends little takes no room: others' bodies do not wait, nor their own", async (t) => {

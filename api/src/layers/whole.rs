@@ -13,7 +13,10 @@ use axum::{
 use futures_util::StreamExt;
 use http::request::Parts;
 use studyhall_sync::{Share, Shares};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 use tracing::Instrument;
 
 use crate::{
@@ -30,7 +33,7 @@ const PIECE: usize = 64 << 10;
 /// All people's room, in pieces, and one person's, who may send one of the largest at least.
 const ROOM: usize = 2_048;
 const OF_ONE: usize = 192;
-/// Where others wait for room, a piece has to come within so long.
+/// Where others wait for room, a piece has to come within so long: all of it, however it is cut.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// Room for bodies.
@@ -54,27 +57,29 @@ impl Coming {
     /// Reads all of it, no faster than there is room.
     async fn read(&mut self, body: Body, limit: usize) -> Result<(), Fault> {
         let mut body = body.into_data_stream();
-        let mut looked_at = 0;
+        let mut due = Instant::now() + WITHIN;
         loop {
-            let more = match timeout(WITHIN, body.next()).await {
+            let more = match timeout_at(due, body.next()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(more)) => more.map_err(|_| Fault::invalid("", "the body is cut short"))?,
-                Err(_) if self.keeps_others_waiting() && self.bytes.len() < looked_at + PIECE => {
-                    return Err(Fault::Unavailable);
-                }
+                Err(_) if self.keeps_others_waiting() => return Err(Fault::Unavailable),
                 Err(_) => {
-                    looked_at = self.bytes.len();
+                    due = Instant::now() + WITHIN;
                     continue;
                 }
             };
             if self.bytes.len() + more.len() > limit {
                 return Err(Fault::TooLarge);
             }
-            self.take(more).await;
+            if self.take(more).await {
+                due = Instant::now() + WITHIN;
+            }
         }
     }
 
-    async fn take(&mut self, more: Bytes) {
+    /// Whether it took room for it: each time that a piece has come.
+    async fn take(&mut self, more: Bytes) -> bool {
+        let before = self.room.len();
         let with_more = (self.bytes.len() + more.len()).saturating_sub(FREE);
         while let Some(share) = self.share.as_ref().filter(|_| self.room.len() * PIECE < with_more)
         {
@@ -84,6 +89,7 @@ impl Coming {
             self.bytes.reserve_exact(more.len().max(PIECE)); // or it would take twice the room that it has
         }
         self.bytes.extend_from_slice(&more);
+        self.room.len() > before
     }
 
     fn keeps_others_waiting(&self) -> bool {
