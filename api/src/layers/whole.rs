@@ -15,7 +15,7 @@ use http::request::Parts;
 use studyhall_sync::{Share, Shares};
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tracing::Instrument;
 
@@ -71,25 +71,35 @@ impl Coming {
             if self.bytes.len() + more.len() > limit {
                 return Err(Fault::TooLarge);
             }
-            if self.take(more).await {
+            if self.take_room(self.bytes.len() + more.len()).await? {
                 due = Instant::now() + WITHIN;
             }
+            self.take(&more);
         }
     }
 
-    /// Whether it took room for it: each time that a piece has come.
-    async fn take(&mut self, more: Bytes) -> bool {
+    /// Whether it took room for what has come: each time that a piece has. Who has some waits no longer for more
+    /// than for a piece to come: others wait for theirs.
+    async fn take_room(&mut self, bytes: usize) -> Result<bool, Fault> {
         let before = self.room.len();
-        let with_more = (self.bytes.len() + more.len()).saturating_sub(FREE);
-        while let Some(share) = self.share.as_ref().filter(|_| self.room.len() * PIECE < with_more)
-        {
-            self.room.extend(share.take(1).await);
+        let Some(share) = &self.share else { return Ok(false) };
+        while self.room.len() * PIECE < bytes.saturating_sub(FREE) {
+            let piece = share.take(1);
+            let piece = if self.room.is_empty() {
+                piece.await
+            } else {
+                timeout(WITHIN, piece).await.map_err(|_| Fault::Unavailable)?
+            };
+            self.room.extend(piece);
         }
+        Ok(self.room.len() > before)
+    }
+
+    fn take(&mut self, more: &Bytes) {
         if self.bytes.capacity() < self.bytes.len() + more.len() {
             self.bytes.reserve_exact(more.len().max(PIECE)); // or it would take twice the room that it has
         }
-        self.bytes.extend_from_slice(&more);
-        self.room.len() > before
+        self.bytes.extend_from_slice(more);
     }
 
     fn keeps_others_waiting(&self) -> bool {
