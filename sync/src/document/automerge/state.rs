@@ -57,8 +57,8 @@ pub struct State {
 }
 
 /// What a document takes for each byte that its limit counts: a text of a million letters, counted 47 MiB,
-/// was seen to take 170. What all documents together may take is held against this.
-const RESIDENT: (u64, u64) = (7, 2);
+/// was seen to take 180. What all documents together may take is held against this.
+const RESIDENT: u64 = 4;
 
 /// What a change takes of the graph.
 const RESTING_CHANGE: u64 = 400;
@@ -68,6 +68,8 @@ const RESTING_CHANGE: u64 = 400;
 const BATCH: usize = 128;
 /// The same in bytes.
 const BATCH_BYTES: usize = 64 << 10;
+/// Operations that the library is given at once, of more than one change: each takes 350 bytes and more meanwhile.
+const OPS_AT_ONCE: usize = 128 << 10;
 /// New actors times bytes that are gone through within a few milliseconds.
 const WALKED_AT_ONCE: u64 = 32 << 20;
 
@@ -167,8 +169,18 @@ impl State {
         }
         self.behind_bytes = 0;
         let walked = std::mem::take(&mut self.behind_actors) * self.graph.memory();
-        let changes: Vec<Change> = self.behind.drain(..).map(|(_, change)| change).collect();
-        let apply = || self.touched.apply(&mut self.doc, changes);
+        let changes = std::mem::take(&mut self.behind);
+        let apply = || {
+            let mut changes = changes.into_iter().map(|(_, change)| change).peekable();
+            while let Some(first) = changes.next() {
+                let (mut ops, mut part) = (first.len(), vec![first]);
+                while let Some(next) = changes.next_if(|next| ops + next.len() <= OPS_AT_ONCE) {
+                    ops += next.len();
+                    part.push(next);
+                }
+                self.touched.apply(&mut self.doc, part);
+            }
+        };
         if walked > WALKED_AT_ONCE { heavy::aside(apply) } else { apply() }
     }
 
@@ -441,7 +453,7 @@ impl Applied for State {
     fn memory(&self) -> u64 {
         match &self.resting {
             Some(whole) => 2 * whole.len() as u64 + self.graph.changes() * RESTING_CHANGE,
-            None => self.graph.memory() * RESIDENT.0 / RESIDENT.1,
+            None => self.graph.memory() * RESIDENT,
         }
     }
 
