@@ -57,6 +57,9 @@ pub(crate) enum Fault {
     /// Too often.
     #[error("too many requests: wait a little")]
     TooMany(Duration),
+    /// Who has claimed the name is not there yet, and may never be.
+    #[error("a registration with this e-mail address or username is not done yet: try again")]
+    RegistrationUnderWay(Duration),
     /// Something that is needed does not answer, or is busy.
     #[error("this cannot be done right now: try again")]
     Unavailable,

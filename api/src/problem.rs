@@ -62,6 +62,9 @@ fn place(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TextTooLong => (StatusCode::PAYLOAD_TOO_LARGE, "text-too-long"),
         Fault::Changed => (StatusCode::PRECONDITION_FAILED, "changed-meanwhile"),
         Fault::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
+        Fault::RegistrationUnderWay(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "registration-under-way")
+        }
         Fault::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         Fault::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
@@ -71,7 +74,7 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         let (status, code) = place(&fault);
         let retry_after = match &fault {
-            Fault::TooMany(wait) => Some(wait.as_secs().max(1)),
+            Fault::TooMany(wait) | Fault::RegistrationUnderWay(wait) => Some(wait.as_secs().max(1)),
             Fault::Unavailable => Some(RETRY_SECONDS),
             _ => None,
         };

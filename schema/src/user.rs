@@ -146,8 +146,14 @@ pub struct UserKey {
     pub id: String,
     /// Whose it is.
     pub user_id: UserId,
-    /// When it was claimed.
+    /// When it was claimed, or last taken up.
     pub created_at: Timestamp,
+    /// The `_id` of the claim that it was made with: who registers with both again takes both up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    /// Another try has taken it up: who made it does not give it back.
+    #[serde(default)]
+    pub is_taken_up: bool,
 }
 
 impl Record for UserKey {

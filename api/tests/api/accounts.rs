@@ -4,9 +4,8 @@ use http::Method;
 use serde_json::json;
 use studyhall_schema::{
     audit::{AuditEntry, Event},
-    clock::Clock,
     ids::UserId,
-    user::{User, UserKey},
+    user::User,
 };
 
 use studyhall_store::Page;
@@ -169,30 +168,6 @@ async fn a_name_is_one_persons_whatever_its_case() {
     same_name["username"] = json!("Ada");
     hall.post("/auth/register").json(same_name).send().await.refused(409, "taken");
     hall.register("ben").await; // the refused ones left no claim behind
-}
-
-#[tokio::test]
-async fn ten_who_want_one_name_at_once_are_one_person_and_nine_refusals() {
-    let hall = Hall::open().await;
-    let asks = (0..10).map(|_| hall.post("/auth/register").json(registration("ada")).send());
-    let answers = futures_util::future::join_all(asks).await;
-    let welcome = answers.iter().filter(|answer| answer.status == 201).count();
-    let taken = answers.iter().filter(|answer| answer.code() == "taken").count();
-    assert_eq!((welcome, taken), (1, 9));
-}
-
-#[tokio::test]
-async fn a_claim_whose_person_was_never_written_is_taken_over() {
-    let hall = Hall::open().await;
-    let id = UserId::new(&*hall.clock);
-    let claim =
-        UserKey { id: "email:ada@example.org".into(), user_id: id, created_at: hall.clock.now() };
-    hall.store.records::<UserKey>().insert(claim).await.unwrap();
-    let answer = hall.post("/auth/register").json(registration("ada")).send().await;
-    answer.refused(409, "taken"); // it may still be under way
-    hall.advance(61);
-    hall.register("ada").await;
-    hall.login("ada").await;
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use studyhall_schema::login::Login;
 use crate::hall::{Ask, Hall, Person};
 
 /// Further and further into a request: in turns of its task.
-const TURNS: [usize; 10] = [1, 3, 10, 30, 100, 200, 400, 1_000, 3_000, 10_000];
+pub(crate) const TURNS: [usize; 10] = [1, 3, 10, 30, 100, 200, 400, 1_000, 3_000, 10_000];
 
 /// Sends a request and hangs up after so many turns.
-async fn hangs_up(ask: Ask<'_>, turns: usize) {
+pub(crate) async fn hangs_up(ask: Ask<'_>, turns: usize) {
     let mut answer = pin!(ask.send());
     for _ in 0..turns {
         if poll!(&mut answer).is_ready() {

@@ -168,6 +168,23 @@ impl Hall {
         Self::over(config, store, self.clock.clone(), self.folder.clone())
     }
 
+    /// The store takes no new row of this table until what comes back is given to [`Self::mend`].
+    pub(crate) fn breaks(&self, table: &str) -> rusqlite::Connection {
+        let store = rusqlite::Connection::open(self.folder.path().join("hall.db")).unwrap();
+        // An integer that overflows: nothing is written, as by a disk that is full.
+        let overflow = format!(
+            "CREATE TABLE broken (at); INSERT INTO broken VALUES (1);
+            CREATE TRIGGER breaks BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM broken)
+            BEGIN SELECT abs(-9223372036854775807 - 1); END"
+        );
+        store.execute_batch(&overflow).unwrap();
+        store
+    }
+
+    pub(crate) fn mend(store: &rusqlite::Connection) {
+        store.execute_batch("DELETE FROM broken").unwrap();
+    }
+
     fn over(
         config: Config,
         store: Store,

@@ -12,6 +12,7 @@ mod moves;
 mod notes;
 mod openapi;
 mod outdated;
+mod registering;
 mod rooms;
 mod rows;
 mod shapes;
