@@ -3,7 +3,7 @@
 use studyhall_schema::{
     Timestamp,
     ids::{InviteCodeId, RoomId, UserId},
-    invite_code::{self, InviteCode, LIFETIME, Spent},
+    invite_code::{self, InviteCode, LIFETIME, Redeemed, Spent},
     room::{Room, RoomRole},
 };
 use studyhall_store::{PageOf, Records, Versioned};
@@ -45,6 +45,7 @@ pub(crate) async fn make(
         expires_at: now + LIFETIME,
         max_uses,
         uses: 0,
+        redeemed: Vec::new(),
     };
     Ok((records(api).insert(row).await?, code))
 }
@@ -85,16 +86,23 @@ pub(crate) async fn take_back(
     Ok(())
 }
 
-/// The row of a typed code. A wrong code, a spent one and one of another room answer alike, and ten
+/// Where a typed code leads.
+pub(crate) enum Found {
+    /// Into a room that the person is in already: whatever has become of the code.
+    Inside(Versioned<Room>),
+    /// Into another one, by a use that is theirs or left.
+    Good(InviteCode, Redeemed),
+}
+
+/// Where a typed code leads. A wrong code, a spent one and one of another room answer alike, and ten
 /// of them make the person wait.
 pub(crate) async fn look_up(
     api: &Api,
     user: UserId,
     room: Option<RoomId>,
     typed: &str,
-) -> Result<InviteCode, Fault> {
+) -> Result<Found, Fault> {
     let (limits, who) = (&api.accounts.0.limits, user.to_string());
-    let now = api.accounts.clock().now();
     if let Some(wait) = limits.wait(WRONG_CODES, &who).await? {
         return Err(Fault::TooMany(wait));
     }
@@ -102,20 +110,38 @@ pub(crate) async fn look_up(
         Some(code) => records(api).get(&hash(api, &code)).await?,
         None => None,
     };
-    let fits = |row: &Versioned<InviteCode>| {
-        row.is_good(now) && room.is_none_or(|room| room == row.room_id)
-    };
-    if let Some(row) = found.filter(fits) {
-        Ok(row.value)
-    } else {
-        limits.take(WRONG_CODES, &who).await?;
-        Err(Fault::NotFound)
+    let fits = |row: &Versioned<InviteCode>| room.is_none_or(|room| room == row.room_id);
+    if let Some(row) = found.filter(fits)
+        && let Some(found) = lead(api, user, row.value).await?
+    {
+        return Ok(found);
     }
+    limits.take(WRONG_CODES, &who).await?;
+    Err(Fault::NotFound)
 }
 
-/// Uses a code once.
-pub(crate) async fn redeem(api: &Api, code: &InviteCode, now: Timestamp) -> Result<(), Fault> {
-    let used = records(api).update(&code.hash, |row| row.redeem(now)).await?;
+/// Where a code leads somebody, if anywhere.
+async fn lead(api: &Api, user: UserId, code: InviteCode) -> Result<Option<Found>, Fault> {
+    match rooms::open_room(api, code.room_id).await {
+        Ok(room) if room.role(user).is_some() => return Ok(Some(Found::Inside(room))),
+        Ok(_) => {}
+        Err(Fault::NotFound) => return Ok(None),
+        Err(fault) => return Err(fault),
+    }
+    let departures = rooms::departures(api, user, code.room_id).await?;
+    let by = Redeemed { user_id: user, departures };
+    let is_good = code.is_good(by, api.accounts.clock().now());
+    Ok(is_good.then_some(Found::Good(code, by)))
+}
+
+/// Uses a code once, unless a use of it is theirs already.
+pub(crate) async fn redeem(
+    api: &Api,
+    code: &InviteCode,
+    by: Redeemed,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let used = records(api).update(&code.hash, |row| row.redeem(by, now)).await?;
     match used {
         Some(Ok(_)) => Ok(()),
         Some(Err(Spent)) | None => Err(Fault::NotFound),
@@ -123,9 +149,9 @@ pub(crate) async fn redeem(api: &Api, code: &InviteCode, now: Timestamp) -> Resu
 }
 
 /// Gives a use back: nobody came in by it.
-pub(crate) async fn give_back(api: &Api, code: &InviteCode) {
+pub(crate) async fn give_back(api: &Api, code: &InviteCode, by: Redeemed) {
     let unuse = |row: &mut InviteCode| {
-        row.uses = row.uses.saturating_sub(1);
+        row.give_back(by);
         Ok::<_, Spent>(())
     };
     if let Err(error) = records(api).update(&code.hash, unuse).await {

@@ -19,7 +19,7 @@ use crate::{
     api::Api,
     extract::IfMatch,
     fault::Fault,
-    invites,
+    invites::{self, Found},
     routes::{Paging, refused},
 };
 
@@ -152,7 +152,7 @@ async fn forget_member(api: &Api, room: RoomId, user: UserId) {
 }
 
 /// A room that is open.
-async fn open_room(api: &Api, id: RoomId) -> Result<Versioned<Room>, Fault> {
+pub(crate) async fn open_room(api: &Api, id: RoomId) -> Result<Versioned<Room>, Fault> {
     let room = records(api).get(&id).await?;
     room.filter(|room| room.is_active).ok_or(Fault::NotFound)
 }
@@ -280,19 +280,18 @@ pub(crate) async fn join(
             admit(api, user, room.id).await
         };
     };
-    let invite = invites::look_up(api, user, id, code).await?;
-    let room = open_room(api, invite.room_id).await?;
-    if room.role(user).is_some() {
-        return Ok(room);
-    }
-    if let Err(fault) = invites::redeem(api, &invite, now).await {
+    let (invite, by) = match invites::look_up(api, user, id, code).await? {
+        Found::Inside(room) => return Ok(room),
+        Found::Good(invite, by) => (invite, by),
+    };
+    if let Err(fault) = invites::redeem(api, &invite, by, now).await {
         // Its uses may be taken for a moment by others who find the room full.
         let is_full = open_room(api, invite.room_id).await?.is_full();
         return Err(if is_full { RoomFault::Full.into() } else { fault });
     }
-    let joined = admit(api, user, room.id).await;
+    let joined = admit(api, user, invite.room_id).await;
     if joined.as_ref().is_err_and(|fault| *fault != Fault::Unavailable) {
-        invites::give_back(api, &invite).await;
+        invites::give_back(api, &invite, by).await;
     }
     joined
 }
@@ -311,6 +310,12 @@ async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, F
     Ok(joined?)
 }
 
+/// How often somebody has left a room.
+pub(crate) async fn departures(api: &Api, user: UserId, room: RoomId) -> Result<u32, Fault> {
+    let departure = api.store.records::<Departure>().get(&Departure::key(room, user)).await?;
+    Ok(departure.map_or(0, |departure| departure.times))
+}
+
 /// What somebody who leaves has seen of their todos there: of what is deleted later they may have that back.
 async fn note_departure(api: &Api, user: UserId, room: RoomId) -> Result<(), Fault> {
     let list = DocumentId::Todos(room.bytes());
@@ -320,10 +325,11 @@ async fn note_departure(api: &Api, user: UserId, room: RoomId) -> Result<(), Fau
     let id = Departure::key(room, user);
     let again = |departure: &mut Departure| {
         departure.seq = seq;
+        departure.times = departure.times.saturating_add(1);
         Ok::<_, std::convert::Infallible>(())
     };
     if departures.update(&id, again).await?.is_none() {
-        match departures.insert(Departure { id, seq }).await {
+        match departures.insert(Departure { id, seq, times: 1 }).await {
             Ok(_) | Err(StoreError::Duplicate { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -37,6 +37,18 @@ pub struct InviteCode {
     pub max_uses: u32,
     /// How often it was used.
     pub uses: u32,
+    /// Whom it was used for: as many as uses at most, each person once.
+    #[serde(default)]
+    pub redeemed: Vec<Redeemed>,
+}
+
+/// A use of a code. It is the person's until they have come in by it and left again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeemed {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// How often they had left the room before.
+    pub departures: u32,
 }
 
 impl Record for InviteCode {
@@ -55,18 +67,31 @@ impl Record for InviteCode {
 pub struct Spent;
 
 impl InviteCode {
-    /// Whether it still lets somebody in.
-    pub fn is_good(&self, now: Timestamp) -> bool {
-        now < self.expires_at && self.uses < self.max_uses
+    /// Whether it still lets `by` in: there are uses left, or one of them is theirs.
+    pub fn is_good(&self, by: Redeemed, now: Timestamp) -> bool {
+        now < self.expires_at && (self.uses < self.max_uses || self.redeemed.contains(&by))
     }
 
-    /// Uses it once.
-    pub fn redeem(&mut self, now: Timestamp) -> Result<(), Spent> {
-        if !self.is_good(now) {
+    /// Uses it once, unless it was used for them already.
+    pub fn redeem(&mut self, by: Redeemed, now: Timestamp) -> Result<(), Spent> {
+        if !self.is_good(by, now) {
             return Err(Spent);
         }
-        self.uses += 1;
+        if !self.redeemed.contains(&by) {
+            self.redeemed.retain(|one| one.user_id != by.user_id);
+            self.redeemed.push(by);
+            self.uses += 1;
+        }
         Ok(())
+    }
+
+    /// Takes their use back, if they have one.
+    pub fn give_back(&mut self, by: Redeemed) {
+        let before = self.redeemed.len();
+        self.redeemed.retain(|one| *one != by);
+        if self.redeemed.len() < before {
+            self.uses = self.uses.saturating_sub(1);
+        }
     }
 }
 
@@ -95,6 +120,36 @@ pub fn normalize(typed: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::clock::TestClock;
+
+    #[test]
+    fn a_use_is_ones_own_until_one_has_left_or_it_is_given_back() {
+        let clock = TestClock::new(7);
+        let now = clock.now();
+        let [ben, cem] =
+            [0, 0].map(|departures| Redeemed { user_id: UserId::new(&clock), departures });
+        let mut code = InviteCode {
+            hash: String::new(),
+            code_id: InviteCodeId::new(&clock),
+            room_id: RoomId::new(&clock),
+            created_by: UserId::new(&clock),
+            created_at: now,
+            expires_at: now + LIFETIME,
+            max_uses: 2,
+            uses: 0,
+            redeemed: Vec::new(),
+        };
+        for one in [ben, ben, cem, ben] {
+            assert_eq!(code.redeem(one, now), Ok(()));
+        }
+        let returned = Redeemed { departures: 1, ..ben };
+        assert_eq!((code.uses, code.redeem(returned, now)), (2, Err(Spent)));
+        for _ in 0..2 {
+            code.give_back(cem);
+        }
+        assert_eq!((code.uses, code.redeem(returned, now)), (1, Ok(())));
+        assert_eq!((code.uses, code.redeemed.as_slice()), (2, [returned].as_slice()));
+        assert_eq!(code.redeem(returned, now + LIFETIME), Err(Spent));
+    }
 
     #[test]
     fn a_code_survives_being_read_aloud() {

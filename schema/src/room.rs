@@ -278,7 +278,7 @@ impl Record for RoomMember {
     }
 }
 
-/// What of a room's list somebody saw last who has left it.
+/// That somebody has left a room, and what of its list they saw last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Departure {
     /// `<room>:<user>`.
@@ -286,6 +286,13 @@ pub struct Departure {
     pub id: String,
     /// The list's last update that its rows showed then.
     pub seq: u64,
+    /// How often they have left, or tried to.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Departure {

@@ -7,6 +7,7 @@ mod cut_off;
 mod dead_nodes;
 mod hall;
 mod history;
+mod joining;
 mod logins;
 mod moves;
 mod notes;
