@@ -149,6 +149,18 @@ async fn forget_member(api: &Api, room: RoomId, user: UserId) {
     if let Err(error) = api.store.records::<RoomMember>().delete(&row.id).await {
         tracing::warn!(%error, "an entry of room_members was not removed");
     }
+    if let Err(fault) = remember_again(api, room, user).await {
+        tracing::warn!(%fault, "an entry of room_members may be missing");
+    }
+}
+
+/// Who came in again between leaving and being forgotten is in.
+async fn remember_again(api: &Api, room: RoomId, user: UserId) -> Result<(), Fault> {
+    let room = records(api).get(&room).await?.filter(|room| room.role(user).is_some());
+    if let Some(room) = room {
+        remember_member(api, room.id, user).await?;
+    }
+    Ok(())
 }
 
 /// A room that is open.
@@ -272,6 +284,7 @@ pub(crate) async fn join(
     let Some(code) = code else {
         let room = open_room(api, id.ok_or(Fault::NotFound)?).await?;
         if room.role(user).is_some() {
+            heal(api, room.id, user).await?;
             return Ok(room);
         }
         return if room.settings.is_private {
@@ -281,7 +294,10 @@ pub(crate) async fn join(
         };
     };
     let (invite, by) = match invites::look_up(api, user, id, code).await? {
-        Found::Inside(room) => return Ok(room),
+        Found::Inside(room) => {
+            heal(api, room.id, user).await?;
+            return Ok(room);
+        }
         Found::Good(invite, by) => (invite, by),
     };
     if let Err(fault) = invites::redeem(api, &invite, by, now).await {
@@ -307,6 +323,8 @@ async fn admit(api: &Api, user: UserId, id: RoomId) -> Result<Versioned<Room>, F
     }
     api.accounts.room_changed(id);
     api.accounts.announce(AccessChange::UserChanged(user));
+    // One who was leaving meanwhile may have taken the entry away again.
+    heal(api, id, user).await?;
     Ok(joined?)
 }
 

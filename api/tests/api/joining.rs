@@ -1,8 +1,9 @@
-//! Joining by a code: again after a try that came to nothing, at once, and after one has left.
+//! Joining by a code: again after a try that came to nothing, at once, after one has left, and as one leaves.
 
-use futures_util::future::join_all;
+use futures_util::{future::join_all, join};
 use http::Method;
 use serde_json::{Value, json};
+use studyhall_schema::room::RoomMember;
 
 use crate::{
     cut_off::{TURNS, hangs_up},
@@ -155,4 +156,32 @@ async fn who_comes_again_after_leaving_uses_another_use() {
         leaves(&hall, &ben, &room).await.is(204);
     }
     joins(&hall, &ben, &code).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn who_is_in_but_not_listed_joins_again_and_is_listed() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    let code = code(&hall, &ada, &room, 1).await;
+    joins(&hall, &ben, &code).await.is(200);
+    let entry = RoomMember::of(room.parse().unwrap(), ben.id.parse().unwrap());
+    hall.store.records::<RoomMember>().delete(&entry.id).await.unwrap();
+    assert!(!lists(&hall, &ben, &room).await);
+    joins(&hall, &ben, &code).await.is(200);
+    assert!(lists(&hall, &ben, &room).await);
+}
+
+#[tokio::test]
+async fn who_joins_as_they_leave_is_in_and_listed_or_neither() {
+    let (hall, [ada, ben]) = Hall::with(["ada", "ben"]).await;
+    let room = ada.opens_room(&hall).await;
+    let code = code(&hall, &ada, &room, 1000).await;
+    joins(&hall, &ben, &code).await.is(200);
+    for round in 0..200 {
+        join!(joins(&hall, &ben, &code), leaves(&hall, &ben, &room));
+        let people = ada.get(&hall, &format!("/rooms/{room}/participants")).await.is(200).body;
+        let is_in = people["items"].as_array().unwrap().iter().any(|one| one["user_id"] == ben.id);
+        assert_eq!(lists(&hall, &ben, &room).await, is_in, "{round}");
+        joins(&hall, &ben, &code).await.is(200);
+    }
 }
