@@ -41,6 +41,9 @@ use crate::{
 /// The database of a URL that names none.
 const DATABASE: &str = "studyhall";
 
+/// The bytes of a database's name.
+const LONGEST_NAME: usize = 63;
+
 const LOG: &str = "document_log";
 const SNAPSHOTS: &str = "document_snapshots";
 
@@ -106,6 +109,7 @@ async fn options(url: &str) -> Result<ClientOptions, StoreError> {
     let parse = ClientOptions::parse(url);
     let parsed = tokio::time::timeout(WITHIN, parse).await.map_err(|_| fault::late())?;
     let mut options = parsed.map_err(invalid)?;
+    options.default_database.as_deref().map_or(Ok(()), named)?;
     options.app_name.get_or_insert_with(|| "studyhall".to_owned());
     options.connect_timeout = Some(WITHIN);
     options.server_selection_timeout = Some(WITHIN);
@@ -115,6 +119,18 @@ async fn options(url: &str) -> Result<ClientOptions, StoreError> {
     options.write_concern = Some(durable.w_timeout(WITHIN).build());
     options.cmap_event_handler = Some(pool::figures());
     Ok(options)
+}
+
+/// Refuses a database's name that the driver takes and `MongoDB` does not.
+fn named(database: &str) -> Result<(), StoreError> {
+    if database.len() <= LONGEST_NAME && !database.contains(['.', '\0']) {
+        return Ok(());
+    }
+    let why = format!(
+        "the name of a MongoDB database has no dot in it and is {LONGEST_NAME} bytes at most: \
+         {database:?} is none"
+    );
+    Err(StoreError::Invalid(why))
 }
 
 /// What the driver says about a URL. It does not repeat it: it may hold a password.

@@ -173,6 +173,16 @@ async fn a_database_that_is_not_there_is_said_to_be_so() {
     assert!(!why.contains("secret"), "a password is told nobody: {why}");
 }
 
+#[tokio::test]
+async fn a_name_that_no_database_has_is_refused_before_anybody_is_asked() {
+    for name in ["a.b", "studyhall.", "a%00b", "a%20b", "a%24b", &"n".repeat(64)] {
+        let home = Home::at(format!("mongodb://ada:secret@127.0.0.1:1/{name}"));
+        let refused = Store::open(&home.config(), Arc::new(SystemClock)).await.err();
+        let Some(StoreError::Invalid(why)) = refused else { panic!("{name}: {refused:?}") };
+        assert!(why.contains("database") && !why.contains("secret"), "{why}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_append_while_the_database_dies() {
     let folder = TempDir::new().unwrap();

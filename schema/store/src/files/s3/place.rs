@@ -5,6 +5,9 @@ use url::Url;
 
 use crate::{StoreError, files::Bucket};
 
+/// The characters of a bucket's name.
+const LONGEST_NAME: usize = 63;
+
 /// A server, who asks, and the names of the buckets. Has a secret: it is not shown.
 pub(super) struct Place {
     pub(super) endpoint: String,
@@ -42,6 +45,12 @@ impl Place {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !place.prefix.bytes().all(plain) {
             return Err(invalid("a prefix is of small letters, digits and hyphens"));
+        }
+        if place.prefix.starts_with('-') {
+            return Err(invalid("a prefix begins with a letter or a digit"));
+        }
+        if Bucket::ALL.iter().any(|bucket| place.bucket(*bucket).len() > LONGEST_NAME) {
+            return Err(invalid("a prefix has 50 characters at most, as a bucket's name has 63"));
         }
         let mut scheme = "https";
         for (option, value) in url.query_pairs() {
@@ -87,6 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_leaves_room_for_the_longest_name_of_a_bucket() {
+        let prefixed = |length| Place::parse(&format!("s3://a:b@h/{}", "p".repeat(length)));
+        let longest = prefixed(50).ok().unwrap();
+        assert_eq!(longest.bucket(Bucket::UserAvatars).len(), 63);
+        let why = prefixed(51).err().unwrap().to_string();
+        assert!(why.contains("50 characters at most"), "{why}");
+    }
+
+    #[test]
     fn what_is_wrong_is_said_without_the_secret() {
         for url in [
             "s3://",
@@ -95,6 +113,7 @@ mod tests {
             "s3://ada:hidden@",
             "s3://ada:hidden@host/Upper",
             "s3://ada:hidden@host/a/b",
+            "s3://ada:hidden@host/-a",
             "s3://ada:hidden@host?nothing=1",
             "s3://ada:hidden@host:port",
         ] {
