@@ -37,7 +37,7 @@ impl Api {
     ) -> Self {
         let shown = ShownTexts::new(&store);
         let (histories, openings) = (history::shares(), rooms::openings());
-        let bodies = Bodies::new(&config);
+        let bodies = Bodies::default();
         let inside =
             Inside { config, store, accounts, documents, shown, histories, openings, bodies };
         Self(Arc::new(inside))

@@ -85,8 +85,13 @@ impl Share {
         self.own.available_permits() == 0 || self.all.available_permits() == 0
     }
 
+    /// Whether there is none for anybody.
+    pub fn is_short(&self) -> bool {
+        self.all.available_permits() == 0
+    }
+
     /// Takes so many if there are.
-    pub(crate) fn try_take(&self, permits: u32) -> Option<Taken> {
+    pub fn try_take(&self, permits: u32) -> Option<Taken> {
         let own = self.own.clone().try_acquire_many_owned(permits).ok()?;
         Some([own, self.all.clone().try_acquire_many_owned(permits).ok()?])
     }

@@ -2,6 +2,7 @@
 // dead. It keeps little memory, not for long, and nobody else waits. Together, since each of them waits for its end.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { clients } from "./clients.js";
@@ -73,6 +74,22 @@ describe("half sent", { concurrency: true }, () => {
     const signal = AbortSignal.timeout(20_000); // a request may take 30 s
     const { status } = await fetch(`http://127.0.0.1:${hall.ports[0]}/api/v1/notes`, { ...note, signal });
     assert.equal(status, 201);
+  });
+
+  test("an app that sends forty long notes side by side, on a line that is slow, has them all", async (t) => {
+    const { hall, ada } = await scene(t);
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ada.access}` };
+    const to = { port: hall.ports[0], path: "/api/v1/notes", method: "POST", headers };
+    const sends = async (_, n) => {
+      const note = request({ ...to, headers: { ...headers, "content-length": 900_011 } });
+      note.write(`{"text":"${"y".repeat(500_000)}`);
+      await sleep(1_500 + 50 * n); // all have begun by then
+      note.end(`${"y".repeat(400_000)}"}`);
+      const [answer] = await once(note, "response");
+      return answer.statusCode;
+    };
+    const answers = await Promise.all(Array.from({ length: 40 }, sends));
+    assert.deepEqual(answers, answers.map(() => 201));
   });
 
   test("who announces much and sends little takes no room: others' bodies do not wait, nor their own", async (t) => {

@@ -21,7 +21,6 @@ use tracing::Instrument;
 
 use crate::{
     api::Api,
-    config::Config,
     extract::{Identity, body_limit},
     fault::Fault,
 };
@@ -30,26 +29,35 @@ use crate::{
 const FREE: usize = 8 << 10;
 /// Room is taken as bytes come, so many at once.
 const PIECE: usize = 64 << 10;
-/// All people's room, in pieces, and one person's, who may send one of the largest at least.
-const ROOM: usize = 2_048;
-const OF_ONE: usize = 192;
+/// All people's room, in pieces, and one person's.
+const ROOM: usize = 1_024;
+const OF_ONE: usize = 64;
+/// So many bodies have all the room that one may need, one of a person's. So bodies that have some of it, and
+/// wait for more, never wait for each other alone.
+const WHOLE: usize = 8;
 /// Where others wait for room, a piece has to come within so long: all of it, however it is cut.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// Room for bodies.
-pub(crate) struct Bodies(Shares);
+pub(crate) struct Bodies {
+    pieces: Shares,
+    wholes: Shares,
+}
 
-impl Bodies {
-    pub(crate) fn new(config: &Config) -> Self {
-        let of_one = OF_ONE.max(config.body_limit.div_ceil(PIECE));
-        Self(Shares::new(ROOM.max(of_one), of_one))
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { pieces: Shares::new(ROOM, OF_ONE), wholes: Shares::new(WHOLE, 1) }
     }
 }
 
+type Taken = [OwnedSemaphorePermit; 2];
+
 /// A body while it comes.
 struct Coming {
-    share: Option<Share>,
-    room: Vec<[OwnedSemaphorePermit; 2]>,
+    shares: Option<[Share; 2]>,
+    /// Pieces, and then all that it may need.
+    room: Vec<Taken>,
+    is_whole: bool,
     bytes: Vec<u8>,
 }
 
@@ -71,28 +79,36 @@ impl Coming {
             if self.bytes.len() + more.len() > limit {
                 return Err(Fault::TooLarge);
             }
-            if self.take_room(self.bytes.len() + more.len()).await? {
+            let pieces = self.bytes.len() / PIECE;
+            let has_waited = self.take_room(self.bytes.len() + more.len()).await?;
+            self.take(&more);
+            if has_waited || self.bytes.len() / PIECE > pieces {
                 due = Instant::now() + WITHIN;
             }
-            self.take(&more);
         }
     }
 
-    /// Whether it took room for what has come: each time that a piece has. Who has some waits no longer for more
-    /// than for a piece to come: others wait for theirs.
+    /// Takes room for so many bytes, and says whether it had to wait. Who has some waits for more only while there
+    /// is some for others.
     async fn take_room(&mut self, bytes: usize) -> Result<bool, Fault> {
-        let before = self.room.len();
-        let Some(share) = &self.share else { return Ok(false) };
-        while self.room.len() * PIECE < bytes.saturating_sub(FREE) {
-            let piece = share.take(1);
-            let piece = if self.room.is_empty() {
-                piece.await
-            } else {
-                timeout(WITHIN, piece).await.map_err(|_| Fault::Unavailable)?
-            };
-            self.room.extend(piece);
+        let Some([pieces, wholes]) = &self.shares else { return Ok(false) };
+        let mut has_waited = false;
+        while !self.is_whole && self.room.len() * PIECE < bytes.saturating_sub(FREE) {
+            if let Some(piece) = pieces.try_take(1) {
+                self.room.push(piece);
+                continue;
+            }
+            has_waited = true;
+            if self.room.is_empty() {
+                self.room.extend(pieces.take(1).await);
+            } else if let Ok(whole) = timeout(WITHIN, wholes.take(1)).await {
+                self.room.extend(whole);
+                self.is_whole = true;
+            } else if pieces.is_short() {
+                return Err(Fault::Unavailable);
+            }
         }
-        Ok(self.room.len() > before)
+        Ok(has_waited)
     }
 
     fn take(&mut self, more: &Bytes) {
@@ -103,7 +119,9 @@ impl Coming {
     }
 
     fn keeps_others_waiting(&self) -> bool {
-        !self.room.is_empty() && self.share.as_ref().is_some_and(Share::is_taken)
+        let is_taken =
+            |[pieces, wholes]: &[Share; 2]| pieces.is_taken() || self.is_whole && wholes.is_taken();
+        !self.room.is_empty() && self.shares.as_ref().is_some_and(is_taken)
     }
 }
 
@@ -129,11 +147,7 @@ pub(super) async fn carry(State(api): State<Api>, request: Request, next: Next) 
 }
 
 /// The whole body, with the room that it takes. Who is refused anyway is not listened to.
-async fn whole(
-    api: &Api,
-    parts: &Parts,
-    body: Body,
-) -> Result<(Body, Vec<[OwnedSemaphorePermit; 2]>), Fault> {
+async fn whole(api: &Api, parts: &Parts, body: Body) -> Result<(Body, Vec<Taken>), Fault> {
     let path = parts.uri.path();
     let identity = parts.extensions.get::<Identity>().copied().unwrap_or(Identity::Nobody);
     let limit = match identity.caller() {
@@ -145,8 +159,9 @@ async fn whole(
     if body.size_hint().lower() > limit as u64 {
         return Err(Fault::TooLarge);
     }
-    let share = identity.caller().map(|caller| api.bodies.0.of(caller.user));
-    let mut coming = Coming { share, room: Vec::new(), bytes: Vec::new() };
+    let Bodies { pieces, wholes } = &api.bodies;
+    let shares = identity.caller().map(|caller| [pieces, wholes].map(|all| all.of(caller.user)));
+    let mut coming = Coming { shares, room: Vec::new(), is_whole: false, bytes: Vec::new() };
     coming.read(body, limit).await?;
     Ok((Body::from(coming.bytes), coming.room))
 }

@@ -171,9 +171,14 @@ impl ShownTexts {
         let now = self.clock.now();
         // An id tells the second in which it was made: of one in the second in which a process by itself began,
         // that process knows whether it came after that.
-        let is_known = self.recent.is_shared() || self.first.contains_key(&login);
-        let doubt = if is_known { Duration::ZERO } else { SECOND };
-        let known_for = now.since(login.made_at()) + doubt;
+        let since_made = now.since(login.made_at());
+        let known_for = match () {
+            () if self.recent.is_shared() => since_made,
+            () if self.first.contains_key(&login) => {
+                now.since(self.began).saturating_sub(SECOND).min(since_made)
+            }
+            () => since_made + SECOND,
+        };
         // What was made since, or says the same for long, nobody can hold in an older form.
         found.complete_for < IN_DOUBT.min(known_for)
             && now.since(note.made) + SECOND > found.complete_for
