@@ -2,8 +2,6 @@
 //! where it is forgotten what they hold, their own words must not count as somebody else's, nor anybody's as
 //! deleted.
 
-use std::time::Duration;
-
 use studyhall_schema::{
     Timestamp,
     ids::{LoginId, NoteId},
@@ -171,10 +169,10 @@ impl ShownTexts {
         let now = self.clock.now();
         // An id tells the second in which it was made: of one in the second in which a process by itself began,
         // that process knows whether it came after that.
-        let since_made = now.since(login.made_at());
+        let (made_at, since_made) = (login.made_at(), now.since(login.made_at()));
         let known_for = match () {
             () if self.recent.is_shared() => since_made,
-            () if self.first.contains_key(&login) => {
+            () if made_at > self.began || self.first.contains_key(&login) => {
                 now.since(self.began).saturating_sub(SECOND).min(since_made)
             }
             () => since_made + SECOND,
